@@ -1,0 +1,100 @@
+"""Every exception that gwproactor raises, in one tree.
+
+What the caller did wrong stands apart from what the broker, the peer or the disk did, so that a
+program can catch either branch without knowing its leaves::
+
+    GwproactorError
+    ├── UsageError                the caller's mistake
+    │   ├── SettingsError         a setting that cannot work; names it and its cure
+    │   └── NotRunningError       a call on something not started yet, or stopped already
+    ├── WireError                 a topic or payload that is not what wire format says
+    │   ├── TopicError
+    │   └── DecodingError
+    ├── TransportError            the broker or the way to it
+    │   ├── ConnectFailedError    no connection now; trying again soon may help
+    │   ├── ConnectRefusedError   login, certificate or protocol refused; somebody must act
+    │   └── ConnectionLostError   a connection that was made is gone
+    ├── LinkError                 the conversation with a peer
+    │   ├── AckTimeoutError       the peer did not acknowledge in time
+    │   ├── CommLinkMissing               (gwproactor.links)
+    │   └── InvalidCommStateInput         (gwproactor.links)
+    │       ├── CommLinkAlreadyExists     (gwproactor.links)
+    │       └── RuntimeLinkStateError     (gwproactor.links)
+    └── StoreError                the folder that holds events
+        ├── StoreUnusableError    it cannot be made, read or written
+        ├── StoreLockedError      another node holds it
+        ├── StoreFormatError      it was written by a newer version
+        └── StoreFullError        its size limit is reached; the event was refused
+"""
+
+
+class GwproactorError(Exception):
+    """Base of every exception of this library."""
+
+
+class UsageError(GwproactorError):
+    """The caller's mistake."""
+
+
+class SettingsError(UsageError):
+    """A setting that cannot work. The message names the setting, the fault and the cure."""
+
+
+class NotRunningError(UsageError):
+    """A call on something that is not started yet, or stopped already."""
+
+
+class WireError(GwproactorError):
+    """A topic or payload that the wire format does not allow."""
+
+
+class TopicError(WireError):
+    """A topic that is not one of a link's."""
+
+
+class DecodingError(WireError):
+    """A payload that cannot be understood."""
+
+
+class TransportError(GwproactorError):
+    """The broker, or the way to it, failed."""
+
+
+class ConnectFailedError(TransportError):
+    """No connection could be made; trying again soon may help."""
+
+
+class ConnectRefusedError(TransportError):
+    """The login, the certificate or the protocol was refused; somebody must change something."""
+
+
+class ConnectionLostError(TransportError):
+    """A connection that was made is gone."""
+
+
+class LinkError(GwproactorError):
+    """The conversation with a peer failed."""
+
+
+class AckTimeoutError(LinkError):
+    """The peer did not acknowledge a message in time."""
+
+
+class StoreError(GwproactorError):
+    """The folder that holds events failed."""
+
+
+class StoreUnusableError(StoreError):
+    """The folder cannot be made, read or written."""
+
+
+class StoreLockedError(StoreError):
+    """Another node holds the folder."""
+
+
+class StoreFormatError(StoreError):
+    """The folder was written by a newer version of this library."""
+
+
+class StoreFullError(StoreError):
+    """The size limit of the store is reached; the event was refused and is not kept."""
