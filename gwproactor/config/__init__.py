@@ -1,0 +1,1 @@
+"""Settings: what a program may choose, checked before anything starts."""

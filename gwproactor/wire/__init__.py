@@ -1,0 +1,1 @@
+"""What travels between two peers: topics, envelope, payloads, and the codec that joins them."""
