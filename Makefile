@@ -1,0 +1,56 @@
+# One command for each habit. The work is done by the scripts in tools/; everything lands in .venv.
+#
+#   PYTHON=python3.12   the interpreter that makes .venv (else: the newest that is found)
+#   ARGS="-k outbox"    handed on to the command
+.PHONY: help demo test prove bench style format types setup peer names clean
+
+RUN = .venv/bin/python -m
+
+help:
+	@echo 'make demo     watch two nodes lose their broker and not one event (30 s)'
+	@echo 'make test     the whole test suite'
+	@echo 'make prove    the longer proofs'
+	@echo 'make bench    how fast a link is back, beside the predecessor and bare sockets'
+	@echo 'make style    ruff check and ruff format --check      make format   mend both'
+	@echo 'make types    mypy --strict                           make names    pin the public names'
+	@echo 'make setup    only the environment                    make clean    away with all of it'
+
+demo:
+	@sh tools/setup.sh demo
+	@.venv/bin/gwproactor demo $(ARGS)
+
+test: setup
+	@sh tools/mosquitto.sh
+	@$(RUN) pytest -m 'not prove' $(ARGS)
+
+prove: setup
+	@sh tools/mosquitto.sh
+	@$(RUN) pytest -m prove $(ARGS)
+
+bench: setup peer
+	@GWPROACTOR_REQUIRE_MOSQUITTO=1 sh tools/mosquitto.sh
+	@$(RUN) benchmarks $(ARGS)
+
+style: setup
+	@$(RUN) ruff check $(ARGS)
+	@$(RUN) ruff format --check $(ARGS)
+
+format: setup
+	@$(RUN) ruff check --fix $(ARGS)
+	@$(RUN) ruff format $(ARGS)
+
+types: setup
+	@$(RUN) mypy --strict $(ARGS)
+
+names: setup
+	@GWPROACTOR_PIN_NAMES=1 $(RUN) pytest -q tests/test_public_names.py
+
+setup:
+	@sh tools/setup.sh dev
+
+peer:
+	@sh tools/peer.sh
+
+clean:
+	rm -rf .venv .peer-venv .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find gwproactor gwproactor_test tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
