@@ -42,12 +42,10 @@ package_manager() {
 # The command a person would type to install package $1.
 install_command() {
     case $(package_manager) in
-    apt-get) printf 'apt-get install %s' "$1" ;;
-    dnf) printf 'dnf install %s' "$1" ;;
+    apt-get | dnf | brew) printf '%s install %s' "$(package_manager)" "$1" ;;
     apk) printf 'apk add %s' "$1" ;;
     pacman) printf 'pacman -S %s' "$1" ;;
-    brew) printf 'brew install %s' "$1" ;;
-    *) printf "your system's package manager, package %s" "$1" ;;
+    *) printf '(your package manager) install %s' "$1" ;;
     esac
 }
 
@@ -105,10 +103,8 @@ version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/de
 venv_package() {
     case $(package_manager) in
     apt-get) printf 'python%s-venv' "$(version_of "$1")" ;;
-    dnf | apk) printf 'python3' ;;
-    pacman) printf 'python' ;;
-    brew) printf 'python' ;;
-    *) printf 'that gives Python venv and ensurepip' ;;
+    pacman | brew) printf 'python' ;;
+    *) printf 'python3' ;;
     esac
 }
 
