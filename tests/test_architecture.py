@@ -1,0 +1,187 @@
+"""Who may import whom: the layering of docs/design.md, held by reading every import there is.
+
+The rules are the tables below. Each module of gwproactor is parsed, never run, and each import it
+writes, at any depth and also under TYPE_CHECKING, is held against them. The checker is tested too,
+on small sources that break one rule each: a rule that cannot fail holds nothing.
+"""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = "gwproactor"
+
+# Lowest first. A part imports from lower layers and from itself; parts of one layer stand apart.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("wire", "config"),
+    ("events",),
+    ("links",),
+    ("actors",),
+    ("runtime",),
+    ("node", "web"),
+    ("demo",),
+    ("cli",),
+)
+RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+
+# The core decides and never does: it gets inputs and the time, and returns what is to be done.
+CORE_MODULES = (
+    "events/inbox.py",
+    "events/outbox.py",
+    "events/segments.py",
+    "links/acks.py",
+    "links/backoff.py",
+    "links/effects.py",
+    "links/link_core.py",
+    "links/link_state.py",
+    "links/message_times.py",
+    "links/subscriptions.py",
+)
+DOING_MODULES = {
+    *("asyncio", "concurrent", "multiprocessing", "queue", "sched", "subprocess", "threading"),
+    *("signal", "time"),
+    *("aiofiles", "fcntl", "filelock", "io", "mmap", "os", "pathlib", "shutil", "tempfile"),
+    *("select", "selectors", "socket", "socketserver", "ssl"),
+}
+
+# Modules from elsewhere, and the only places that may know them.
+CONFINED: dict[str, tuple[str, ...]] = {
+    "aiofiles": ("events/",),
+    "aiohttp": ("web/",),
+    "aiomqtt": ("links/aiomqtt_transport.py",),
+    "click": ("cli/",),
+    "filelock": ("events/",),
+    "gwproactor_test": ("demo/",),
+    "hypothesis": (),
+    "mqtt5": (),
+    "paho": ("links/aiomqtt_transport.py",),
+    "psutil": ("demo/",),
+    "pytest": (),
+    "rich": ("demo/", "cli/"),
+    "transitions": ("links/link_state.py",),
+    "trustme": (),
+}
+
+
+def absolute_base(node: ast.ImportFrom, path: PurePosixPath) -> str:
+    """The module that a `from` import names, with leading dots resolved."""
+    if node.level == 0:
+        return node.module or ""
+    package = (PACKAGE, *path.parts[:-1])
+    parents = package[: len(package) - node.level + 1]
+    return ".".join((*parents, node.module) if node.module else parents)
+
+
+def imports_of(source: str, path: PurePosixPath) -> Iterator[tuple[int, str, str | None]]:
+    """Line, module and imported name (None for a plain import) of each import in `source`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield node.lineno, alias.name, None
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                yield node.lineno, absolute_base(node, path), alias.name
+
+
+def part_of(path: PurePosixPath) -> str:
+    """The layered part that a file of the package belongs to: `links/acks.py` is of `links`."""
+    return path.parts[0].removesuffix(".py")
+
+
+def layering_fault(path: PurePosixPath, module: str) -> str | None:
+    """What is wrong with importing our own `module` in `path`, as far as layers go."""
+    if part_of(path) == "__init__":
+        return None  # the root only gathers the public names
+    if module == PACKAGE:
+        return "goes through the package root"
+    mine, theirs = part_of(path), module.split(".")[1]
+    for part in (mine, theirs):
+        if part not in RANKS:
+            return f"{part} has no layer; give it one in LAYERS"
+    if mine == theirs or RANKS[theirs] < RANKS[mine]:
+        return None
+    return f"{mine} is not above {theirs}"
+
+
+def foreign_fault(path: PurePosixPath, module: str) -> str | None:
+    """What is wrong with importing `module`, not ours, in `path`."""
+    top = module.split(".")[0]
+    if str(path) in CORE_MODULES and top in DOING_MODULES:
+        return "the core decides and never does"
+    places = CONFINED.get(top)
+    if places is not None and not any(str(path).startswith(place) for place in places):
+        return f"only {' and '.join(places) or 'gwproactor_test'} may"
+    return None
+
+
+def faults(path: PurePosixPath, source: str) -> list[str]:
+    """Every import in `source` that breaks a rule; `path` is relative to the package."""
+    found = []
+    for line, module, name in imports_of(source, path):
+        if module.split(".")[0] == PACKAGE:
+            # `from gwproactor import links` would be the root, whatever links is
+            fault = layering_fault(path, module)
+        else:
+            fault = foreign_fault(path, module)
+        if fault is not None:
+            found.append(f"{path}:{line}: imports {module} ({name or 'whole'}): {fault}")
+    return found
+
+
+def all_modules() -> list[PurePosixPath]:
+    package = ROOT / PACKAGE
+    return sorted(PurePosixPath(p.relative_to(package)) for p in package.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", all_modules(), ids=str)
+def test_imports_go_one_way(path: PurePosixPath) -> None:
+    source = (ROOT / PACKAGE / path).read_text(encoding="utf-8")
+    assert faults(path, source) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("events/writer.py", "from gwproactor.links.link_core import LinkCore"),
+        ("events/writer.py", "def f():\n    import gwproactor.runtime.proactor"),
+        ("wire/codec.py", "from ..config.settings import Settings"),
+        ("links/link_task.py", "from .. import errors"),
+        ("links/link_task.py", "from gwproactor import Proactor"),
+        ("links/link_task.py", "import gwproactor"),
+        ("links/link_task.py", "import aiomqtt"),
+        ("links/mqtt.py", "if TYPE_CHECKING:\n    from paho.mqtt.client import Client"),
+        ("links/link_task.py", "from transitions import Machine"),
+        ("links/link_core.py", "import asyncio"),
+        ("links/backoff.py", "from time import monotonic"),
+        ("events/outbox.py", "import os.path"),
+        ("events/inbox.py", "from pathlib import Path"),
+        ("runtime/proactor.py", "from aiohttp import web"),
+        ("runtime/proactor.py", "from gwproactor_test.broker import Broker"),
+        ("node/output.py", "from gwproactor.cli.main import main"),
+        ("web/server.py", "from gwproactor.node.settings import NodeSettings"),
+        ("runtime/proactor.py", "from gwproactor.unheard_of import thing"),
+        ("unheard_of.py", "from gwproactor.errors import GwproactorError"),
+    ],
+)
+def test_a_breach_is_seen(path: str, source: str) -> None:
+    assert len(faults(PurePosixPath(path), source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [
+        ("__init__.py", "from gwproactor.runtime.proactor import Proactor"),
+        ("links/link_task.py", "from .link_core import LinkCore\nimport asyncio, time"),
+        ("links/link_core.py", "from gwproactor.wire.payloads import Ping\nimport dataclasses"),
+        ("links/link_state.py", "from transitions import Machine"),
+        ("links/aiomqtt_transport.py", "import aiomqtt\nfrom paho.mqtt import properties"),
+        ("demo/run.py", "from gwproactor_test.broker import Broker\nimport psutil, rich"),
+        ("cli/main.py", "from ..demo.run import run\nimport click"),
+    ],
+)
+def test_what_is_allowed_passes(path: str, source: str) -> None:
+    assert faults(PurePosixPath(path), source) == []
