@@ -1,0 +1,174 @@
+"""The payloads that every node knows.
+
+They are recognised by `TypeName`, never by class, so that messages made by another package with
+the same type names are understood as well.
+"""
+
+import time
+import uuid
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ACK: Literal["gridworks.ack"] = "gridworks.ack"
+PING: Literal["gridworks.ping"] = "gridworks.ping"
+EVENT_PREFIX = "gridworks.event"
+"""A payload whose TypeName begins so is an event, known or not."""
+
+DEFAULT_EVENT_TYPE = "gridworks.event.data"
+MAX_ID_CHARACTERS = 256
+"""Longest message id: seven times a uuid's text, and short enough to remember a million."""
+
+
+def new_message_id() -> str:
+    """A fresh message id, uuid4 as text."""
+    return str(uuid.uuid4())
+
+
+def now_ms() -> int:
+    """The wall clock in UTC milliseconds: for timestamps, never for durations."""
+    return time.time_ns() // 1_000_000
+
+
+class Ack(BaseModel):
+    """Acknowledges one message; never acknowledged itself."""
+
+    AckMessageID: str = Field(min_length=1, max_length=MAX_ID_CHARACTERS)
+    TypeName: Literal["gridworks.ack"] = ACK
+
+
+class Ping(BaseModel):
+    """Keep-alive, and the first message after subscribing. Travels with AckRequired."""
+
+    MessageId: str = Field(default_factory=new_message_id, max_length=MAX_ID_CHARACTERS)
+    TypeName: Literal["gridworks.ping"] = PING
+
+
+class EventBase(BaseModel):
+    """What every event has. Fields that a class does not know are kept.
+
+    Args:
+        MessageId: Identifies the event for ever; the receiver delivers it once.
+        TimeCreatedMs: When it was created, UTC milliseconds.
+        Src: Long name of the node where it was created.
+        TypeName: Begins with `gridworks.event`.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    MessageId: str = Field(
+        default_factory=new_message_id, min_length=1, max_length=MAX_ID_CHARACTERS
+    )
+    TimeCreatedMs: int = Field(default_factory=now_ms)
+    Src: str = ""
+    TypeName: str
+
+
+class AnyEvent(EventBase):
+    """An event of a type that has no class of its own here."""
+
+    TypeName: str = Field(default=DEFAULT_EVENT_TYPE, pattern=r"^gridworks\.event")
+
+
+class StartupEvent(EventBase):
+    """The node has started."""
+
+    TypeName: Literal["gridworks.event.startup"] = "gridworks.event.startup"
+
+
+class ShutdownEvent(EventBase):
+    """The node stops, and why."""
+
+    TypeName: Literal["gridworks.event.shutdown"] = "gridworks.event.shutdown"
+    Reason: str
+    Version: str = "001"
+
+
+class ProblemType(StrEnum):
+    """How bad a problem is."""
+
+    error = "error"
+    warning = "warning"
+
+
+class ProblemEvent(EventBase):
+    """Something went wrong, in one line and in full."""
+
+    TypeName: Literal["gridworks.event.problem"] = "gridworks.event.problem"
+    ProblemType: ProblemType
+    Summary: str
+    Details: str = ""
+    Version: str = "001"
+
+
+class CommEvent(EventBase):
+    """A link's comm state changed; `PeerName` is the link's name at the sender."""
+
+    PeerName: str
+    Version: str = "001"
+
+
+class MQTTConnectEvent(CommEvent):
+    """The link's broker accepted the connection."""
+
+    TypeName: Literal["gridworks.event.comm.mqtt.connect"] = "gridworks.event.comm.mqtt.connect"
+
+
+class MQTTConnectFailedEvent(CommEvent):
+    """No connection to the link's broker could be made."""
+
+    TypeName: Literal["gridworks.event.comm.mqtt.connect.failed"] = (
+        "gridworks.event.comm.mqtt.connect.failed"
+    )
+
+
+class MQTTDisconnectEvent(CommEvent):
+    """The connection to the link's broker was lost."""
+
+    TypeName: Literal["gridworks.event.comm.mqtt.disconnect"] = (
+        "gridworks.event.comm.mqtt.disconnect"
+    )
+
+
+class MQTTFullySubscribedEvent(CommEvent):
+    """Every subscription of the link is acknowledged."""
+
+    TypeName: Literal["gridworks.event.comm.mqtt.fully.subscribed"] = (
+        "gridworks.event.comm.mqtt.fully.subscribed"
+    )
+
+
+class ResponseTimeoutEvent(CommEvent):
+    """The peer did not answer in time, or fell silent."""
+
+    TypeName: Literal["gridworks.event.comm.response.timeout"] = (
+        "gridworks.event.comm.response.timeout"
+    )
+
+
+class PeerActiveEvent(CommEvent):
+    """The link became active."""
+
+    TypeName: Literal["gridworks.event.comm.peer.active"] = "gridworks.event.comm.peer.active"
+
+
+KNOWN_PAYLOADS: tuple[type[BaseModel], ...] = (
+    Ack,
+    Ping,
+    StartupEvent,
+    ShutdownEvent,
+    ProblemEvent,
+    MQTTConnectEvent,
+    MQTTConnectFailedEvent,
+    MQTTDisconnectEvent,
+    MQTTFullySubscribedEvent,
+    ResponseTimeoutEvent,
+    PeerActiveEvent,
+)
+"""Every payload class of this module that stands for one TypeName."""
+
+
+def is_event_type(type_name: str) -> bool:
+    """Whether a payload of this TypeName is an event."""
+    return type_name.startswith(EVENT_PREFIX)
