@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 . tools/lib.sh
 
 venv=.peer-venv
-peer=gridworks-proactor==4.1.13
+# its test package, which brings the applications to drive, needs the extra
+peer='gridworks-proactor[tests]==4.1.13'
 
 [ -f "$venv/peer.stamp" ] && [ "$(cat "$venv/peer.stamp")" = "$peer" ] &&
     "$venv/bin/python" -c '' >/dev/null 2>&1 && exit 0

@@ -1,0 +1,89 @@
+# mypy: ignore-errors
+# (it imports the predecessor's packages, which have the names of ours)
+"""One node of the predecessor, driven through its public API; prints its transitions.
+
+Run it only with the interpreter of .peer-venv, isolated (-I), so that `gwproactor` there is
+gridworks-proactor and this project is nowhere on the path::
+
+    .peer-venv/bin/python -I predecessor_node.py --role child --port 1883 --folder F
+
+The application is the predecessor's own: the child and the parent that its test package brings.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from gwproto import HardwareLayout
+
+from gwproactor import AppSettings
+from gwproactor.callbacks import ProactorCallbackInterface
+from gwproactor.config import Paths
+from gwproactor_test.dummies import DummyChildApp, DummyParentApp
+
+NAMES = {"MyScadaGNode": {"Alias": "bench.child"}, "MyAtomicTNodeGNode": {"Alias": "bench.parent"}}
+# Each application, and what it calls the other one.
+ROLES = {"child": (DummyChildApp, "parent"), "parent": (DummyParentApp, "child")}
+
+
+class Reporter(ProactorCallbackInterface):
+    """Reports each change of the comm state, the moment taken first."""
+
+    def recv_activated(self, transition):
+        """Called by the predecessor when the link is active."""
+        self._say(time.monotonic_ns(), transition)
+
+    def recv_deactivated(self, transition):
+        """Called by the predecessor when the link is not active any more."""
+        self._say(time.monotonic_ns(), transition)
+
+    def _say(self, moment, transition):
+        line = {
+            "kind": "transition",
+            "t": moment,
+            "old": transition.old_state.value,
+            "new": transition.new_state.value,
+        }
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+
+def settings_for(app_type, peer: str, port: int, folder: Path) -> AppSettings:
+    """Its defaults, but for the broker's place, the folder, and no TLS."""
+    paths = Paths(
+        name="bench",
+        data_home=folder / "data",
+        state_home=folder / "state",
+        config_home=folder / "config",
+    )
+    settings = app_type.app_settings_type()(paths=paths)
+    broker = getattr(settings, peer)
+    broker.host, broker.port, broker.tls.use_tls = "127.0.0.1", port, False
+    settings.paths.mkdirs()
+    return settings
+
+
+def main() -> None:
+    """Run one node until it is killed."""
+    parser = argparse.ArgumentParser(description="One node of the predecessor.")
+    parser.add_argument("--role", choices=ROLES, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    app_type, peer = ROLES[options.role]
+    app = app_type(
+        app_settings=settings_for(app_type, peer, options.port, options.folder),
+        layout=HardwareLayout(
+            NAMES, cacs={}, components={}, nodes={}, data_channels={}, synth_channels={}
+        ),
+    )
+    app.instantiate()
+    app.add_callbacks(Reporter())
+    asyncio.run(app.proactor.run_forever())
+
+
+if __name__ == "__main__":
+    main()
