@@ -1,1 +1,1 @@
-"""What a test suite of gwproactor, or of a program built on it, imports: broker, faults, helpers."""
+"""What a test suite of gwproactor, or of a program built on it, imports."""

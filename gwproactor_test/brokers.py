@@ -1,0 +1,38 @@
+"""What the embedded broker and Mosquitto have in common, so that one test can run on both."""
+
+from types import TracebackType
+from typing import Protocol, Self
+
+
+class AnyBroker(Protocol):
+    """A broker that a test can start, stop and kill; `Broker` and `Mosquitto` are two."""
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; the same after a restart."""
+
+    @property
+    def url(self) -> str:
+        """How clients reach it: `mqtt://host:port`, or `mqtts://`."""
+
+    async def start(self) -> None:
+        """Return when it accepts connections."""
+
+    async def stop(self) -> None:
+        """End it in order; sessions and retained messages are kept for the next start."""
+
+    async def kill(self) -> None:
+        """End it as a crash would."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...

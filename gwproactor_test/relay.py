@@ -1,0 +1,199 @@
+"""A TCP relay between a client and its broker that can fail in all the ways a network does.
+
+It listens on a port of its own and copies bytes in both directions. Its connections can be cut by
+a close or a reset, new ones refused, and everything frozen: connections stay up and no byte gets
+through, which is what a dead router, a pulled cable or a sleeping peer look like.
+"""
+
+import asyncio
+import contextlib
+import socket
+from types import TracebackType
+from typing import Self
+
+from gwproactor_test.listener import READ_CHUNK_BYTES, Listener, Streams, drop, open_streams
+
+JOIN_SECONDS = 2.0
+"""How long connections may take to close before their tasks are cancelled."""
+
+
+class Relay:
+    """Copies bytes between its own port and a target, and breaks that on demand.
+
+    As an async context manager it accepts connections while the block runs.
+
+    Args:
+        target_port: where the broker listens.
+        target_host: on which address.
+        host: the address to listen on; loopback unless told otherwise.
+        port: 0 takes any free port; the one taken is kept.
+        scheme: what `url` begins with; `mqtts` where the broker behind it speaks TLS.
+        delay_seconds: by how much bytes are held up in each direction; may be changed any time.
+
+    To be used from the loop that it was started on only.
+    """
+
+    def __init__(
+        self,
+        target_port: int,
+        target_host: str = "127.0.0.1",
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        scheme: str = "mqtt",
+        delay_seconds: float = 0.0,
+    ) -> None:
+        self.target_host = target_host
+        self.target_port = target_port
+        self.delay_seconds = delay_seconds
+        self.accepted_connections = 0
+        self._scheme = scheme
+        self._listener = Listener(self._serve, host, port)
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._thawed = asyncio.Event()
+        self._thawed.set()
+        self._hold = True
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self._listener.host
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._listener.port
+
+    @property
+    def url(self) -> str:
+        """How clients reach the broker through it."""
+        return f"{self._scheme}://{self._listener.netloc}"
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that are relayed now."""
+        return len(self._writers) // 2
+
+    def accept(self) -> None:
+        """Listen, or listen again on the same port; nothing happens when it does already.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._listener.open()
+
+    def refuse(self) -> None:
+        """Stop listening: new connections are refused, existing ones stay."""
+        self._listener.close()
+
+    async def cut(self, *, reset: bool = False) -> None:
+        """End every connection on both sides and wait until their sockets are closed.
+
+        Args:
+            reset: True ends them with RST, False with FIN.
+        """
+        writers = tuple(self._writers)
+        for writer in writers:
+            drop(writer, reset=reset)
+        for writer in writers:
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    def freeze(self, *, hold: bool = True) -> None:
+        """Let no byte through from now on, while connections stay up and new ones are accepted.
+
+        Args:
+            hold: True keeps the bytes for `thaw` (and, once buffers are full, holds back the
+                senders); False drops them, so that a stream is damaged after `thaw`.
+        """
+        self._hold = hold
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        """End the freeze; what was held goes on its way."""
+        self._thawed.set()
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self.accept()
+
+    async def stop(self) -> None:
+        """Stop listening, close every connection, and wait until all sockets are closed."""
+        self.refuse()
+        await self.cut()
+        self.thaw()
+        await self._listener.join(JOIN_SECONDS)
+
+    async def _serve(self, accepted: socket.socket) -> None:
+        self.accepted_connections += 1
+        client = await open_streams(accepted)
+        try:
+            broker = await self._connect()
+        except OSError:
+            drop(client[1], reset=True)
+            return
+        self._writers |= {client[1], broker[1]}
+        try:
+            await self._relay(client, broker)
+        finally:
+            self._writers -= {client[1], broker[1]}
+            client[1].close()
+            broker[1].close()
+
+    async def _connect(self) -> Streams:
+        connecting = socket.socket(socket.AF_INET6 if ":" in self.target_host else socket.AF_INET)
+        try:
+            connecting.setblocking(False)
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(connecting, (self.target_host, self.target_port))
+        except BaseException:
+            connecting.close()
+            raise
+        return await open_streams(connecting)
+
+    async def _relay(self, client: Streams, broker: Streams) -> None:
+        """Copy both ways until either side ends."""
+        pumps = [
+            asyncio.create_task(self._pump(source[0], sink[1]), name=f"pump:{self.port}")
+            for source, sink in ((client, broker), (broker, client))
+        ]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.wait(pumps)
+
+    async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(READ_CHUNK_BYTES):
+                if self.delay_seconds:
+                    await asyncio.sleep(self.delay_seconds)
+                if await self._passes():
+                    sink.write(data)
+                    await sink.drain()
+        # The end of a connection is not seen through a frozen relay either.
+        await self._thawed.wait()
+
+    async def _passes(self) -> bool:
+        """Whether a chunk goes on; waits for the end of a freeze that holds bytes."""
+        if not self._thawed.is_set() and not self._hold:
+            return False
+        await self._thawed.wait()
+        return True
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.stop()

@@ -1,0 +1,144 @@
+"""Fixtures that every test may use, and the check that every test cleans up after itself."""
+
+import gc
+import inspect
+import os
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack
+from typing import Protocol
+
+import pytest
+
+from gwproactor_test.broker import Broker
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.certificates import CertificateFiles, Certificates
+from gwproactor_test.leaks import no_leaks, no_leaks_sync
+from gwproactor_test.mosquitto import Mosquitto, mosquitto_available
+from gwproactor_test.relay import Relay
+
+REQUIRE_MOSQUITTO = "GWPROACTOR_REQUIRE_MOSQUITTO"
+"""Environment variable that turns a skip for a missing Mosquitto into a failure."""
+
+
+def pytest_report_header() -> str | None:
+    """Say in one line what is skipped where Mosquitto is missing."""
+    if mosquitto_available():
+        return None
+    return "mosquitto is not installed: tests that need it are skipped"
+
+
+def need_mosquitto() -> None:
+    """Skip the test where Mosquitto is missing; fail it where Mosquitto is required."""
+    if mosquitto_available():
+        return
+    if os.environ.get(REQUIRE_MOSQUITTO) == "1":
+        pytest.fail("mosquitto is required and not installed", pytrace=False)
+    pytest.skip("mosquitto is not installed")
+
+
+def pytest_collection_finish() -> None:
+    """Keep what is imported by now out of the collections that the leak checks run."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Check around every test that it leaves no task, thread or descriptor."""
+    if inspect.iscoroutinefunction(inspect.unwrap(request.function)):
+        request.getfixturevalue("leaves_nothing_behind_in_loop")
+        yield
+    else:
+        with no_leaks_sync():
+            yield
+
+
+@pytest.fixture
+async def leaves_nothing_behind_in_loop() -> AsyncIterator[None]:
+    """Check the same from within the test's own loop."""
+    async with no_leaks():
+        yield
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """Good and bad certificates."""
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+class MakeBroker(Protocol):
+    """Starts a broker that is stopped after the test."""
+
+    async def __call__(
+        self,
+        *,
+        users: Mapping[str, str] | None = None,
+        tls: CertificateFiles | None = None,
+        require_client_certificate: bool = False,
+    ) -> AnyBroker: ...
+
+
+@pytest.fixture(params=["embedded", "mosquitto"])
+def broker_kind(request: pytest.FixtureRequest) -> str:
+    """The kind of broker: a test that uses it, `broker` or `make_broker` runs on both."""
+    kind = str(request.param)
+    if kind == "mosquitto":
+        need_mosquitto()
+    return kind
+
+
+@pytest.fixture
+async def make_broker(broker_kind: str, certificates: Certificates) -> AsyncIterator[MakeBroker]:
+    """A function that starts brokers with options: the same test on both kinds."""
+    async with AsyncExitStack() as stack:
+
+        async def make(
+            *,
+            users: Mapping[str, str] | None = None,
+            tls: CertificateFiles | None = None,
+            require_client_certificate: bool = False,
+        ) -> AnyBroker:
+            broker: AnyBroker
+            if broker_kind == "mosquitto":
+                ca_file = certificates.ca_file if require_client_certificate else None
+                broker = Mosquitto(tls=tls, users=users, client_ca_file=ca_file)
+            else:
+                context = (
+                    None
+                    if tls is None
+                    else certificates.server_context(
+                        tls, require_client_certificate=require_client_certificate
+                    )
+                )
+                broker = Broker(tls=context, users=users)
+            return await stack.enter_async_context(broker)
+
+        yield make
+
+
+@pytest.fixture
+async def broker(make_broker: MakeBroker) -> AnyBroker:
+    """A running broker without logins and TLS: the same test on both kinds."""
+    return await make_broker()
+
+
+@pytest.fixture
+async def embedded_broker() -> AsyncIterator[Broker]:
+    """A running embedded broker, for tests that look inside it."""
+    async with Broker() as running:
+        yield running
+
+
+@pytest.fixture
+async def mosquitto() -> AsyncIterator[Mosquitto]:
+    """A running Mosquitto, for tests that need the real one."""
+    need_mosquitto()
+    async with Mosquitto() as running:
+        yield running
+
+
+@pytest.fixture
+async def relay(broker: AnyBroker) -> AsyncIterator[Relay]:
+    """A relay in front of `broker`."""
+    async with Relay(broker.port, broker.host) as running:
+        yield running
