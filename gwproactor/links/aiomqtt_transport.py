@@ -1,0 +1,551 @@
+"""MQTT by aiomqtt: the only module that knows aiomqtt and paho-mqtt.
+
+aiomqtt's client keeps the protocol (paho) and its settings; what this module adds or overrides, and
+why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
+
+- Connecting runs in an executor thread, where a frozen host holds it, and a cancelled attempt
+  leaves its socket, reader and task behind. So `gwproactor.links.dialing` makes the socket on the
+  loop, paho gets it ready-made (`_create_socket`), and its connect() no longer blocks.
+- The socket has no TCP_NODELAY by default, which costs 40 ms a packet. `dial` sets it.
+- A client that is entered again repeats what it still holds. So each connection has a fresh one.
+- SUBSCRIBE and UNSUBSCRIBE in flight hang until a timeout when the connection goes. So the loss
+  ends them (`_Client._on_disconnect`); an answer that nobody waits for any more is ignored instead
+  of logged as an error.
+- CONNACK's session-present flag is dropped. `_Client._on_connect` keeps it.
+- QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
+  is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
+- Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
+- The writer is registered some loop turns late, and on a socket that may be closed by then (EBADF);
+  the loss is kept in a future that nobody may retrieve. Here everything happens on the loop, in the
+  turn in which it is asked for, and a loss is a plain attribute.
+- Leaving the client waits up to 10 s for a frozen broker. `close` never waits.
+- There is no way to ask for a PINGREQ: `_send_pingreq` is paho's own.
+
+Everything private that is used here is held by `tests/links/test_aiomqtt_transport.py`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+import aiomqtt
+from paho.mqtt.client import Client as Paho
+from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from gwproactor.config.mqtt import MQTTClient, MQTTVersion
+from gwproactor.errors import (
+    ConnectFailedError,
+    ConnectionLostError,
+    ConnectRefusedError,
+    UsageError,
+)
+from gwproactor.links.dialing import connect_error, describe, dial
+from gwproactor.links.packet_socket import PacketSocket
+from gwproactor.links.transport import (
+    SUBACK_TIMEOUT_SECONDS,
+    ConnectOptions,
+    ReceivedPacket,
+    Will,
+)
+
+MAX_WAITING_PACKETS = 10_000
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Received packets that nobody has taken yet. The reader is always at it, so this is reached only
+while it waits for a SUBACK under a flood; what is beyond is dropped un-acked and counted."""
+
+DRAIN_MARK_BYTES = 64 * 1024
+"""Unsent bytes above which `drain` waits: about what a socket buffer takes without blocking."""
+
+MAX_UNSENT_BYTES = 64 * 1024 * 1024
+"""Unsent bytes at which the connection is given up: this broker sends, but does not read."""
+
+MAX_TICK_SECONDS = 1.0
+"""Keep-alive is checked so often, or four times in its period where that is less."""
+
+_REFUSALS = {
+    0x81: "it calls our CONNECT malformed",
+    0x82: "it calls our CONNECT a protocol error",
+    0x84: "it does not speak MQTT {version}",
+    0x85: "it does not accept the client id {client_id!r}; choose another (--client-id)",
+    0x86: "login refused (bad user name or password); check user and password",
+    0x87: "login refused (not authorized); check user, password and the broker's access rules",
+    0x8A: "this client is banned there",
+    0x8C: "it wants another authentication method than user and password",
+    0x90: "it refuses the topic of our will",
+    0x95: "it calls our CONNECT too large",
+    0x99: "it refuses the payload of our will",
+    0x9A: "it cannot retain our will",
+    0x9B: "it cannot deliver our will with that QoS",
+    0x9D: "it has moved to another address; change the broker's URL",
+}
+"""CONNACK reason codes after which somebody must act; after all others trying again may help."""
+
+_LOGGER = logging.getLogger("gwproactor.links.aiomqtt")
+
+
+@contextlib.asynccontextmanager
+async def connect_with_aiomqtt(
+    broker: MQTTClient, options: ConnectOptions
+) -> AsyncIterator["AiomqttConnection"]:
+    """The `Connector` of this module: see `gwproactor.links.transport.Connector`."""
+    connection = await _connected(broker, options)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+async def _connected(broker: MQTTClient, options: ConnectOptions) -> "AiomqttConnection":
+    try:
+        async with asyncio.timeout(options.timeout_seconds):
+            packet_socket = PacketSocket(await dial(broker), options.max_packet_bytes)
+            connection = AiomqttConnection(broker, options, packet_socket)
+            await connection.open()
+            return connection
+    except TimeoutError:
+        raise ConnectFailedError(
+            f"{broker}: no connection within {options.timeout_seconds:g} s"
+            f"{_hint_at_version(broker)}"
+        ) from None
+
+
+class AiomqttConnection:
+    """One connection to a broker: a `gwproactor.links.transport.Connection`."""
+
+    def __init__(
+        self, broker: MQTTClient, options: ConnectOptions, packet_socket: PacketSocket
+    ) -> None:
+        self._broker = broker
+        self._socket = packet_socket
+        try:
+            self._client = _Client(broker, options, packet_socket)
+        except BaseException:
+            packet_socket.close()
+            raise
+
+    async def open(self) -> None:
+        """Send CONNECT and wait for CONNACK; closes on failure and when cancelled."""
+        try:
+            await self._client.connect()
+        except aiomqtt.MqttCodeError as error:
+            self.close()
+            raise _refused_by_connack(self._broker, self._client.identifier, error.rc) from None
+        except OSError as error:
+            self.close()
+            failure = connect_error(self._broker, error)
+            if isinstance(failure, ConnectFailedError):
+                failure = ConnectFailedError(f"{failure}{_hint_at_version(self._broker)}")
+            raise failure from None
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def session_present(self) -> bool:
+        """Whether the broker kept our session from before."""
+        return self._client.session_present
+
+    @property
+    def last_byte_seconds(self) -> float:
+        """When the last byte came from the broker, on the monotonic clock."""
+        return self._socket.last_byte_seconds
+
+    @property
+    def dropped_packets(self) -> int:
+        """Received packets that were dropped because too many waited."""
+        return self._client.dropped_packets
+
+    async def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> Sequence[int]:
+        """Subscribe and return the SUBACK's reason codes."""
+        self._check()
+        v5 = self._broker.protocol is MQTTVersion.v5
+        filters: list[Any] = [
+            (topic_filter, SubscribeOptions(qos=int(qos)) if v5 else int(qos))
+            for topic_filter, qos in subscriptions
+        ]
+        codes = await self._answered(self._client.subscribe(filters, timeout=math.inf))
+        return [int(getattr(code, "value", code)) for code in codes]
+
+    async def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Unsubscribe and wait for the answer."""
+        self._check()
+        await self._answered(self._client.unsubscribe(list(filters), timeout=math.inf))
+        self._check()  # the loss ends the waiting too
+
+    async def _answered(self, request: Any) -> Any:
+        try:
+            async with asyncio.timeout(SUBACK_TIMEOUT_SECONDS):
+                return await request
+        except TimeoutError:
+            raise ConnectionLostError(
+                f"{self._broker}: no answer to SUBSCRIBE or UNSUBSCRIBE within"
+                f" {SUBACK_TIMEOUT_SECONDS:g} s"
+            ) from None
+        except (aiomqtt.MqttError, OSError):
+            raise self._lost() from None
+        except ValueError as error:
+            raise UsageError(f"not a topic filter: {error}") from None
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        user_properties: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Send a message; never waits."""
+        self._check()
+        properties = None
+        if user_properties and self._broker.protocol is MQTTVersion.v5:
+            properties = _properties(PacketTypes.PUBLISH)
+            properties.UserProperty = list(user_properties)
+        try:
+            sent = self._client.send(topic, payload, qos, retain, properties)
+        except ValueError as error:
+            raise UsageError(f"cannot publish on the topic {topic!r}: {error}") from None
+        if not sent:
+            raise self._lost()
+
+    async def drain(self) -> None:
+        """Wait until little enough waits for the socket."""
+        self._check()
+        await self._client.drained()
+        self._check()
+
+    async def packets(self) -> Sequence[ReceivedPacket]:
+        """Everything that came since the last call; waits until there is something."""
+        packets = await self._client.received()
+        if not packets:
+            raise self._lost()
+        return packets
+
+    def acknowledge(self, packet: ReceivedPacket) -> None:
+        """Acknowledge a packet of QoS 1 or more."""
+        if packet.qos:
+            self._client.acknowledge(packet.packet_id, packet.qos)
+
+    def probe(self) -> None:
+        """Send a PINGREQ."""
+        self._check()
+        self._client.probe()
+
+    def close(self) -> None:
+        """Say DISCONNECT, if the socket takes it at once, and close. May be called again."""
+        self._client.close()
+
+    def _check(self) -> None:
+        if self._client.lost is not None:
+            raise self._lost()
+
+    def _lost(self) -> ConnectionLostError:
+        reason = self._client.lost
+        return ConnectionLostError(f"{self._broker}: {describe(reason) if reason else 'closed'}")
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client on a ready socket, wholly on the loop; see the module's docstring.
+
+    paho calls the overridden methods; each runs on the loop, never in a thread.
+    """
+
+    def __init__(
+        self, broker: MQTTClient, options: ConnectOptions, packet_socket: PacketSocket
+    ) -> None:
+        super().__init__(**_client_arguments(broker, options))
+        self._socket = packet_socket
+        self._v5 = broker.protocol is MQTTVersion.v5
+        self.session_present = False
+        self.lost: OSError | None = None
+        self.dropped_packets = 0
+        self._received: list[ReceivedPacket] = []
+        self._received_bytes = 0
+        self._receiver: asyncio.Future[None] | None = None
+        self._unsent_bytes = 0
+        self._drainers: list[asyncio.Future[None]] = []
+        self._flush_soon: asyncio.Handle | None = None
+        self._tick: asyncio.TimerHandle | None = None
+        self._writer_added = False
+        self._tick_seconds = min(MAX_TICK_SECONDS, broker.keepalive_seconds / 4)
+        self._client.disable_logger()  # what it would log is raised instead, with a reason
+        self._client.manual_ack_set(True)
+        setattr(self._client, "_create_socket", lambda: packet_socket)  # noqa: B010
+
+    # Requests
+
+    async def connect(self) -> None:
+        """Send CONNECT and wait for CONNACK.
+
+        Raises:
+            aiomqtt.MqttConnectError: The broker refused.
+            OSError: The connection was lost before it answered.
+        """
+        self._client_connect()
+        await self._connected
+
+    def send(
+        self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None
+    ) -> bool:
+        """Queue a PUBLISH for this turn of the loop; False when the connection is gone."""
+        self._unsent_bytes += len(topic) + len(payload)
+        if self._unsent_bytes > MAX_UNSENT_BYTES:
+            self.abort(ConnectionAbortedError("the broker does not read what we send"))
+            return False
+        info = self._client.publish(topic, payload, qos, retain, properties)
+        return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    async def drained(self) -> None:
+        """Wait while more than the mark is unsent, then until all is sent or lost."""
+        if self._unsent_bytes <= DRAIN_MARK_BYTES or self.lost is not None:
+            return
+        drained: asyncio.Future[None] = self._loop.create_future()
+        self._drainers.append(drained)
+        try:
+            await drained
+        finally:
+            self._drainers.remove(drained)
+
+    async def received(self) -> list[ReceivedPacket]:
+        """Everything that waits; an empty list means that the connection is gone."""
+        while not self._received and self.lost is None:
+            self._receiver = self._loop.create_future()
+            try:
+                await self._receiver
+            finally:
+                self._receiver = None
+        packets, self._received = self._received, []
+        self._received_bytes = 0
+        return packets
+
+    def acknowledge(self, packet_id: int, qos: int) -> None:
+        """Send PUBACK, or PUBCOMP for QoS 2."""
+        if self.lost is None:
+            self._client.ack(packet_id, qos)
+
+    def probe(self) -> None:
+        """Send PINGREQ."""
+        self._client._send_pingreq()  # noqa: SLF001 - paho offers no other way
+
+    def abort(self, reason: OSError) -> None:
+        """Give the connection up: paho meets `reason` at the socket and cleans up after it."""
+        self._socket.abort(reason)
+        self._client.loop_read()
+
+    def close(self) -> None:
+        """End the connection without waiting for anybody."""
+        if self.lost is None:
+            self._client.disconnect()
+            self._flush()
+            self.abort(ConnectionAbortedError("closed"))
+        self._socket.close()
+
+    # What paho reports
+
+    def _on_connect(
+        self,
+        client: Paho,
+        userdata: Any,
+        flags: ConnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,
+    ) -> None:
+        self.session_present = flags.session_present
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(
+        self,
+        client: Paho,  # noqa: ARG002
+        userdata: Any,  # noqa: ARG002
+        flags: DisconnectFlags,
+        reason_code: ReasonCode,
+        properties: Properties | None = None,  # noqa: ARG002
+    ) -> None:
+        if self.lost is not None:
+            return
+        self.lost = self._socket.fault or _reason_of_loss(flags, reason_code)
+        if not self._connected.done():
+            self._connected.set_exception(self.lost)
+        for subscribing in self._pending_subscribes.values():
+            if not subscribing.done():
+                subscribing.set_exception(self.lost)
+        for unsubscribing in self._pending_unsubscribes.values():
+            unsubscribing.set()
+        self._wake(self._receiver, *self._drainers)
+
+    def _on_subscribe(
+        self,
+        client: Paho,
+        userdata: Any,
+        mid: int,
+        reason_codes: list[ReasonCode],
+        properties: Properties | None = None,
+    ) -> None:
+        if mid in self._pending_subscribes:  # else its caller was cancelled
+            super()._on_subscribe(client, userdata, mid, reason_codes, properties)
+
+    def _on_unsubscribe(
+        self,
+        client: Paho,
+        userdata: Any,
+        mid: int,
+        reason_codes: list[ReasonCode],
+        properties: Properties | None = None,
+    ) -> None:
+        if mid in self._pending_unsubscribes:
+            super()._on_unsubscribe(client, userdata, mid, reason_codes, properties)
+
+    def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
+        if len(self._received) >= MAX_WAITING_PACKETS or self._received_bytes >= MAX_WAITING_BYTES:
+            self.dropped_packets += 1
+            return
+        self._received.append(_packet_of(message))
+        self._received_bytes += len(message.payload)
+        self._wake(self._receiver)
+
+    # The socket on the loop
+
+    def _on_socket_open(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        self._loop.add_reader(sock.fileno(), self._read)
+        self._tick = self._loop.call_later(self._tick_seconds, self._keep_alive)
+
+    def _on_socket_close(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        self._loop.remove_reader(sock.fileno())
+        self._loop.remove_writer(sock.fileno())
+        for handle in (self._flush_soon, self._tick):
+            if handle is not None:
+                handle.cancel()
+
+    def _on_socket_register_write(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        # One flush at the end of this turn sends all that the turn publishes.
+        self._flush_soon = self._loop.call_soon(self._flush)
+
+    def _on_socket_unregister_write(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
+        self._unsent_bytes = 0
+        self._wake(*self._drainers)
+        if self._writer_added:
+            self._writer_added = False
+            self._loop.remove_writer(sock.fileno())
+
+    def _flush(self) -> None:
+        self._guarded(self._client.loop_write)
+        if self.lost is None and not self._writer_added and self._client.want_write():
+            self._writer_added = True
+            self._loop.add_writer(self._socket.fileno(), self._flush)
+
+    def _read(self) -> None:
+        more = self._socket.fill()
+        while self._socket.pending():
+            if self._guarded(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
+                return
+        if more:
+            self._loop.call_soon(self._read_again)
+
+    def _read_again(self) -> None:
+        if self.lost is None:
+            self._read()
+
+    def _keep_alive(self) -> None:
+        if self._guarded(self._client.loop_misc) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self._tick = self._loop.call_later(self._tick_seconds, self._keep_alive)
+
+    def _guarded(self, step: Callable[[], MQTTErrorCode]) -> MQTTErrorCode:
+        """Run a step of paho; what it cannot digest ends the connection, not the loop."""
+        try:
+            return step()
+        except Exception as error:  # noqa: BLE001 - whatever a broker's bytes may provoke
+            reason = ConnectionAbortedError(f"the broker sent what is no MQTT ({error!r})")
+            self.abort(reason)
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+
+    @staticmethod
+    def _wake(*waiting: "asyncio.Future[None] | None") -> None:
+        for future in waiting:
+            if future is not None and not future.done():
+                future.set_result(None)
+
+
+def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, Any]:
+    v5 = broker.protocol is MQTTVersion.v5
+    return {
+        "hostname": broker.host,
+        "port": broker.effective_port,
+        "username": broker.username,
+        "password": broker.password.get_secret_value() if broker.password is not None else None,
+        "logger": _LOGGER,
+        "identifier": broker.client_id or options.client_id,
+        "protocol": aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
+        "keepalive": broker.keepalive_seconds,
+        "will": _will(options.will),
+        # paho takes the one with MQTT 5 and the other with 3.1.1
+        "clean_start": options.clean_start,
+        "clean_session": None if v5 else options.clean_start,
+        "properties": _connect_properties(options) if v5 else None,
+    }
+
+
+def _connect_properties(options: ConnectOptions) -> Properties:
+    properties = _properties(PacketTypes.CONNECT)
+    properties.ReceiveMaximum = options.receive_maximum
+    properties.MaximumPacketSize = options.max_packet_bytes
+    properties.SessionExpiryInterval = options.session_expiry_seconds
+    return properties
+
+
+def _properties(packet_type: int) -> Properties:
+    return Properties(packet_type)  # type: ignore[no-untyped-call]
+
+
+def _will(will: Will | None) -> aiomqtt.Will | None:
+    return None if will is None else aiomqtt.Will(will.topic, will.payload, will.qos, will.retain)
+
+
+def _packet_of(message: MQTTMessage) -> ReceivedPacket:
+    try:
+        topic = message.topic
+    except UnicodeDecodeError:
+        topic = "\ufffd"  # no link has such a topic: reported there like any other stranger
+    properties = message.properties
+    return ReceivedPacket(
+        topic=topic,
+        payload=bytes(message.payload),
+        qos=message.qos,
+        retain=message.retain,
+        user_properties=tuple(getattr(properties, "UserProperty", ())),
+        content_type=getattr(properties, "ContentType", None),
+        packet_id=message.mid,
+    )
+
+
+def _reason_of_loss(flags: DisconnectFlags, reason_code: ReasonCode) -> OSError:
+    if flags.is_disconnect_packet_from_server:
+        return ConnectionResetError(f"the broker said DISCONNECT: {reason_code}")
+    return ConnectionAbortedError(f"the connection failed: {reason_code}")
+
+
+def _refused_by_connack(
+    broker: MQTTClient, client_id: str, code: int | ReasonCode | None
+) -> ConnectFailedError | ConnectRefusedError:
+    """The error for a CONNACK that says no: the one place that tells fatal from retryable here."""
+    number = code.value if isinstance(code, ReasonCode) else int(code or 0)
+    text = _REFUSALS.get(number)
+    if text is None:
+        return ConnectFailedError(f"{broker}: the broker cannot serve us now: {code}")
+    text = text.format(version=broker.protocol.value, client_id=client_id)
+    hint = _hint_at_version(broker) if number == 0x84 else ""
+    return ConnectRefusedError(f"{broker}: the broker refuses the connection: {text}{hint}")
+
+
+def _hint_at_version(broker: MQTTClient) -> str:
+    """For answers that a broker without MQTT 5 gives: some say so, some just hang up."""
+    if broker.protocol is MQTTVersion.v5:
+        return " (if this broker lacks MQTT 5, choose --mqtt 3.1.1)"
+    return ""

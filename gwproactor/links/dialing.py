@@ -1,0 +1,215 @@
+"""From an address in the settings to a connected socket, on the loop and without blocking it.
+
+An MQTT package would connect in an executor thread, which cannot be stopped: a host that swallows
+packets would hold a thread, and the end of the program, until a timeout. So the socket is made
+here, with the loop's own means; a cancelled attempt is gone at once. A numeric address costs no
+thread at all. Only a name look-up needs one, and that thread is a daemon, because nothing can
+interrupt the system's resolver and no program should wait for it when it wants to end.
+"""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gwproactor.config.mqtt import MQTTClient
+from gwproactor.errors import ConnectFailedError, ConnectRefusedError
+from gwproactor.links.tls import client_context, refusal
+
+
+class Address(NamedTuple):
+    """Where to connect, as the system's resolver says it."""
+
+    family: int
+    sockaddr: tuple[Any, ...]
+
+
+async def dial(broker: MQTTClient) -> socket.socket:
+    """Connect a TCP socket to `broker`, with the TLS handshake done where it is wanted.
+
+    The socket does not block and has TCP_NODELAY. Cancelling closes it.
+
+    Raises:
+        ConnectFailedError: The host is unknown or does not answer.
+        ConnectRefusedError: TLS cannot work before somebody changes something.
+    """
+    context = await _context(broker)
+    try:
+        connected = await _connect_any(await resolve(broker.host, broker.effective_port), broker)
+    except OSError as error:
+        raise ConnectFailedError(f"{broker}: {describe(error)}") from None
+    if context is None:
+        return connected
+    try:
+        return await _start_tls(connected, context, broker.host)
+    except OSError as error:
+        connected.close()
+        raise connect_error(broker, error) from None
+    except ValueError as error:  # a host that no certificate can name, such as ".example"
+        connected.close()
+        raise ConnectRefusedError(f"{broker}: {error}") from None
+    except BaseException:
+        connected.close()
+        raise
+
+
+async def _context(broker: MQTTClient) -> ssl.SSLContext | None:
+    if not broker.tls.use_tls:
+        return None
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(None, client_context, broker.tls)
+    except ConnectRefusedError as error:
+        raise ConnectRefusedError(f"{broker}: {error}") from None
+
+
+async def resolve(host: str, port: int) -> list[Address]:
+    """The addresses of a host, best first.
+
+    Raises:
+        OSError: The name is not known, or the resolver cannot be reached.
+    """
+    try:
+        return _look_up(host, port, socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        return await _in_daemon_thread(lambda: _look_up(host, port, 0))
+
+
+def _look_up(host: str, port: int, flags: int) -> list[Address]:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
+    return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+async def _in_daemon_thread(look_up: Callable[[], list[Address]]) -> list[Address]:
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[list[Address]] = loop.create_future()
+
+    def deliver(addresses: list[Address], error: OSError | None) -> None:
+        if answer.done():
+            return
+        if error is None:
+            answer.set_result(addresses)
+        else:
+            answer.set_exception(error)
+
+    def run() -> None:
+        addresses: list[Address] = []
+        fault: OSError | None = None
+        try:
+            addresses = look_up()
+        except OSError as error:
+            fault = error
+        except UnicodeError:  # a label longer than 63 characters, for example
+            fault = socket.gaierror(socket.EAI_NONAME, "not a possible host name")
+        try:
+            loop.call_soon_threadsafe(deliver, addresses, fault)
+        except RuntimeError:
+            return  # the loop was closed while the resolver was busy: nobody waits any more
+
+    threading.Thread(target=run, name="gwproactor-resolve", daemon=True).start()
+    return await answer
+
+
+async def _connect_any(addresses: list[Address], broker: MQTTClient) -> socket.socket:
+    """Connect to the first address that answers; each gets an even share of the time.
+
+    The time is that of an `asyncio.timeout` around this, so that one dead address of several
+    cannot use it up.
+    """
+    error: OSError = socket.gaierror(socket.EAI_NONAME, "the host has no address")
+    for position, address in enumerate(addresses):
+        try:
+            async with asyncio.timeout(_share_seconds(len(addresses) - position)):
+                return await _connect(address, broker)
+        except OSError as failure:  # TimeoutError is one
+            error = failure
+    raise error
+
+
+def _share_seconds(remaining: int) -> float | None:
+    """An even share for each of `remaining` addresses; None for the last: it gets the rest."""
+    return None if remaining == 1 else _SHARE_SECONDS
+
+
+_SHARE_SECONDS = 2.0
+"""What an address gets while others wait: a TCP handshake that loses one SYN takes 1 s."""
+
+
+async def _connect(address: Address, broker: MQTTClient) -> socket.socket:
+    connecting = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        connecting.setblocking(False)
+        # Without it Nagle and delayed acks hold small packets back for 40 ms each.
+        connecting.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if broker.bind_address or broker.bind_port:
+            # A fixed local port must be usable again while the last connection is in TIME_WAIT.
+            connecting.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            connecting.bind((broker.bind_address, broker.bind_port))
+        await asyncio.get_running_loop().sock_connect(connecting, address.sockaddr)
+    except BaseException:
+        connecting.close()
+        raise
+    return connecting
+
+
+async def _start_tls(connected: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket:
+    """Take over `connected` and shake hands.
+
+    asyncio's own TLS gives a transport; here a socket is needed, so the handshake is driven by
+    hand, which is a few lines.
+    """
+    secured = context.wrap_socket(connected, server_hostname=host, do_handshake_on_connect=False)
+    loop = asyncio.get_running_loop()
+    try:
+        while True:
+            try:
+                secured.do_handshake()
+            except ssl.SSLWantReadError:
+                await _ready(secured, loop.add_reader, loop.remove_reader)
+            except ssl.SSLWantWriteError:
+                await _ready(secured, loop.add_writer, loop.remove_writer)
+            else:
+                return secured
+    except BaseException:
+        secured.close()
+        raise
+
+
+async def _ready(
+    waiting: socket.socket, add: Callable[..., None], remove: Callable[[int], bool]
+) -> None:
+    """Wait until the socket can be read, or written, once."""
+    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    add(waiting.fileno(), _set_once, ready)
+    try:
+        await ready
+    finally:
+        remove(waiting.fileno())
+
+
+def _set_once(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def connect_error(broker: MQTTClient, error: OSError) -> ConnectFailedError | ConnectRefusedError:
+    """What to raise for a socket's error while connecting."""
+    refused = refusal(error)
+    if refused is not None:
+        return ConnectRefusedError(f"{broker}: {refused}")
+    return ConnectFailedError(f"{broker}: {describe(error)}")
+
+
+def describe(error: OSError) -> str:
+    """A socket's error in words."""
+    if isinstance(error, socket.gaierror):
+        return f"the host name cannot be resolved ({error.strerror})"
+    if isinstance(error, ConnectionRefusedError):
+        return "nothing listens there (connection refused)"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS broke off ({error.reason or error.strerror})"
+    return error.strerror or str(error) or type(error).__name__

@@ -1,0 +1,178 @@
+"""The port between a link and MQTT: what a connection to a broker must be able to do.
+
+A link never touches an MQTT package. It asks a `Connector` for a connection, and the connection
+serves until it is lost; there is no reconnecting inside it, and a new one is made each time, so
+nothing of an old connection can reach a new one. The one adapter is
+`gwproactor.links.aiomqtt_transport`.
+
+Everything here is used on the event loop only. Sending never waits: acks and pings must not stand
+behind anything. Who sends in bulk waits in `drain`. Receiving is in batches, because a task switch
+for each message would cost more than the message.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gwproactor.config.mqtt import MQTTClient
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+"""Longest attempt to connect, from the name look-up to CONNACK: a TCP handshake that loses three
+SYNs takes 7 s, and beyond that a fresh attempt, perhaps to another broker, is worth more."""
+
+SUBACK_TIMEOUT_SECONDS = 10.0
+"""How long a broker may take to answer a SUBSCRIBE or UNSUBSCRIBE before it counts as gone."""
+
+RECEIVE_MAXIMUM = 64
+"""QoS 1 messages that an MQTT 5 broker may have under way to us unacknowledged."""
+
+REFUSED_REASON_CODE = 0x80
+"""A reason code from here on is a refusal; below it, in a SUBACK, it is the granted QoS."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedPacket:
+    """One PUBLISH from the broker.
+
+    Args:
+        topic: The topic it was published on.
+        payload: Its payload.
+        qos: The QoS it was delivered with. From 1 on it waits for `Connection.acknowledge`.
+        retain: Whether the broker had kept it from before the subscription.
+        user_properties: Pairs that the sender attached; always empty with MQTT 3.1.1.
+        content_type: What the sender says the payload is; None with MQTT 3.1.1.
+        packet_id: Identifies it in its acknowledgement; 0 with QoS 0.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+    user_properties: tuple[tuple[str, str], ...] = ()
+    content_type: str | None = None
+    packet_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes for us when the connection ends without a DISCONNECT."""
+
+    topic: str
+    payload: bytes
+    qos: int = 0
+    retain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOptions:
+    """What a link, not a broker's settings, decides about a connection.
+
+    Args:
+        client_id: MQTT client id, unless the broker's settings name one.
+        max_packet_bytes: The longest packet that is read; a longer one ends the connection.
+        clean_start: Whether a session that the broker may have kept is thrown away.
+        session_expiry_seconds: How long the broker keeps the session after the connection.
+        receive_maximum: See `RECEIVE_MAXIMUM`.
+        will: Published by the broker when we vanish.
+        timeout_seconds: Longest attempt to connect.
+    """
+
+    client_id: str
+    max_packet_bytes: int
+    clean_start: bool = True
+    session_expiry_seconds: int = 0
+    receive_maximum: int = RECEIVE_MAXIMUM
+    will: Will | None = None
+    timeout_seconds: float = CONNECT_TIMEOUT_SECONDS
+
+
+class Connection(Protocol):
+    """One connection to a broker, from CONNACK until it is lost or closed.
+
+    Every method raises ConnectionLostError, with the reason, once the connection is gone; one that
+    waits raises it at that moment. All of them are cancel-safe and for the loop only.
+    """
+
+    @property
+    def session_present(self) -> bool:
+        """Whether the broker kept our session, with its subscriptions, from before."""
+        ...
+
+    @property
+    def last_byte_seconds(self) -> float:
+        """When the broker was last heard, on the monotonic clock: any byte counts."""
+        ...
+
+    @property
+    def dropped_packets(self) -> int:
+        """Received packets that were thrown away, un-acked, because nobody took them in time."""
+        ...
+
+    async def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> Sequence[int]:
+        """Subscribe to filters, each with the highest QoS wanted.
+
+        Returns:
+            The SUBACK's reason code for each: the QoS granted, or a refusal
+            (`REFUSED_REASON_CODE` and above).
+        """
+        ...
+
+    async def unsubscribe(self, filters: Sequence[str]) -> None:
+        """Unsubscribe from filters and wait for the broker's answer."""
+        ...
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int = 0,
+        retain: bool = False,
+        user_properties: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Send a message; it goes out in this turn of the loop where the socket takes it.
+
+        Raises:
+            UsageError: The topic is none that MQTT can publish on.
+        """
+        ...
+
+    async def drain(self) -> None:
+        """Wait until little enough of what was published still waits for the socket."""
+        ...
+
+    async def packets(self) -> Sequence[ReceivedPacket]:
+        """Everything that has come and was not yet returned; waits until there is something.
+
+        One task at a time may wait here.
+        """
+        ...
+
+    def acknowledge(self, packet: ReceivedPacket) -> None:
+        """Tell the broker that a packet of QoS 1 is safe here, so that it forgets it.
+
+        With QoS 0, or when the connection is gone, nothing happens: there the broker has forgotten
+        it already, or will deliver it again.
+        """
+        ...
+
+    def probe(self) -> None:
+        """Ask the broker for a sign of life (PINGREQ); its answer moves `last_byte_seconds`."""
+        ...
+
+
+class Connector(Protocol):
+    """Makes connections."""
+
+    def __call__(
+        self, broker: MQTTClient, options: ConnectOptions
+    ) -> AbstractAsyncContextManager[Connection]:
+        """Connect on entry, close on exit; cancelling either leaves nothing behind.
+
+        Raises:
+            ConnectFailedError: On entry: no connection now; trying again soon may help.
+            ConnectRefusedError: On entry: login, certificate or protocol refused; the message
+                names the cause and the cure.
+        """
+        ...
