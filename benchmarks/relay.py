@@ -1,6 +1,7 @@
 """A TCP relay on loopback that cuts connections on command.
 
-Run as a process of its own, so that its moments are not those of the program that measures::
+It is a process of its own, without asyncio, so that neither the program that measures nor a loop
+adds to what is measured; the relay of `gwproactor_test`, which fails in more ways, is for tests::
 
     python -m benchmarks.relay --target-port 1883
 

@@ -4,7 +4,6 @@ import datetime
 import os
 import platform
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +13,16 @@ from rich.table import Table
 
 from benchmarks.contestants import Contestant
 from benchmarks.measures import Summary, Target, summarize
+from gwproactor_test.mosquitto import find_mosquitto
 
 Samples = Mapping[str, Mapping[str, list[float]]]
 
 # Scenario in the report: its title, and the series of samples that it joins.
 SCENARIOS = {
-    "cut": ("after a cut", ("close", "reset")),
-    "close": ("… closed in order", ("close",)),
-    "reset": ("… reset", ("reset",)),
-    "outage": ("after 1 s without a broker", ("outage",)),
+    "cut": ("all cuts", ("close", "reset")),
+    "close": ("cut in order (FIN)", ("close",)),
+    "reset": ("cut at once (RST)", ("reset",)),
+    "outage": ("broker away for 1 s", ("outage",)),
 }
 CUT_MEDIAN_MS = 3.0
 CUT_P99_MS = 10.0
@@ -90,35 +90,39 @@ class Report:
         }
 
     def print_to(self, console: Console) -> None:
-        """Show the tables of a run."""
-        for scenario, (title, _) in SCENARIOS.items():
-            if any(self.summary(name, scenario) for name in self.samples_ms):
-                console.print(self._table(scenario, title))
+        """Show the table of a run, what was measured, and how the targets fared."""
+        console.print(self._table())
+        versions = [f"{self.labels[name]} {self.versions[name]}" for name in self.samples_ms]
+        versions += [f"{what} {value}" for what, value in self.machine.items()]
+        console.print(f"[dim]{', '.join(versions)}[/]")
         for target in self.targets():
             relation = "≥" if target.at_least else "≤"
             verdict = "[green]met[/]" if target.is_met else "[red]missed[/]"
-            console.print(
-                f"{target.text}: {target.value:.2f} {relation} {target.bound:g} {verdict}"
-            )
+            comparison = f"{target.value:.2f} {relation} {target.bound:g}"
+            console.print(f"{target.text}: {comparison} {verdict}")
 
-    def _table(self, scenario: str, title: str) -> Table:
-        table = Table(title=f"Active again {title}, milliseconds", title_justify="left")
-        table.add_column("")
-        for heading in ("count", "fastest", "median", "p99", "slowest", "/ floor"):
-            table.add_column(heading, justify="right")
-        for name in self.samples_ms:
-            summary = self.summary(name, scenario)
-            if summary is None:
-                continue
-            ratio = self.ratio(scenario, name, "floor")
-            figures = (summary.fastest_ms, summary.median_ms, summary.p99_ms, summary.slowest_ms)
-            table.add_row(
-                f"{self.labels[name]} {self.versions[name]}",
-                str(summary.count),
-                *(f"{figure:.2f}" for figure in figures),
-                f"{ratio:.1f}" if ratio else "",
-            )
+    def _table(self) -> Table:
+        table = Table(title="Active again, milliseconds", title_justify="left")
+        table.add_column("", no_wrap=True)
+        for heading in ("count", "fastest", "median", "p99", "slowest", "/floor"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        for scenario, (title, _) in SCENARIOS.items():
+            names = [name for name in self.samples_ms if self.summary(name, scenario)]
+            if names:
+                table.add_section()
+                table.add_row(f"[bold]{title}[/]")
+            for name in names:
+                table.add_row(f"  {self.labels[name]}", *self._figures(name, scenario))
         return table
+
+    def _figures(self, name: str, scenario: str) -> list[str]:
+        summary = self.summary(name, scenario)
+        if summary is None:
+            return []
+        ratio = self.ratio(scenario, name, "floor")
+        figures = (summary.fastest_ms, summary.median_ms, summary.p99_ms, summary.slowest_ms)
+        times_floor = f"{ratio:.1f}" if ratio else ""
+        return [str(summary.count), *(f"{figure:.2f}" for figure in figures), times_floor]
 
 
 def make_report(contestants: Sequence[Contestant], samples_ms: Samples) -> Report:
@@ -140,7 +144,7 @@ def make_report(contestants: Sequence[Contestant], samples_ms: Samples) -> Repor
 
 def mosquitto_version() -> str:
     """The version that the broker prints with its usage."""
-    program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    program = find_mosquitto()
     if program is None:
         return ""
     done = subprocess.run([program, "-h"], capture_output=True, text=True, check=False)
