@@ -1,0 +1,1 @@
+"""Links: monitored conversations with one peer each, over an MQTT broker."""

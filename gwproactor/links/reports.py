@@ -1,0 +1,71 @@
+"""How often the same trouble is reported: at once, and then ever more rarely.
+
+Pure: told the time in monotonic seconds.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+FIRST_PAUSE_SECONDS: Final = 60.0
+"""Somebody who watches wants to see that it goes on."""
+
+LONGEST_PAUSE_SECONDS: Final = 3600.0
+"""Nobody who did not react in an hour reads more than one line an hour."""
+
+MAX_TROUBLES: Final = 1000
+"""Different troubles remembered; the one reported longest ago makes room."""
+
+
+@dataclass(slots=True)
+class _Trouble:
+    next_at: float
+    pause_seconds: float
+    unreported: int = 0
+
+
+class ReportRate:
+    """Decides whether a trouble that came again is reported again.
+
+    Args:
+        first_pause_seconds: Rest after the first report; it doubles with each further one.
+        longest_pause_seconds: What it doubles to.
+    """
+
+    def __init__(
+        self,
+        first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+        longest_pause_seconds: float = LONGEST_PAUSE_SECONDS,
+    ) -> None:
+        self._first_pause_seconds = first_pause_seconds
+        self._longest_pause_seconds = longest_pause_seconds
+        self._troubles: dict[str, _Trouble] = {}
+
+    def again(self, now: float, trouble: str) -> int | None:
+        """Take note of a trouble.
+
+        Args:
+            now: The present moment.
+            trouble: What tells it from other troubles.
+
+        Returns:
+            None when it is not to be reported now, else how often it came unreported meanwhile.
+        """
+        known = self._troubles.get(trouble)
+        if known is None:
+            self._remember(now, trouble, self._first_pause_seconds)
+            return 0
+        if now < known.next_at:
+            known.unreported += 1
+            return None
+        del self._troubles[trouble]
+        self._remember(now, trouble, min(2 * known.pause_seconds, self._longest_pause_seconds))
+        return known.unreported
+
+    def over(self, trouble: str) -> None:
+        """Take note that a trouble is over; if it comes again it is reported at once."""
+        self._troubles.pop(trouble, None)
+
+    def _remember(self, now: float, trouble: str, pause_seconds: float) -> None:
+        if len(self._troubles) >= MAX_TROUBLES:
+            del self._troubles[next(iter(self._troubles))]
+        self._troubles[trouble] = _Trouble(now + pause_seconds, pause_seconds)
