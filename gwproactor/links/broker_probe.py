@@ -18,34 +18,46 @@ class BrokerProbe:
         answer_timeout_seconds: How long the broker may take to show a byte.
     """
 
-    __slots__ = ("_answer_by", "_answer_timeout_seconds", "_ask_at", "_poll_seconds")
+    __slots__ = ("_answer_by", "_answer_timeout_seconds", "_ask_at", "_asked_at", "_poll_seconds")
 
     def __init__(self, poll_seconds: float, answer_timeout_seconds: float) -> None:
         self._poll_seconds = poll_seconds
         self._answer_timeout_seconds = answer_timeout_seconds
         self._ask_at = NEVER
         self._answer_by = NEVER
+        self._asked_at = NEVER
 
     def rest(self) -> None:
         """Ask nothing: the link is active, or there is no connection."""
         self._ask_at = self._answer_by = NEVER
 
     def watch(self, now: float) -> None:
-        """Begin to ask, the first time after the poll seconds, unless a question is open."""
-        if self._answer_by == NEVER:
+        """Begin to ask, the first time after the poll seconds, unless that was begun already."""
+        if self.next_deadline() == NEVER:
             self._ask_at = now + self._poll_seconds
 
     def ask(self, now: float) -> bool:
         """Take note that the question goes out. Returns False when one is open already."""
         if self._answer_by != NEVER:
             return False
+        self._asked_at = now
         self._ask_at, self._answer_by = NEVER, now + self._answer_timeout_seconds
         return True
 
-    def heard(self, now: float) -> None:
-        """Take note of a byte from the broker."""
-        if self._answer_by != NEVER:
-            self._answer_by, self._ask_at = NEVER, now + self._poll_seconds
+    def heard(self, now: float, byte_at: float) -> bool:
+        """Take note of a byte from the broker.
+
+        Args:
+            now: The present moment.
+            byte_at: When the byte came; one from before the question is no answer to it.
+
+        Returns:
+            True when it answered the question that was open.
+        """
+        if self._answer_by == NEVER or byte_at < self._asked_at:
+            return False
+        self._answer_by, self._ask_at = NEVER, now + self._poll_seconds
+        return True
 
     def due(self, now: float) -> bool:
         """Tell whether the next question is due."""

@@ -2,30 +2,15 @@
 
 A `LinkCore` is told what happens (its inputs, each with the present moment) and returns what is to
 be done (`gwproactor.links.effects`). It has no clock, socket, task or file, so a list of inputs
-says all there is to say about how a link came to its state.
+says all there is to say about how a link came to its state. What it decides by is the comm state's
+table (`link_state`) and the four conditions (`link_conditions`).
 
-How it works
-============
 *Catching up.* Every input first does what fell due before it: acks that did not come, silence, an
 overdue SUBACK, a broker that shows no byte, the next ping. So it does not matter how late `tick`
 is called, except that things happen later. `deadline` says when `tick` is wanted.
 
-*Condition 1.* The connection stands from `connected` until `disconnected`, `stop`, or until the
-core itself gives it up (`GiveUp`); what the old connection still delivers changes nothing then.
-
-*Condition 2.* On a connection every filter is subscribed to at once; `SubscriptionRecord` knows
-which are missing. A refusal keeps the link out of `active`, is reported, and is followed by another
-attempt later. A SUBACK that does not come at all means that the connection is not what it seems.
-
-*Condition 3.* Each ack that is waited for carries the number of the activation it began in. When
-one expires that began in the present activation, the link leaves `active`. An older one, such as
-the ping that went out before the peer was there, expires without effect on the state.
-
-*Condition 4.* What counts is the last valid message, never what was sent. See `LinkTimes`.
-
-*When the peer does not respond* the broker is probed, for what is silent may be the connection
-(`BrokerProbe`), and the peer is pinged once more unless that was done within the poll seconds; a
-single message lost on the way thus costs a round trip, not a minute.
+*After the end.* An input that comes from a connection already lost, given up or stopped changes
+nothing. Only an ack is still an ack then.
 
 *Hot path.* A message on an active link with nothing due takes the first branch of
 `message_received`: two comparisons and two stores, no transition, no new object.
@@ -36,45 +21,34 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Final
 
-from result import Err
-
 from gwproactor.errors import SettingsError
-from gwproactor.links.acks import DEFAULT_ACK_DELAY, NEVER, AckDeadlines
+from gwproactor.links.acks import DEFAULT_ACK_DELAY, NEVER
 from gwproactor.links.backoff import Random
-from gwproactor.links.broker_probe import BrokerProbe
 from gwproactor.links.effects import (
     NOTHING,
     Acked,
-    AckExpired,
     AcksCancelled,
     ConnectFailed,
     Effect,
     Effects,
-    GiveUp,
-    ProbeBroker,
-    Report,
     ReportKind,
     SendAck,
-    SendPing,
     Subscribe,
-    Transitioned,
     Unsubscribe,
 )
-from gwproactor.links.link_state import (
-    PEER_HEARD_STATES,
-    SETUP_COMPLETE_STATES,
-    CommStateResult,
-    LinkState,
-    StateName,
-)
+from gwproactor.links.link_conditions import LinkConditions
+from gwproactor.links.link_state import LinkState, StateName
 from gwproactor.links.message_times import BEFORE_ALL_TIME, LinkTimes
-from gwproactor.links.reports import ReportRate
+from gwproactor.links.reports import ReportRate, Reports
 from gwproactor.links.subscriptions import (
     Answer,
     Subscription,
     SubscriptionRecord,
     suback_reason,
 )
+
+DEFAULT_POLL_SECONDS: Final = 60.0
+"""Seconds without sending or receiving until a ping: the wire format's default."""
 
 SHORTEST_SECONDS: Final = 0.001
 """Shortest timeout that is taken: below a network's round trip a link could never be active."""
@@ -110,43 +84,40 @@ class LinkCore:
         name: str,
         *,
         ack_timeout_seconds: float = DEFAULT_ACK_DELAY,
-        poll_seconds: float = 60.0,
+        poll_seconds: float = DEFAULT_POLL_SECONDS,
         subscriptions: Iterable[Subscription] = (),
         random: Random = _random.random,
     ) -> None:
         _check_seconds("ack_timeout_seconds", ack_timeout_seconds)
         _check_seconds("poll_seconds", poll_seconds)
-        self._ack_timeout_seconds = ack_timeout_seconds
-        self._link_state = LinkState(name)
-        self._times = LinkTimes(poll_seconds, ack_timeout_seconds)
-        self._subscriptions = SubscriptionRecord(subscriptions, ack_timeout_seconds, random)
-        self._acks = AckDeadlines()
-        self._probe = BrokerProbe(poll_seconds, ack_timeout_seconds)
-        self._rate = ReportRate()
-        self._activation = 0
-        self._active = False
-        self._now = self._since = BEFORE_ALL_TIME
+        self._conditions = LinkConditions(
+            name, ack_timeout_seconds, poll_seconds, tuple(subscriptions), random
+        )
+        self._times = self._conditions.times
+        self._reports = Reports(name)
+        self._failures = ReportRate()
+        self._now = BEFORE_ALL_TIME
         self._wake = NEVER
 
     @property
     def link_state(self) -> LinkState:
         """The comm state itself, to be read by others and changed by nobody."""
-        return self._link_state
+        return self._conditions.link_state
 
     @property
     def state(self) -> StateName:
         """The present comm state."""
-        return self._link_state.state_name
+        return self._conditions.link_state.state_name
 
     @property
     def active(self) -> bool:
         """Whether the four conditions hold."""
-        return self._active
+        return self._conditions.active
 
     @property
     def since(self) -> float:
         """When the present state began, monotonic seconds; minus infinity before `start`."""
-        return self._since
+        return self._conditions.since
 
     @property
     def times(self) -> LinkTimes:
@@ -156,18 +127,18 @@ class LinkCore:
     @property
     def subscriptions(self) -> SubscriptionRecord:
         """What is subscribed to and how the broker answered, to be read by others."""
-        return self._subscriptions
+        return self._conditions.subscriptions
 
     @property
     def num_acks(self) -> int:
         """How many acks are waited for."""
-        return len(self._acks)
+        return len(self._conditions.acks)
 
     def deadline(self) -> float | None:
         """Return the moment when `tick` is wanted next, or None.
 
         Read it after every input. It may be earlier than needed, never later; a tick that comes too
-        early does nothing but find the next deadline.
+        early does nothing but find the next deadline, which lies in the future.
         """
         return None if self._wake == NEVER else self._wake
 
@@ -185,13 +156,13 @@ class LinkCore:
             InvalidCommStateInput: The link was started before.
         """
         now, out = self._begin(now)
-        self._move(self._link_state.start(), now, out)
+        self._conditions.move(self.link_state.start(), now, out)
         return self._end(out)
 
     def stop(self, now: float, reason: str = "stop called") -> Effects:
-        """End the link for good; whatever comes later changes nothing."""
+        """End the link for good."""
         now, out = self._begin(now)
-        self._move(self._link_state.stop(reason=reason), now, out)
+        self._conditions.move(self.link_state.stop(reason=reason), now, out)
         return self._end(out)
 
     def connected(self, now: float) -> Effects:
@@ -201,14 +172,10 @@ class LinkCore:
             InvalidCommStateInput: The link was not started.
         """
         now, out = self._begin(now)
-        self._lose("replaced by a new one", now, out)
-        self._move(self._link_state.process_mqtt_connected(), now, out)
-        if self._link_state.connected():
-            self._rate.over(ReportKind.connect_refused)
-            self._rate.over("connect_failed")
-            if asked := self._subscriptions.ask_all(now):
-                out.append(Subscribe(asked))
-            self._settle("nothing to subscribe to", now, out)
+        self._conditions.lose("replaced by a new one", now, out)
+        self._conditions.connect(now, out)
+        self._failures.over("connect")
+        self._reports.over(ReportKind.connect_refused)
         return self._end(out)
 
     def connect_failed(self, now: float, reason: str, *, refused: bool = False) -> Effects:
@@ -220,19 +187,19 @@ class LinkCore:
             refused: Somebody must act before it can succeed: login, certificate, protocol.
         """
         now, out = self._begin(now)
-        if self._link_state.in_state(StateName.connecting):
-            result = self._link_state.process_mqtt_connect_fail(reason=f"connect failed: {reason}")
-            if self._rate.again(now, "connect_failed") is not None:
+        if self.link_state.in_state(StateName.connecting):
+            result = self.link_state.process_mqtt_connect_fail(reason=f"connect failed: {reason}")
+            if self._failures.again(now, "connect") is not None:
                 out.append(ConnectFailed(result.unwrap(), now))
             if refused:
-                summary = f"link '{self._link_state.name}': the broker refused the connection"
-                self._report(ReportKind.connect_refused, "", summary, reason, now, out)
+                kind, summary = ReportKind.connect_refused, "the broker refused the connection"
+                out += self._reports.report(now, kind, summary, reason)
         return self._end(out)
 
     def disconnected(self, now: float, reason: str = "no reason given") -> Effects:
         """Take note that the connection is lost; without one this changes nothing."""
         now, out = self._begin(now)
-        self._lose(reason, now, out)
+        self._conditions.lose(reason, now, out)
         return self._end(out)
 
     def subscriptions_answered(self, now: float, answers: Mapping[str, int]) -> Effects:
@@ -242,41 +209,48 @@ class LinkCore:
             now: The present moment.
             answers: The reason code for each topic filter that was answered.
         """
-        now, out = self._begin(now, broker_heard=True)
-        if self._link_state.connected():
-            refusal = "subscription missing"
-            for topic_filter, code in answers.items():
-                if self._answered(topic_filter, code, now, out) is Answer.refused:
-                    refusal = f"subscription to '{topic_filter}' refused: {suback_reason(code)}"
-            self._settle("all subscriptions acknowledged", now, out, refusal)
+        now, out = self._begin(now, byte_at=now)
+        refusal = ""
+        for topic_filter, code in answers.items():
+            if self._answered(now, topic_filter, code, out) is Answer.refused:
+                refusal = f"subscription to '{topic_filter}' refused: {suback_reason(code)}"
+        self._conditions.settle(now, out, incomplete=refusal)
         return self._end(out)
 
     def subscription_added(self, now: float, subscription: Subscription) -> Effects:
         """Subscribe to one more filter, or to a known one at another QoS, now and from now on."""
         now, out = self._begin(now)
-        if self._subscriptions.want(subscription) and self._link_state.connected():
+        if self.subscriptions.want(subscription) and self._conditions.connected():
             topic_filter = subscription.Topic
-            asked = self._subscriptions.ask(now, topic_filter, exempt=self._active)
+            asked = self.subscriptions.ask(now, topic_filter, exempt=self.active)
             out.append(Subscribe((asked,)))
-            self._settle("", now, out, f"subscription to '{topic_filter}' added")
+            self._conditions.settle(now, out, incomplete=f"subscription to '{topic_filter}' added")
         return self._end(out)
 
     def subscription_removed(self, now: float, topic_filter: str) -> Effects:
         """Subscribe to a filter no longer; an unknown one is nothing to remove."""
         now, out = self._begin(now)
-        if self._subscriptions.forget(topic_filter):
-            self._trouble_over(topic_filter)
-            if self._link_state.connected():
+        if self.subscriptions.forget(topic_filter):
+            self._reports.over(ReportKind.subscription_refused, topic_filter)
+            self._reports.over(ReportKind.qos_lowered, topic_filter)
+            if self._conditions.connected():
                 out.append(Unsubscribe((topic_filter,)))
-                self._settle(f"subscription to '{topic_filter}' removed", now, out)
+                text = f"subscription to '{topic_filter}' removed"
+                self._conditions.settle(now, out, complete=text)
         return self._end(out)
 
-    def broker_heard(self, now: float) -> Effects:
-        """Take note of any byte from the broker, a message that could not be decoded included."""
-        if now < self._wake:
-            self._probe.heard(now)
+    def broker_heard(self, now: float, byte_at: float | None = None) -> Effects:
+        """Take note of any byte from the broker, a message that could not be decoded included.
+
+        Args:
+            now: The present moment.
+            byte_at: When the byte came, if earlier. What counts is a byte since the last
+                `ProbeBroker`; call this before `tick` where bytes are looked for only now and then.
+        """
+        byte_at = now if byte_at is None else byte_at
+        if now < self._wake and not self._conditions.probe.heard(now, byte_at):
             return NOTHING
-        now, out = self._begin(now, broker_heard=True)
+        now, out = self._begin(now, byte_at=byte_at)
         return self._end(out)
 
     def message_received(
@@ -297,14 +271,14 @@ class LinkCore:
             message_id: The message's id; of an ack, the id of the message it acknowledges.
             ack_required: The sender wants an ack.
         """
-        if self._active and now < self._wake:
+        if self._conditions.active and now < self._wake:
             self._times.last_recv = self._now = max(now, self._now)
             if kind is MessageKind.other:
                 return NOTHING
             out: list[Effect] = []
         else:
-            now, out = self._begin(now, broker_heard=True)
-            self._hear_peer(now, out)
+            now, out = self._begin(now, byte_at=now)
+            self._conditions.hear_peer(now, out)
             self._end(out)
         self._reply(kind, message_id, ack_required, out)
         return out
@@ -314,195 +288,65 @@ class LinkCore:
 
         Args:
             now: The present moment.
-            message_id: The message's id where it wants an ack, which is waited for from now on.
+            message_id: The message's id where it wants an ack, which is waited for from now on;
+                without a connection that wait is over at once (`AcksCancelled`).
         """
-        if now >= self._wake:
-            now, out = self._begin(now)
-            self._end(out)
-            return [*out, *self._sent(now, message_id)]
-        return self._sent(max(now, self._now), message_id)
-
-    def _begin(self, now: float, *, broker_heard: bool = False) -> tuple[float, list[Effect]]:
+        caught_up = self.tick(now)
         self._now = now = max(now, self._now)
-        if broker_heard:
-            self._probe.heard(now)
+        if not self._conditions.connected():
+            cancelled = NOTHING if message_id is None else (AcksCancelled((message_id,)),)
+            return [*caught_up, *cancelled]
+        self._times.last_send = now
+        if message_id is None:
+            return caught_up
+        return [*caught_up, *self._wait_for_ack(now, message_id)]
+
+    def _begin(self, now: float, *, byte_at: float | None = None) -> tuple[float, list[Effect]]:
+        self._now = now = max(now, self._now)
+        if byte_at is not None:
+            self._conditions.probe.heard(now, byte_at)
         out: list[Effect] = []
         if now >= self._wake:
-            self._catch_up(now, out)
+            self._conditions.catch_up(now, out)
         return now, out
 
     def _end(self, out: list[Effect]) -> list[Effect]:
-        self._wake = self._next_deadline()
+        self._wake = self._conditions.next_deadline()
         return out
-
-    def _next_deadline(self) -> float:
-        if not self._link_state.connected():
-            return NEVER
-        state, times = self._link_state.state_name, self._times
-        return min(
-            self._acks.next_deadline(),
-            self._subscriptions.next_deadline(),
-            self._probe.next_deadline(),
-            times.ping_at() if state in SETUP_COMPLETE_STATES else NEVER,
-            times.silence_at() if state in PEER_HEARD_STATES else NEVER,
-        )
-
-    def _catch_up(self, now: float, out: list[Effect]) -> None:
-        self._expire_acks(now, out)
-        self._notice_silence(now, out)
-        self._notice_missing_answers(now, out)
-        if not self._link_state.connected():
-            return
-        if again := self._subscriptions.ask_again(now):
-            out.append(Subscribe(again))
-        if self._probe.due(now):
-            self._probe_broker(now, out)
-        if self.state in SETUP_COMPLETE_STATES and self._times.ping_at() <= now:
-            self._ping(now, out)
-
-    def _expire_acks(self, now: float, out: list[Effect]) -> None:
-        expired = self._acks.expire(now)
-        out.extend(AckExpired(ack.message_id) for ack in expired)
-        for ack in expired:
-            if self._active and ack.epoch == self._activation:
-                reason = f"no answer to message {ack.message_id} within"
-                reason += f" {self._ack_timeout_seconds:g} s"
-                result = self._link_state.process_ack_timeout(reason=reason)
-                self._response_timeout(result, now, out)
-
-    def _notice_silence(self, now: float, out: list[Effect]) -> None:
-        if self.state in PEER_HEARD_STATES and self._times.silence_at() <= now:
-            reason = f"nothing heard from the peer for {self._times.silence_seconds:g} s"
-            self._response_timeout(self._link_state.process_silence(reason=reason), now, out)
-
-    def _response_timeout(self, result: CommStateResult, now: float, out: list[Effect]) -> None:
-        self._move(result, now, out)
-        self._probe_broker(now, out)
-        pinged_recently = now < self._times.last_ping + self._times.poll_seconds
-        if self.state in SETUP_COMPLETE_STATES and not pinged_recently:
-            self._ping(now, out)
-
-    def _notice_missing_answers(self, now: float, out: list[Effect]) -> None:
-        within = f"within {self._ack_timeout_seconds:g} s"
-        if overdue := self._subscriptions.overdue(now):
-            reason = f"subscription to '{overdue[0]}' not answered {within}"
-        elif self._probe.unanswered(now):
-            reason = f"not a byte from the broker {within} of asking"
-        else:
-            return
-        out.append(GiveUp(reason))
-        self._lose(f"given up, {reason}", now, out)
-
-    def _probe_broker(self, now: float, out: list[Effect]) -> None:
-        if self._probe.ask(now):
-            out.append(ProbeBroker())
-
-    def _ping(self, now: float, out: list[Effect]) -> None:
-        self._times.sent_ping(now)
-        out.append(SendPing())
-
-    def _hear_peer(self, now: float, out: list[Effect]) -> None:
-        if self._link_state.connected():
-            self._times.last_recv = now
-            self._move(self._link_state.process_mqtt_message(), now, out)
 
     def _reply(
         self, kind: MessageKind, message_id: str, ack_required: bool, out: list[Effect]
     ) -> None:
         if kind is MessageKind.ack:
-            out.append(Acked(message_id, self._acks.release(message_id)))
-        elif kind is MessageKind.ping and ack_required and self._link_state.connected():
+            out.append(Acked(message_id, self._conditions.acks.release(message_id)))
+        elif kind is MessageKind.ping and ack_required and self._conditions.connected():
             out.append(SendAck(message_id))
 
-    def _sent(self, now: float, message_id: str | None) -> Effects:
-        self._now = now
-        if not self._link_state.connected():
-            return NOTHING if message_id is None else (AcksCancelled((message_id,)),)
-        self._times.last_send = now
-        return NOTHING if message_id is None else self._wait_for_ack(now, message_id)
-
     def _wait_for_ack(self, now: float, message_id: str) -> Effects:
-        deadline = now + self._ack_timeout_seconds
+        deadline = now + self._conditions.ack_timeout_seconds
         self._wake = min(self._wake, deadline)
-        if self._acks.start(message_id, deadline, self._activation):
+        if self._conditions.acks.start(message_id, deadline, self._conditions.activations):
             return NOTHING
-        out: list[Effect] = [AcksCancelled((message_id,))]
-        summary = f"link '{self._link_state.name}': too many messages wait for an ack"
+        summary = "too many messages wait for an ack"
         details = f"{self.num_acks} are open; the ack of a further message is not waited for"
-        self._report(ReportKind.too_many_acks, "", summary, details, now, out)
-        return out
+        report = self._reports.report(now, ReportKind.too_many_acks, summary, details)
+        return [AcksCancelled((message_id,)), *report]
 
-    def _answered(self, topic_filter: str, code: int, now: float, out: list[Effect]) -> Answer:
-        answer = self._subscriptions.answered(now, topic_filter, code)
-        where = f"link '{self._link_state.name}': subscription to '{topic_filter}'"
+    def _answered(self, now: float, topic_filter: str, code: int, out: list[Effect]) -> Answer:
+        answer = self.subscriptions.answered(now, topic_filter, code)
+        what = f"subscription to '{topic_filter}'"
         if answer is Answer.refused:
-            kind, summary = ReportKind.subscription_refused, f"{where} refused"
+            kind, summary = ReportKind.subscription_refused, f"{what} refused"
             details = f"{suback_reason(code)}; the link cannot be active; asked again later"
-            self._report(kind, topic_filter, summary, details, now, out)
+            out += self._reports.report(now, kind, summary, details, topic_filter)
         elif answer is not Answer.nothing_new:
-            self._trouble_over(topic_filter, ReportKind.subscription_refused)
-        if answer is Answer.granted_lower:
-            kind, summary = ReportKind.qos_lowered, f"{where} granted at a lower QoS"
-            self._report(kind, topic_filter, summary, suback_reason(code), now, out)
+            self._reports.over(ReportKind.subscription_refused, topic_filter)
+        if answer is Answer.granted:
+            self._reports.over(ReportKind.qos_lowered, topic_filter)
+        elif answer is Answer.granted_lower:
+            kind, summary = ReportKind.qos_lowered, f"{what} granted at a lower QoS"
+            out += self._reports.report(now, kind, summary, suback_reason(code), topic_filter)
         return answer
-
-    def _settle(
-        self, complete: str, now: float, out: list[Effect], incomplete: str = "subscription missing"
-    ) -> None:
-        """Hold the state against the subscriptions; the two texts say why it changes."""
-        if not self._subscriptions.complete():
-            self._move(self._link_state.process_setup_incomplete(reason=incomplete), now, out)
-        elif self.state not in SETUP_COMPLETE_STATES:
-            self._move(self._link_state.process_mqtt_suback(0, reason=complete), now, out)
-            self._ping(now, out)
-
-    def _lose(self, reason: str, now: float, out: list[Effect]) -> None:
-        result = self._link_state.process_mqtt_disconnected(reason=f"connection lost: {reason}")
-        self._move(result, now, out)
-
-    def _move(self, result: CommStateResult, now: float, out: list[Effect]) -> None:
-        """Carry a transition's consequences; one that changed nothing has none."""
-        if isinstance(result, Err):
-            raise result.err_value
-        transition = result.ok_value
-        if not transition:
-            return
-        out.append(Transitioned(transition, now))
-        self._since, self._active = now, transition.active()
-        if not self._link_state.connected():
-            self._subscriptions.disconnected()
-            self._probe.rest()
-        elif transition.activated():
-            self._activation += 1
-            self._probe.rest()
-        else:
-            self._probe.watch(now)
-        if transition.deactivated() or not self._link_state.connected():
-            self._cancel_acks(out)
-
-    def _cancel_acks(self, out: list[Effect]) -> None:
-        if cancelled := self._acks.clear():
-            out.append(AcksCancelled(cancelled))
-
-    def _report(
-        self,
-        kind: ReportKind,
-        about: str,
-        summary: str,
-        details: str,
-        now: float,
-        out: list[Effect],
-    ) -> None:
-        unreported = self._rate.again(now, f"{kind} {about}".rstrip())
-        if unreported is None:
-            return
-        if unreported:
-            details += f"; {unreported} more since the last report"
-        out.append(Report(kind, summary, details, is_error=kind is not ReportKind.qos_lowered))
-
-    def _trouble_over(self, topic_filter: str, *kinds: ReportKind) -> None:
-        for kind in kinds or (ReportKind.subscription_refused, ReportKind.qos_lowered):
-            self._rate.over(f"{kind} {topic_filter}")
 
 
 def _check_seconds(name: str, seconds: float) -> None:

@@ -1,10 +1,14 @@
-"""How often the same trouble is reported: at once, and then ever more rarely.
+"""What a link reports to a user, and how often: at once, and then ever more rarely.
 
-Pure: told the time in monotonic seconds.
+A broker that refuses a login refuses it at every attempt. Told each time, it would bury everything
+else; told once, somebody who comes later would not know that it goes on. So each trouble has a
+pause that doubles while it lasts. Pure: told the time in monotonic seconds.
 """
 
 from dataclasses import dataclass
 from typing import Final
+
+from gwproactor.links.effects import Report, ReportKind
 
 FIRST_PAUSE_SECONDS: Final = 60.0
 """Somebody who watches wants to see that it goes on."""
@@ -69,3 +73,43 @@ class ReportRate:
         if len(self._troubles) >= MAX_TROUBLES:
             del self._troubles[next(iter(self._troubles))]
         self._troubles[trouble] = _Trouble(now + pause_seconds, pause_seconds)
+
+
+class Reports:
+    """The reports of one link.
+
+    Args:
+        link_name: The link, which every summary names.
+    """
+
+    def __init__(self, link_name: str) -> None:
+        self._link_name = link_name
+        self._rate = ReportRate()
+
+    def report(
+        self, now: float, kind: ReportKind, summary: str, details: str, about: str = ""
+    ) -> tuple[Report, ...]:
+        """Report a trouble, or nothing when that was done a short while ago.
+
+        Args:
+            now: The present moment.
+            kind: What it is about.
+            summary: One line, without the link's name.
+            details: What else there is to say.
+            about: Tells troubles of one kind apart: a topic filter.
+        """
+        unreported = self._rate.again(now, _key(kind, about))
+        if unreported is None:
+            return ()
+        if unreported:
+            details = f"{details}; {unreported} more since the last report"
+        is_error = kind is not ReportKind.qos_lowered
+        return (Report(kind, f"link '{self._link_name}': {summary}", details, is_error),)
+
+    def over(self, kind: ReportKind, about: str = "") -> None:
+        """Take note that a trouble is over."""
+        self._rate.over(_key(kind, about))
+
+
+def _key(kind: ReportKind, about: str) -> str:
+    return f"{kind} {about}"
