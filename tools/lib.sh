@@ -112,7 +112,9 @@ venv_package() {
 # where none does, `incomplete` is one without venv, `old` one that is too old.
 find_python() {
     python='' incomplete='' old=''
-    for name in ${PYTHON:-$PYTHON_NAMES}; do
+    # shellcheck disable=SC2086 # the names are words; a path in PYTHON is one, spaces and all
+    if [ -n "${PYTHON:-}" ]; then set -- "$PYTHON"; else set -- $PYTHON_NAMES; fi
+    for name in "$@"; do
         version=$(version_of "$name") || continue
         if ! is_new_enough "$name"; then
             old=${old:-"$name is $version"}
