@@ -1,0 +1,28 @@
+"""The settings of a proactor."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gwproactor.config.events import EventSettings
+
+
+class ProactorSettings(BaseSettings):
+    """What a proactor as a whole may be told; each link has settings of its own.
+
+    Values not given are read from the environment: `PROACTOR_STOP_SECONDS`,
+    `PROACTOR_EVENTS__MAX_BYTES`.
+
+    Args:
+        events: How events are kept.
+        mailbox_messages: Messages that may wait for `process_message`; beyond that they are
+            dropped un-acked, so that the peer sends them again where it wants them acknowledged.
+        stop_seconds: How long an orderly stop may take before it is cut short.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="PROACTOR_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    events: EventSettings = EventSettings()
+    mailbox_messages: int = Field(default=1000, ge=1)
+    stop_seconds: float = Field(default=1.5, gt=0, le=3600)
