@@ -1,4 +1,4 @@
-"""`python -m benchmarks`, which is `make bench`: measure, show, and keep a JSON report."""
+"""`python -m benchmarks`, which is `make bench`: measure, show, keep a report as JSON and Markdown."""
 
 import argparse
 import asyncio
@@ -64,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.print_to(console)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")
+    options.json.with_suffix(".md").write_text(report.as_markdown(), encoding="utf-8")
     console.print(f"[dim]all samples: {options.json}[/]")
     return 0
 

@@ -68,3 +68,8 @@ class Target:
     def is_met(self) -> bool:
         """Whether the figure keeps its bound; reaching it exactly does."""
         return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+    @property
+    def comparison(self) -> str:
+        """What is bounded, its figure and its bound, in one line."""
+        return f"{self.text}: {self.value:.2f} {'≥' if self.at_least else '≤'} {self.bound:g}"

@@ -1,4 +1,4 @@
-"""What a run of the reactivation benchmark found, as tables and as plain data."""
+"""What a run of the reactivation benchmark found: for the terminal, for docs/, and as plain data."""
 
 import datetime
 import os
@@ -24,6 +24,7 @@ SCENARIOS = {
     "reset": ("cut at once (RST)", ("reset",)),
     "outage": ("broker away for 1 s", ("outage",)),
 }
+HEADINGS = ("count", "fastest", "median", "p99", "slowest", "/floor")
 CUT_MEDIAN_MS = 3.0
 CUT_P99_MS = 10.0
 TIMES_FASTER = 300.0
@@ -91,38 +92,53 @@ class Report:
 
     def print_to(self, console: Console) -> None:
         """Show the table of a run, what was measured, and how the targets fared."""
-        console.print(self._table())
-        versions = [f"{self.labels[name]} {self.versions[name]}" for name in self.samples_ms]
-        versions += [f"{what} {value}" for what, value in self.machine.items()]
-        console.print(f"[dim]{', '.join(versions)}[/]")
-        for target in self.targets():
-            relation = "≥" if target.at_least else "≤"
-            verdict = "[green]met[/]" if target.is_met else "[red]missed[/]"
-            comparison = f"{target.value:.2f} {relation} {target.bound:g}"
-            console.print(f"{target.text}: {comparison} {verdict}")
-
-    def _table(self) -> Table:
         table = Table(title="Active again, milliseconds", title_justify="left")
         table.add_column("", no_wrap=True)
-        for heading in ("count", "fastest", "median", "p99", "slowest", "/floor"):
+        for heading in HEADINGS:
             table.add_column(heading, justify="right", no_wrap=True)
         for scenario, (title, _) in SCENARIOS.items():
-            names = [name for name in self.samples_ms if self.summary(name, scenario)]
-            if names:
+            rows = self._rows(scenario)
+            if rows:
                 table.add_section()
                 table.add_row(f"[bold]{title}[/]")
-            for name in names:
-                table.add_row(f"  {self.labels[name]}", *self._figures(name, scenario))
-        return table
+            for label, *figures in rows:
+                table.add_row(f"  {label}", *figures)
+        console.print(table)
+        console.print(f"[dim]{self._setting()}[/]")
+        for target in self.targets():
+            verdict = "[green]met[/]" if target.is_met else "[red]missed[/]"
+            console.print(f"{target.comparison}: {verdict}")
 
-    def _figures(self, name: str, scenario: str) -> list[str]:
-        summary = self.summary(name, scenario)
-        if summary is None:
-            return []
-        ratio = self.ratio(scenario, name, "floor")
-        figures = (summary.fastest_ms, summary.median_ms, summary.p99_ms, summary.slowest_ms)
-        times_floor = f"{ratio:.1f}" if ratio else ""
-        return [str(summary.count), *(f"{figure:.2f}" for figure in figures), times_floor]
+    def as_markdown(self) -> str:
+        """The same as a section of docs/benchmarks.md."""
+        lines = [f"Measured {self.finished[:10]} with {self._setting()}.", ""]
+        lines.append(f"| milliseconds | | {' | '.join(HEADINGS)} |")
+        lines.append("| --- | --- |" + " ---: |" * len(HEADINGS))
+        for scenario, (title, _) in SCENARIOS.items():
+            for row in self._rows(scenario):
+                lines.append(f"| {title} | {' | '.join(row)} |")
+        lines.append("")
+        lines += [
+            f"- {target.comparison}: {'met' if target.is_met else '**missed**'}"
+            for target in self.targets()
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _setting(self) -> str:
+        parts = [f"{self.labels[name]} {self.versions[name]}" for name in self.samples_ms]
+        return ", ".join([*parts, *(f"{what} {value}" for what, value in self.machine.items())])
+
+    def _rows(self, scenario: str) -> list[list[str]]:
+        """Label and figures of each contestant that has samples of `scenario`."""
+        rows = []
+        for name in self.samples_ms:
+            if (summary := self.summary(name, scenario)) is None:
+                continue
+            ratio = self.ratio(scenario, name, "floor")
+            figures = (summary.fastest_ms, summary.median_ms, summary.p99_ms, summary.slowest_ms)
+            texts = [str(summary.count), *(f"{figure:.2f}" for figure in figures)]
+            rows.append([self.labels[name], *texts, f"{ratio:.1f}" if ratio else ""])
+        return rows
 
 
 def make_report(contestants: Sequence[Contestant], samples_ms: Samples) -> Report:

@@ -51,6 +51,7 @@ def test_a_quick_run_of_the_floor(tmp_path: Path, capsys: pytest.CaptureFixture[
     counts = {scenario: report["summary_ms"][scenario]["floor"]["count"] for scenario in SCENARIOS}
     assert counts == {"cut": 2, "close": 1, "reset": 1, "outage": 1}
     assert "bare sockets" in capsys.readouterr().out
+    assert "| all cuts | bare sockets | 2 |" in path.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_a_program_that_ends_is_told_with_its_last_words(tmp_path: Path) -> None:
