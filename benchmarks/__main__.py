@@ -1,4 +1,4 @@
-"""`python -m benchmarks`, which is `make bench`: measure, show, keep a report as JSON and Markdown."""
+"""`python -m benchmarks`, which is `make bench`: measure, show, and keep a report."""
 
 import argparse
 import asyncio

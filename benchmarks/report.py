@@ -1,4 +1,4 @@
-"""What a run of the reactivation benchmark found: for the terminal, for docs/, and as plain data."""
+"""What a run of the reactivation benchmark found: for the terminal, for docs/, as plain data."""
 
 import datetime
 import os
@@ -115,8 +115,7 @@ class Report:
         lines.append(f"| milliseconds | | {' | '.join(HEADINGS)} |")
         lines.append("| --- | --- |" + " ---: |" * len(HEADINGS))
         for scenario, (title, _) in SCENARIOS.items():
-            for row in self._rows(scenario):
-                lines.append(f"| {title} | {' | '.join(row)} |")
+            lines += [f"| {title} | {' | '.join(row)} |" for row in self._rows(scenario)]
         lines.append("")
         lines += [
             f"- {target.comparison}: {'met' if target.is_met else '**missed**'}"

@@ -72,9 +72,9 @@ def gwproactor_version() -> str:
 
 
 def predecessor_version() -> str:
-    """The version in its own environment."""
+    """Its package, and the version in its own environment."""
     code = f"import importlib.metadata as m; print(m.version({PREDECESSOR_PACKAGE!r}))"
-    return _output_of(str(PREDECESSOR_PYTHON), "-I", "-c", code)
+    return f"{PREDECESSOR_PACKAGE} {_output_of(str(PREDECESSOR_PYTHON), '-I', '-c', code)}"
 
 
 def _output_of(*argv: str) -> str:
@@ -84,6 +84,6 @@ def _output_of(*argv: str) -> str:
 
 CONTESTANTS = (
     Contestant("gwproactor", "gwproactor", gwproactor_command, gwproactor_version),
-    Contestant("predecessor", PREDECESSOR_PACKAGE, predecessor_command, predecessor_version),
-    Contestant("floor", "bare sockets", bare_sockets_command, lambda: "MQTT 3.1.1"),
+    Contestant("predecessor", "predecessor", predecessor_command, predecessor_version),
+    Contestant("floor", "bare sockets", bare_sockets_command, lambda: "with MQTT 3.1.1"),
 )
