@@ -1,7 +1,11 @@
 """What the embedded broker and Mosquitto have in common, so that one test can run on both."""
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
+
+from gwproactor_test.broker import Limits
+from gwproactor_test.certificates import CertificateFiles
 
 
 class AnyBroker(Protocol):
@@ -36,3 +40,25 @@ class AnyBroker(Protocol):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+
+class MakeBroker(Protocol):
+    """Starts a broker that is stopped after the test."""
+
+    async def __call__(
+        self,
+        *,
+        users: Mapping[str, str] | None = None,
+        tls: CertificateFiles | None = None,
+        require_client_certificate: bool = False,
+        limits: Limits | None = None,
+    ) -> AnyBroker:
+        """Start one.
+
+        Args:
+            users: passwords by user name; None admits everybody.
+            tls: what the server shows; with it the broker speaks TLS only.
+            require_client_certificate: admit only clients with a certificate of the test's
+                authority.
+            limits: those that Mosquitto has too hold on both kinds.
+        """

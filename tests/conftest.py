@@ -5,12 +5,11 @@ import inspect
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 import pytest
 
-from gwproactor_test.broker import Broker
-from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.broker import Broker, Limits
+from gwproactor_test.brokers import AnyBroker, MakeBroker
 from gwproactor_test.certificates import CertificateFiles, Certificates
 from gwproactor_test.leaks import no_leaks, no_leaks_sync
 from gwproactor_test.mosquitto import Mosquitto, mosquitto_available
@@ -66,18 +65,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return Certificates(tmp_path_factory.mktemp("certificates"))
 
 
-class MakeBroker(Protocol):
-    """Starts a broker that is stopped after the test."""
-
-    async def __call__(
-        self,
-        *,
-        users: Mapping[str, str] | None = None,
-        tls: CertificateFiles | None = None,
-        require_client_certificate: bool = False,
-    ) -> AnyBroker: ...
-
-
 @pytest.fixture(params=["embedded", "mosquitto"])
 def broker_kind(request: pytest.FixtureRequest) -> str:
     """The kind of broker: a test that uses it, `broker` or `make_broker` runs on both."""
@@ -85,6 +72,15 @@ def broker_kind(request: pytest.FixtureRequest) -> str:
     if kind == "mosquitto":
         need_mosquitto()
     return kind
+
+
+def mosquitto_settings(limits: Limits) -> dict[str, str]:
+    """Those limits that Mosquitto has too, in its own words."""
+    return {
+        "max_packet_size": str(limits.packet_bytes),
+        "max_queued_messages": str(limits.queued_messages),
+        "max_inflight_messages": str(limits.in_flight_messages),
+    }
 
 
 @pytest.fixture
@@ -97,11 +93,13 @@ async def make_broker(broker_kind: str, certificates: Certificates) -> AsyncIter
             users: Mapping[str, str] | None = None,
             tls: CertificateFiles | None = None,
             require_client_certificate: bool = False,
+            limits: Limits | None = None,
         ) -> AnyBroker:
             broker: AnyBroker
             if broker_kind == "mosquitto":
                 ca_file = certificates.ca_file if require_client_certificate else None
-                broker = Mosquitto(tls=tls, users=users, client_ca_file=ca_file)
+                settings = None if limits is None else mosquitto_settings(limits)
+                broker = Mosquitto(tls=tls, users=users, client_ca_file=ca_file, settings=settings)
             else:
                 context = (
                     None
@@ -110,7 +108,7 @@ async def make_broker(broker_kind: str, certificates: Certificates) -> AsyncIter
                         tls, require_client_certificate=require_client_certificate
                     )
                 )
-                broker = Broker(tls=context, users=users)
+                broker = Broker(tls=context, users=users, limits=limits)
             return await stack.enter_async_context(broker)
 
         yield make

@@ -4,6 +4,7 @@ The broker thinks in MQTT 5; `mqtt5` reads and writes the packets, everything el
 
     server      the public `Broker`: listening, starting, stopping, cutting off
     connection  one client: login, packets, keep-alive, the end
+    packet_writer  what goes out to that client, until its socket is closed
     codec       bytes to packets and back; mqtt311 does it for clients of the older version
     exchange    who is subscribed to what, retained messages, who gets a message
     session     one client's unacknowledged messages, with or without a connection

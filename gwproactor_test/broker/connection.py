@@ -16,7 +16,6 @@ from mqtt5 import (
     ConnectPacket,
     DisconnectPacket,
     DisconnectReasonCode,
-    Packet,
     PingReqPacket,
     PingRespPacket,
     PubAckPacket,
@@ -38,16 +37,14 @@ from gwproactor_test.broker.codec import (
 )
 from gwproactor_test.broker.exchange import Exchange, TooManySessionsError
 from gwproactor_test.broker.mqtt311 import REFUSE_VERSION
+from gwproactor_test.broker.packet_writer import PacketWriter
 from gwproactor_test.broker.rules import Rules
 from gwproactor_test.broker.session import Session
 from gwproactor_test.broker.topics import is_topic_name
-from gwproactor_test.listener import READ_CHUNK_BYTES, Streams, drop
+from gwproactor_test.listener import READ_CHUNK_BYTES, Streams
 
 KEEP_ALIVE_FACTOR = 1.5
 """Keep-alives of silence after which the protocol has a broker give a client up."""
-
-FLUSH_SECONDS = 1.0
-"""How long a client that is dismissed may take to read what was sent to it."""
 
 
 class Connection:
@@ -60,8 +57,9 @@ class Connection:
     """
 
     def __init__(self, streams: Streams, exchange: Exchange, rules: Rules) -> None:
-        self._reader, self._writer = streams
-        self._writer.transport.set_write_buffer_limits(high=rules.limits.buffer_bytes)
+        self._reader, writer = streams
+        self.writer = PacketWriter(writer, rules.limits.buffer_bytes)
+        self.closed = asyncio.Event()
         self._exchange = exchange
         self._rules = rules
         self._loop = asyncio.get_running_loop()
@@ -69,15 +67,9 @@ class Connection:
         self._codec: Codec | None = None
         self._session: Session | None = None
         self._will: PublishPacket | None = None
-        self._out: list[bytes] = []
-        self._out_bytes = 0
-        self._max_packet_bytes: int | None = None
-        self._keep_alive_seconds = 0.0
+        self._silence_seconds = 0.0
         self._heard_at = self._loop.time()
         self._silence: asyncio.TimerHandle | None = None
-        self._abort: asyncio.TimerHandle | None = None
-        self._ending = False
-        self.closed = asyncio.Event()
 
     @property
     def client_id(self) -> str | None:
@@ -89,16 +81,19 @@ class Connection:
         try:
             await self._serve()
         except ProtocolFault as fault:
-            self.dismiss(fault.reason)
+            self.writer.dismiss(fault.reason)
         except OSError:
             pass  # the client is gone: a reset, or a broken TLS record
         finally:
             self._leave()
-            await self._close()
+            self.writer.hang_up()
+            try:
+                await self.writer.closed()
+            finally:
+                self.closed.set()
 
     async def _serve(self) -> None:
-        frames = self._frames()
-        async with contextlib.aclosing(frames):
+        async with contextlib.aclosing(self._frames()) as frames:
             try:
                 async with asyncio.timeout(self._rules.limits.connect_seconds):
                     first = await anext(frames, None)
@@ -107,7 +102,7 @@ class Connection:
             if first is None or not self._log_in(first):
                 return
             async for frame in frames:
-                if self._ending:
+                if self.writer.ending:
                     return
                 self._handle(frame)
 
@@ -116,9 +111,8 @@ class Connection:
             self._heard_at = self._loop.time()
             for frame in self._splitter.feed(data):
                 yield frame
-            if self.congested:
-                self._flush()
-                await self._writer.drain()
+            if self.writer.congested:
+                await self.writer.drain()
 
     # The login
 
@@ -127,18 +121,19 @@ class Connection:
         if level is None:
             raise ProtocolFault(DisconnectReasonCode.PROTOCOL_ERROR)
         if level not in self._rules.levels or level not in CODECS:
-            self._writer.write(REFUSE_VERSION)
+            self.writer.send_bytes(REFUSE_VERSION)
             return False
         codec = CODECS[level]
         packet = codec.decode(frame)
         if not isinstance(packet, ConnectPacket):
             raise ProtocolFault(DisconnectReasonCode.PROTOCOL_ERROR)
         self._codec = codec
+        self.writer.speak(codec)
         refusal = self._refusal(packet, level)
         if refusal is None:
             refusal = self._admit(packet)
         if refusal is not None:
-            self.send(ConnAckPacket(reason_code=refusal))
+            self.writer.send(ConnAckPacket(reason_code=refusal))
         return refusal is None
 
     def _refusal(self, packet: ConnectPacket, level: int) -> ConnAckReasonCode | None:
@@ -148,7 +143,7 @@ class Connection:
             return ConnAckReasonCode.CLIENT_ID_NOT_VALID
         if not self._rules.admits(packet.username, packet.password):
             return ConnAckReasonCode.BAD_USER_NAME_OR_PASSWORD
-        if packet.will is not None and not is_topic_name(packet.will.topic):
+        if packet.will is not None and not _has_valid_topics(packet.will):
             return ConnAckReasonCode.TOPIC_NAME_INVALID
         if packet.will is not None and packet.will.qos == QoS.EXACTLY_ONCE:
             return ConnAckReasonCode.QUALITY_NOT_SUPPORTED
@@ -157,14 +152,14 @@ class Connection:
     def _admit(self, packet: ConnectPacket) -> ConnAckReasonCode | None:
         client_id = packet.client_id or self._exchange.unused_client_id()
         try:
-            present = self._exchange.connect(client_id, packet, self)
+            present = self._exchange.connect(client_id, packet, self.writer)
         except TooManySessionsError:
             return ConnAckReasonCode.QUOTA_EXCEEDED
         self._session = self._exchange.session(client_id)
         self._will = None if packet.will is None else _will_packet(packet.will)
-        self._max_packet_bytes = packet.max_packet_size
+        self.writer.limit(packet.max_packet_size)
         self._watch_silence(packet.keep_alive)
-        self.send(self._welcome(packet, client_id, present=present))
+        self.writer.send(self._welcome(packet, client_id, present=present))
         self._session.resume()
         return None
 
@@ -193,30 +188,25 @@ class Connection:
             case UnsubscribePacket():
                 self._on_unsubscribe(packet, self._session)
             case PingReqPacket():
-                self.send(PingRespPacket())
+                self.writer.send(PingRespPacket())
             case DisconnectPacket():
                 self._on_disconnect(packet, self._session)
             case _:
                 raise ProtocolFault(DisconnectReasonCode.PROTOCOL_ERROR)
 
     def _on_publish(self, packet: PublishPacket, session: Session) -> None:
-        if packet.qos == QoS.EXACTLY_ONCE:
-            raise ProtocolFault(DisconnectReasonCode.QOS_NOT_SUPPORTED)
-        if packet.topic_alias is not None:
-            raise ProtocolFault(DisconnectReasonCode.TOPIC_ALIAS_INVALID)
-        if not is_topic_name(packet.topic):
-            raise ProtocolFault(DisconnectReasonCode.TOPIC_NAME_INVALID)
-        if packet.packet_id == 0:
-            raise ProtocolFault(DisconnectReasonCode.MALFORMED_PACKET)
+        fault = _fault_of(packet)
+        if fault is not None:
+            raise ProtocolFault(fault)
         reason = self._exchange.publish(packet, session)
         if packet.packet_id is not None:
-            self.send(PubAckPacket(packet.packet_id, reason_code=reason))
+            self.writer.send(PubAckPacket(packet.packet_id, reason_code=reason))
 
     def _on_subscribe(self, packet: SubscribePacket, session: Session) -> None:
         if not packet.topic_filters or not packet.packet_id:
             raise ProtocolFault(DisconnectReasonCode.PROTOCOL_ERROR)
         codes, retained = self._exchange.subscribe(session, packet)
-        self.send(SubAckPacket(packet.packet_id, codes))
+        self.writer.send(SubAckPacket(packet.packet_id, codes))
         for delivery in retained:
             session.deliver(delivery)
 
@@ -224,71 +214,26 @@ class Connection:
         if not packet.patterns or not packet.packet_id:
             raise ProtocolFault(DisconnectReasonCode.PROTOCOL_ERROR)
         codes = self._exchange.unsubscribe(session, packet)
-        self.send(UnsubAckPacket(packet.packet_id, codes))
+        self.writer.send(UnsubAckPacket(packet.packet_id, codes))
 
     def _on_disconnect(self, packet: DisconnectPacket, session: Session) -> None:
         if packet.reason_code != DisconnectReasonCode.DISCONNECT_WITH_WILL_MESSAGE:
             self._will = None
         if packet.session_expiry_interval is not None:
             session.expiry_seconds = packet.session_expiry_interval
-        self._hang_up()
+        self.writer.hang_up()
 
-    # What goes to the client
-
-    @property
-    def congested(self) -> bool:
-        """Whether more waits to be sent than the limit allows."""
-        waiting = self._writer.transport.get_write_buffer_size() + self._out_bytes
-        return waiting > self._rules.limits.buffer_bytes
-
-    def send(self, packet: Packet) -> bool:
-        """Send with what else this turn of the loop brings; False if too large for the client."""
-        if self._codec is None:
-            return False
-        data = self._codec.encode(packet)
-        if self._max_packet_bytes is not None and len(data) > self._max_packet_bytes:
-            return False
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out.append(data)
-        self._out_bytes += len(data)
-        return True
-
-    def _flush(self) -> None:
-        if self._out and not self._writer.transport.is_closing():
-            self._writer.write(b"".join(self._out))
-        self._out.clear()
-        self._out_bytes = 0
-
-    # The end
-
-    def dismiss(self, reason: DisconnectReasonCode) -> None:
-        """Tell the client why, and close; `run` returns soon after."""
-        if self._session is not None:
-            self.send(DisconnectPacket(reason_code=reason))
-        self._hang_up()
-
-    def drop(self, *, reset: bool) -> None:
-        """End the connection at once without a word; `run` returns soon after."""
-        self._ending = True
-        drop(self._writer, reset=reset)
-
-    def _hang_up(self) -> None:
-        self._ending = True
-        self._flush()
-        self._writer.close()
-        if self._abort is None:
-            self._abort = self._loop.call_later(FLUSH_SECONDS, self._writer.transport.abort)
+    # Silence and the end
 
     def _watch_silence(self, keep_alive_seconds: int) -> None:
-        self._keep_alive_seconds = keep_alive_seconds * KEEP_ALIVE_FACTOR
+        self._silence_seconds = keep_alive_seconds * KEEP_ALIVE_FACTOR
         if keep_alive_seconds:
-            self._silence = self._loop.call_later(self._keep_alive_seconds, self._check_silence)
+            self._silence = self._loop.call_later(self._silence_seconds, self._check_silence)
 
     def _check_silence(self) -> None:
-        due = self._heard_at + self._keep_alive_seconds
+        due = self._heard_at + self._silence_seconds
         if self._loop.time() >= due:
-            self.dismiss(DisconnectReasonCode.KEEP_ALIVE_TIMEOUT)
+            self.writer.dismiss(DisconnectReasonCode.KEEP_ALIVE_TIMEOUT)
         else:
             self._silence = self._loop.call_at(due, self._check_silence)
 
@@ -296,20 +241,30 @@ class Connection:
         if self._silence is not None:
             self._silence.cancel()
         if self._session is not None:
-            self._exchange.disconnect(self._session, self)
+            self._exchange.disconnect(self._session, self.writer)
         if self._will is not None:
             self._exchange.publish(self._will)
             self._will = None
 
-    async def _close(self) -> None:
-        self._hang_up()
-        try:
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
-        finally:
-            if self._abort is not None:
-                self._abort.cancel()
-            self.closed.set()
+
+def _fault_of(packet: PublishPacket) -> DisconnectReasonCode | None:
+    """What is wrong with a message that could be read, if anything."""
+    if packet.qos == QoS.EXACTLY_ONCE:
+        return DisconnectReasonCode.QOS_NOT_SUPPORTED
+    if packet.topic_alias is not None:
+        return DisconnectReasonCode.TOPIC_ALIAS_INVALID
+    if not _has_valid_topics(packet):
+        return DisconnectReasonCode.TOPIC_NAME_INVALID
+    if packet.packet_id == 0:
+        return DisconnectReasonCode.MALFORMED_PACKET
+    return None
+
+
+def _has_valid_topics(message: PublishPacket | Will) -> bool:
+    response_topic = message.response_topic
+    if response_topic is not None and not is_topic_name(response_topic):
+        return False
+    return is_topic_name(message.topic)
 
 
 def _will_packet(will: Will) -> PublishPacket:

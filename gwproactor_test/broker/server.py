@@ -10,8 +10,9 @@ from typing import Self
 from mqtt5 import DisconnectReasonCode
 
 from gwproactor_test.broker.codec import CODECS
-from gwproactor_test.broker.connection import FLUSH_SECONDS, Connection
+from gwproactor_test.broker.connection import Connection
 from gwproactor_test.broker.exchange import Exchange
+from gwproactor_test.broker.packet_writer import FLUSH_SECONDS
 from gwproactor_test.broker.rules import (
     Counters,
     Limits,
@@ -19,7 +20,7 @@ from gwproactor_test.broker.rules import (
     SubscriptionRefusal,
     refuse_nothing,
 )
-from gwproactor_test.listener import Listener, Streams, drop, open_streams
+from gwproactor_test.listener import Listener, Streams, open_streams
 
 JOIN_SECONDS = 2 * FLUSH_SECONDS
 """How long connections may take to close before their tasks are cancelled."""
@@ -108,7 +109,7 @@ class Broker:
         self._listener.close()
         self._end_handshakes()
         for connection in tuple(self._connections):
-            connection.dismiss(DisconnectReasonCode.SERVER_SHUTTING_DOWN)
+            connection.writer.dismiss(DisconnectReasonCode.SERVER_SHUTTING_DOWN)
         await self._listener.join(JOIN_SECONDS)
 
     async def kill(self) -> None:
@@ -133,7 +134,7 @@ class Broker:
 
     async def _drop(self, connections: list[Connection], *, reset: bool) -> None:
         for connection in connections:
-            connection.drop(reset=reset)
+            connection.writer.drop(reset=reset)
         for connection in connections:
             await connection.closed.wait()
 
@@ -142,11 +143,11 @@ class Broker:
             task.cancel()
 
     async def _serve(self, accepted: socket.socket) -> None:
+        if len(self._connections) + len(self._handshakes) >= self._rules.limits.connections:
+            accepted.close()
+            return
         streams = await self._open_streams(accepted)
         if streams is None:
-            return
-        if len(self._connections) >= self._rules.limits.connections:
-            drop(streams[1], reset=True)
             return
         connection = Connection(streams, self._exchange, self._rules)
         self._connections.add(connection)

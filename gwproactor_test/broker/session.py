@@ -6,6 +6,7 @@ lost. At most `window` messages are in flight; an acknowledgement makes room for
 After a reconnect those in flight are sent again first, marked as duplicates, in their old order.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Message:
     def outgoing(self, delivery: "Delivery", now: float) -> PublishPacket:
         """Return the packet that carries this message to one subscriber."""
         came = self.packet
-        left = None if self.expires_at is None else max(0, round(self.expires_at - now))
+        left = None if self.expires_at is None else max(0, math.ceil(self.expires_at - now))
         return PublishPacket(
             came.topic,
             came.payload,
