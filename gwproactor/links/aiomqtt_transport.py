@@ -28,12 +28,12 @@ import asyncio
 import contextlib
 import logging
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.client import Client as Paho
-from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -50,7 +50,6 @@ from gwproactor.errors import (
 from gwproactor.links.dialing import connect_error, describe, dial
 from gwproactor.links.packet_socket import PacketSocket
 from gwproactor.links.transport import (
-    SUBACK_TIMEOUT_SECONDS,
     ConnectOptions,
     ReceivedPacket,
     Will,
@@ -87,6 +86,8 @@ _REFUSALS = {
     0x9D: "it has moved to another address; change the broker's URL",
 }
 """CONNACK reason codes after which somebody must act; after all others trying again may help."""
+
+_AnswerT = TypeVar("_AnswerT")
 
 _LOGGER = logging.getLogger("gwproactor.links.aiomqtt")
 
@@ -172,7 +173,7 @@ class AiomqttConnection:
             for topic_filter, qos in subscriptions
         ]
         codes = await self._answered(self._client.subscribe(filters, timeout=math.inf))
-        return [int(getattr(code, "value", code)) for code in codes]
+        return [code.value if isinstance(code, ReasonCode) else code for code in codes]
 
     async def unsubscribe(self, filters: Sequence[str]) -> None:
         """Unsubscribe and wait for the answer."""
@@ -180,15 +181,9 @@ class AiomqttConnection:
         await self._answered(self._client.unsubscribe(list(filters), timeout=math.inf))
         self._check()  # the loss ends the waiting too
 
-    async def _answered(self, request: Any) -> Any:
+    async def _answered(self, request: Awaitable[_AnswerT]) -> _AnswerT:
         try:
-            async with asyncio.timeout(SUBACK_TIMEOUT_SECONDS):
-                return await request
-        except TimeoutError:
-            raise ConnectionLostError(
-                f"{self._broker}: no answer to SUBSCRIBE or UNSUBSCRIBE within"
-                f" {SUBACK_TIMEOUT_SECONDS:g} s"
-            ) from None
+            return await request
         except (aiomqtt.MqttError, OSError):
             raise self._lost() from None
         except ValueError as error:
@@ -486,7 +481,7 @@ def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, 
         "keepalive": broker.keepalive_seconds,
         "will": _will(options.will),
         # paho takes the one with MQTT 5 and the other with 3.1.1
-        "clean_start": options.clean_start,
+        "clean_start": options.clean_start if v5 else MQTT_CLEAN_START_FIRST_ONLY,
         "clean_session": None if v5 else options.clean_start,
         "properties": _connect_properties(options) if v5 else None,
     }

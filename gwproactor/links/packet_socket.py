@@ -15,7 +15,7 @@ import socket
 import ssl
 import time
 
-READ_CHUNK_BYTES = 256 * 1024
+READ_CHUNK_BYTES = 64 * 1024
 """Most that is taken from the operating system in one turn of the loop: enough for hundreds of
 packets, little enough that a flood leaves time for everything else on the loop."""
 

@@ -21,9 +21,6 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 """Longest attempt to connect, from the name look-up to CONNACK: a TCP handshake that loses three
 SYNs takes 7 s, and beyond that a fresh attempt, perhaps to another broker, is worth more."""
 
-SUBACK_TIMEOUT_SECONDS = 10.0
-"""How long a broker may take to answer a SUBSCRIBE or UNSUBSCRIBE before it counts as gone."""
-
 RECEIVE_MAXIMUM = 64
 """QoS 1 messages that an MQTT 5 broker may have under way to us unacknowledged."""
 
@@ -91,7 +88,8 @@ class Connection(Protocol):
     """One connection to a broker, from CONNACK until it is lost or closed.
 
     Every method raises ConnectionLostError, with the reason, once the connection is gone; one that
-    waits raises it at that moment. All of them are cancel-safe and for the loop only.
+    waits raises it at that moment, and waits for as long as the connection stands: how long is too
+    long, the link decides. All of them are cancel-safe and for the loop only.
     """
 
     @property
@@ -159,6 +157,10 @@ class Connection(Protocol):
 
     def probe(self) -> None:
         """Ask the broker for a sign of life (PINGREQ); its answer moves `last_byte_seconds`."""
+        ...
+
+    def close(self) -> None:
+        """End the connection now, without waiting; who waits in it gets ConnectionLostError."""
         ...
 
 

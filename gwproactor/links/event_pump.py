@@ -1,0 +1,51 @@
+"""Sends the events of the upstream link, as fast as peer and socket take them.
+
+Which event is next, how many may be unacknowledged and what is sent again after a loss is decided
+by the source (`gwproactor.events.outgoing`), which gives events only while the link is active.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from gwproactor.errors import ConnectionLostError
+from gwproactor.events.store import StoredEvent
+from gwproactor.links.transport import Connection
+
+
+class EventSource(Protocol):
+    """Where the events for the upstream peer come from; `OutgoingEvents` is one."""
+
+    async def next_to_send(self) -> Sequence[StoredEvent]:
+        """The next events to send, at least one; waits until there are some. Cancel-safe."""
+        ...
+
+    def activated(self) -> None:
+        """The link is active: events may go out, those not acknowledged yet first."""
+        ...
+
+    def deactivated(self) -> None:
+        """The link is not active any more."""
+        ...
+
+    def acked(self, event_id: str) -> bool:
+        """The peer acknowledged a message; False when it is none of the source's events."""
+        ...
+
+
+async def pump_events(
+    source: EventSource, send: Callable[[StoredEvent], None], connection: Connection
+) -> None:
+    """Send events until the connection is lost. Cancel-safe.
+
+    Args:
+        source: Gives the events.
+        send: Hands one event to the connection.
+        connection: The connection, whose socket sets the pace.
+    """
+    try:
+        while True:
+            for event in await source.next_to_send():
+                send(event)
+            await connection.drain()
+    except ConnectionLostError:
+        return  # the reader of the connection notices and tells why

@@ -1,0 +1,124 @@
+"""The life of a link: connect, talk, and on loss back off and begin again, until it is stopped.
+
+`run_link` is one coroutine, meant to be one named task. It makes connections, reads them and hands
+what comes to the `Conversation`; it decides nothing about comm state. What else runs while a
+connection stands (a SUBSCRIBE that waits for its answer, the event pump) runs in a TaskGroup that
+ends with the connection. Cancelling is how the link is stopped: at any moment, and at once, for
+nothing here waits for a broker to be let go.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRefusedError
+from gwproactor.links.conversation import Conversation
+from gwproactor.links.event_pump import EventSource, pump_events
+from gwproactor.links.pace import Pace
+from gwproactor.links.transport import Connection, ConnectOptions, Connector
+
+LEAST_PACKET_BYTES = 16 * 1024 * 1024
+PAYLOADS_PER_PACKET = 4
+"""The longest packet that is read is well above the longest payload that is accepted, so that one
+that is merely too long is seen and reported; what is longer than this could only do harm."""
+
+_STOP_CALLED = "stop called"
+
+
+def max_packet_bytes(max_payload_bytes: int) -> int:
+    """The longest MQTT packet that is read, for the longest payload that is accepted."""
+    return max(LEAST_PACKET_BYTES, PAYLOADS_PER_PACKET * max_payload_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkParts:
+    """What a running link is made of.
+
+    Args:
+        conversation: Does everything that happens on a connection.
+        connector: Makes connections.
+        options: For each connection.
+        pace: When to connect again, and where to.
+        events: The events for the upstream peer; None where the peer is none.
+    """
+
+    conversation: Conversation
+    connector: Connector
+    options: ConnectOptions
+    pace: Pace
+    events: EventSource | None
+
+
+async def run_link(parts: LinkParts) -> None:
+    """Run a link until it is cancelled; then it is stopped and leaves nothing behind.
+
+    Raises:
+        InvalidCommStateInput: It ran before.
+    """
+    parts.conversation.start()
+    try:
+        while True:
+            await _one_round(parts)
+    finally:
+        parts.conversation.stop(_STOP_CALLED)
+
+
+async def _one_round(parts: LinkParts) -> None:
+    """Wait as long as the pace says, then try the brokers until a connection was a success."""
+    delay, positions = parts.pace.next_round(time.monotonic())
+    if delay > 0:
+        await asyncio.sleep(delay)
+    for position in positions:
+        if await _one_broker(parts, position):
+            return
+
+
+async def _one_broker(parts: LinkParts, position: int) -> bool:
+    """Connect to one broker and talk until that is over; whether it had been a success."""
+    broker = parts.pace.broker(position)
+    try:
+        async with parts.connector(broker, parts.options) as connection:
+            return await _one_connection(parts, connection)
+    except ConnectFailedError as error:
+        parts.conversation.connect_failed(str(error), refused=False)
+    except ConnectRefusedError as error:
+        parts.pace.refused(time.monotonic(), position)
+        parts.conversation.connect_failed(str(error), refused=True)
+    return False
+
+
+async def _one_connection(parts: LinkParts, connection: Connection) -> bool:
+    began = time.monotonic()
+    activations = parts.conversation.activations
+    try:
+        async with asyncio.TaskGroup() as group:
+            await _talk(parts, connection, group)
+    except* ConnectionLostError:
+        pass  # told to the conversation already, with its reason
+    now = time.monotonic()
+    was_active = parts.conversation.activations > activations
+    success = parts.pace.lost(now, now - began, was_active=was_active)
+    if not success:
+        parts.conversation.lost_too_soon()
+    return success
+
+
+async def _talk(parts: LinkParts, connection: Connection, group: asyncio.TaskGroup) -> None:
+    """Read the connection until it is lost; raises ConnectionLostError in the end."""
+    conversation, reason = parts.conversation, _STOP_CALLED
+    try:
+        conversation.connected(connection, group.create_task)
+        if parts.events is not None:
+            group.create_task(pump_events(parts.events, conversation.send_event, connection))
+        while True:
+            for packet in await connection.packets():
+                conversation.received(packet)
+            conversation.check_drops()
+    except ConnectionLostError as error:
+        reason = str(error)
+        raise
+    except asyncio.CancelledError:
+        conversation.stop(reason)  # before the connection goes: this is no loss
+        raise
+    finally:
+        conversation.disconnected(reason)

@@ -1,0 +1,58 @@
+"""What a link tells the program around it, and a guard against its mistakes."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol
+
+from gwproactor.links.link_state import Transition
+from gwproactor.wire.envelope import Message
+
+_P = ParamSpec("_P")
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class LinkListener(Protocol):
+    """Hears everything that a link reports.
+
+    Each method is called on the event loop in the order in which things happen, and must neither
+    block nor wait. What one raises is logged and does not harm the link.
+    """
+
+    def link_transitioned(self, transition: Transition) -> None:
+        """The comm state changed, or an attempt to connect failed.
+
+        In a failed attempt old and new state are the same. The first of an outage is told, then
+        they come at a bounded rate.
+        """
+        ...
+
+    def message_received(self, link_name: str, message: Message[Any]) -> None:
+        """A valid message came that is neither ack nor ping.
+
+        Where its header has AckRequired, call `Link.acknowledge` once it is accepted.
+        """
+        ...
+
+    def message_acked(self, link_name: str, message_id: str) -> None:
+        """The peer acknowledged a message, in time or not."""
+        ...
+
+    def link_problem(self, link_name: str, summary: str, details: str, is_error: bool) -> None:
+        """Something went wrong that a person should know. Comes at a bounded rate.
+
+        Args:
+            link_name: The link.
+            summary: One line.
+            details: What else there is to say.
+            is_error: Somebody must act; otherwise it is a warning.
+        """
+        ...
+
+
+def tell(hear: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
+    """Call a listener's method; what it raises is logged and goes no further."""
+    try:
+        hear(*args, **kwargs)
+    except Exception:
+        _LOGGER.exception("a link's listener failed: %r", hear)

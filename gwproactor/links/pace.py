@@ -1,0 +1,87 @@
+"""How soon to connect again, and to which broker. Pure: told the time in monotonic seconds.
+
+Backoff alone answers for a broker that cannot be reached. Two more things can go wrong fast:
+
+- *A connection that is made and lost again at once*, over and over: a broker that accepts and
+  drops, or two nodes with one client id that throw each other out. Each success would restart the
+  backoff, and its first delay is zero. So a success counts as one only when the link became active
+  on it, or it stood for `STEADY_SECONDS`; and restarts come out of an allowance that is large
+  enough for a bad day and refills slowly.
+- *A broker that refuses* (login, certificate, protocol). Trying again soon cannot help and may lock
+  an account, so it is left alone for the longest delay, while the others are tried as ever.
+"""
+
+from collections.abc import Sequence
+
+from gwproactor.config.mqtt import MQTTClient
+from gwproactor.links.backoff import Backoff
+from gwproactor.links.message_times import BEFORE_ALL_TIME
+
+STEADY_SECONDS = 10.0
+"""A connection that stood so long was a success even if the peer never came."""
+
+RESTARTS_AT_ONCE = 20
+"""Losses in a row that are followed by an immediate attempt, however close they lie together."""
+
+RESTARTS_PER_SECOND = 10.0
+"""How fast that allowance refills: ten attempts a second are no burden for anybody."""
+
+
+class Pace:
+    """The delays and the choice of brokers of one link.
+
+    Args:
+        brokers: In the order in which they are tried.
+        backoff: The delays between rounds through the brokers.
+    """
+
+    def __init__(self, brokers: Sequence[MQTTClient], backoff: Backoff) -> None:
+        self._brokers = tuple(brokers)
+        self._backoff = backoff
+        self._refused_until = [BEFORE_ALL_TIME] * len(self._brokers)
+        self._allowance = float(RESTARTS_AT_ONCE)
+        self._allowance_at: float | None = None
+
+    def next_round(self, now: float) -> tuple[float, list[int]]:
+        """Begin a round.
+
+        Returns:
+            The seconds to wait before it, and the positions of the brokers to be tried then.
+        """
+        delay = self._backoff.next_seconds()
+        free_at = min(self._refused_until)
+        start = max(now + delay, free_at)
+        positions = [i for i, until in enumerate(self._refused_until) if until <= start]
+        return start - now, positions
+
+    def broker(self, position: int) -> MQTTClient:
+        """The broker at a position."""
+        return self._brokers[position]
+
+    def refused(self, now: float, position: int) -> None:
+        """Take note that a broker refused: it is left alone for the longest delay."""
+        self._refused_until[position] = now + self._backoff.longest_seconds
+
+    def lost(self, now: float, lasted_seconds: float, *, was_active: bool) -> bool:
+        """Take note that a connection ended.
+
+        Args:
+            now: The present moment.
+            lasted_seconds: How long the connection stood.
+            was_active: The link was active on it.
+
+        Returns:
+            Whether it counts as a success, after which the next attempt is made at once.
+        """
+        self._refill(now)
+        if self._allowance < 1 or not (was_active or lasted_seconds >= STEADY_SECONDS):
+            return False
+        self._allowance -= 1
+        self._backoff.restart()
+        return True
+
+    def _refill(self, now: float) -> None:
+        if self._allowance_at is not None:
+            gained = (now - self._allowance_at) * RESTARTS_PER_SECOND
+            self._allowance = min(self._allowance + gained, RESTARTS_AT_ONCE)
+        self._allowance_at = now
