@@ -100,7 +100,7 @@ class LinkModel:
             return FOREVER
         moments = [*self.waits.values()]
         moments += [at + self.ack_timeout_seconds for at in self.asked.values()]
-        if self.last_valid is not None:
+        if self.last_valid is not None and not self.unanswered:
             moments.append(self.last_valid + self.silence_seconds())
         return min(moments, default=FOREVER)
 
@@ -223,23 +223,23 @@ class CheckedLinkCore:
 
     def stop(self, now: float) -> Effects:
         """`LinkCore.stop`."""
-        self._pass_time(now)
         self.model.stopped = True
         self.model.disconnect()
+        self._pass_time(now)
         return self._compare(self.core.stop(now))
 
     def connected(self, now: float) -> Effects:
         """`LinkCore.connected`."""
-        self._pass_time(now)
         self.model.disconnect()
+        self._pass_time(now)
         if not self.model.stopped:
             self.model.connected = True
             self.model.ask(now, self.model.wanted)
             self._not_active_since, self._probed_at = now, None
         effects = self.core.connected(now)
-        asked = [effect.subscriptions for effect in effects if isinstance(effect, Subscribe)]
-        wanted = tuple(self.model.wanted.values()) if self.model.connected else ()
-        assert asked[-1:] == ([wanted] if wanted else []), "not every filter is subscribed to"
+        asked = {s for e in effects if isinstance(e, Subscribe) for s in e.subscriptions}
+        wanted = self.model.wanted.values() if self.model.connected else ()
+        assert asked == set(wanted), "not every filter is subscribed to"
         return self._compare(effects)
 
     def connect_failed(self, now: float, reason: str = "nobody there") -> Effects:
@@ -249,8 +249,8 @@ class CheckedLinkCore:
 
     def disconnected(self, now: float, reason: str = "reset") -> Effects:
         """`LinkCore.disconnected`."""
-        self._pass_time(now)
         self.model.disconnect()
+        self._pass_time(now)
         return self._compare(self.core.disconnected(now, reason))
 
     def subscriptions_answered(self, now: float, answers: Mapping[str, int]) -> Effects:
@@ -258,6 +258,8 @@ class CheckedLinkCore:
         before = [*self.tick(now), *self.broker_heard(now)]
         for name, code in answers.items():
             self.model.answer(now, name, code)
+        if self._was_active and not self.model.active():
+            self.model.waits.clear()
         return [*before, *self._compare(self.core.subscriptions_answered(now, answers))]
 
     def subscription_added(self, now: float, subscription: Subscription) -> Effects:
@@ -308,14 +310,17 @@ class CheckedLinkCore:
     def message_sent(self, now: float, message_id: str | None = None) -> Effects:
         """`LinkCore.message_sent`."""
         self._pass_time(now)
-        if message_id is not None:
-            self._open_acks.add(message_id)
+        effects = self.core.message_sent(now, message_id)
+        self._follow(effects)
         if self.model.connected:
             self._last_sent = now
-            if message_id is not None:
-                self.model.end_wait(message_id)
-                self.model.waits[message_id] = now + self.model.ack_timeout_seconds
-        return self._compare(self.core.message_sent(now, message_id))
+        if message_id is not None and self.model.connected:
+            self._open_acks.add(message_id)
+            self.model.end_wait(message_id)
+            self.model.waits[message_id] = now + self.model.ack_timeout_seconds
+        elif message_id is not None:
+            assert AcksCancelled((message_id,)) in effects
+        return self._compare(effects, followed=True)
 
     def _pass_time(self, now: float, *, byte: bool = False) -> None:
         """Bring the model to the present moment, before an input."""
@@ -338,8 +343,9 @@ class CheckedLinkCore:
         patience = self.model.ack_timeout_seconds
         return self._probed_at is not None and self._probed_at + patience <= self.now
 
-    def _compare(self, effects: Effects) -> Effects:
-        self._follow(effects)
+    def _compare(self, effects: Effects, *, followed: bool = False) -> Effects:
+        if not followed:
+            self._follow(effects)
         self._check_state()
         self._check_acks()
         self._check_probes()
@@ -393,7 +399,6 @@ class CheckedLinkCore:
         assert self.core.state is self.model.state()
         assert self.core.active == self.model.active()
         if self._was_active and not self.model.active():
-            self.model.waits.clear()
             self._not_active_since = self.now
 
     def _check_acks(self) -> None:

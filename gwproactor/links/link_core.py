@@ -5,9 +5,10 @@ be done (`gwproactor.links.effects`). It has no clock, socket, task or file, so 
 says all there is to say about how a link came to its state. What it decides by is the comm state's
 table (`link_state`) and the four conditions (`link_conditions`).
 
-*Catching up.* Every input first does what fell due before it: acks that did not come, silence, an
-overdue SUBACK, a broker that shows no byte, the next ping. So it does not matter how late `tick`
-is called, except that things happen later. `deadline` says when `tick` is wanted.
+*Catching up.* Every input that does not end the connection first does what fell due before it:
+acks that did not come, silence, an overdue SUBACK, a broker that shows no byte, the next ping. So
+it does not matter how late `tick` is called, except that things happen later. `deadline` says when
+`tick` is wanted.
 
 *After the end.* An input that comes from a connection already lost, given up or stopped changes
 nothing. Only an ack is still an ack then.
@@ -161,7 +162,7 @@ class LinkCore:
 
     def stop(self, now: float, reason: str = "stop called") -> Effects:
         """End the link for good."""
-        now, out = self._begin(now)
+        now, out = self._begin_anew(now)
         self._conditions.move(self.link_state.stop(reason=reason), now, out)
         return self._end(out)
 
@@ -171,7 +172,7 @@ class LinkCore:
         Raises:
             InvalidCommStateInput: The link was not started.
         """
-        now, out = self._begin(now)
+        now, out = self._begin_anew(now)
         self._conditions.lose("replaced by a new one", now, out)
         self._conditions.connect(now, out)
         self._failures.over("connect")
@@ -198,7 +199,7 @@ class LinkCore:
 
     def disconnected(self, now: float, reason: str = "no reason given") -> Effects:
         """Take note that the connection is lost; without one this changes nothing."""
-        now, out = self._begin(now)
+        now, out = self._begin_anew(now)
         self._conditions.lose(reason, now, out)
         return self._end(out)
 
@@ -212,7 +213,9 @@ class LinkCore:
         now, out = self._begin(now, byte_at=now)
         refusal = ""
         for topic_filter, code in answers.items():
-            if self._answered(now, topic_filter, code, out) is Answer.refused:
+            answer = self.subscriptions.answered(now, topic_filter, code)
+            out += self._reports.suback(now, topic_filter, answer, code)
+            if answer is Answer.refused:
                 refusal = f"subscription to '{topic_filter}' refused: {suback_reason(code)}"
         self._conditions.settle(now, out, incomplete=refusal)
         return self._end(out)
@@ -231,8 +234,7 @@ class LinkCore:
         """Subscribe to a filter no longer; an unknown one is nothing to remove."""
         now, out = self._begin(now)
         if self.subscriptions.forget(topic_filter):
-            self._reports.over(ReportKind.subscription_refused, topic_filter)
-            self._reports.over(ReportKind.qos_lowered, topic_filter)
+            self._reports.subscription_fine(topic_filter)
             if self._conditions.connected():
                 out.append(Unsubscribe((topic_filter,)))
                 text = f"subscription to '{topic_filter}' removed"
@@ -310,6 +312,11 @@ class LinkCore:
             self._conditions.catch_up(now, out)
         return now, out
 
+    def _begin_anew(self, now: float) -> tuple[float, list[Effect]]:
+        """Begin an input that ends the connection, so that what fell due on it does not matter."""
+        self._now = now = max(now, self._now)
+        return now, []
+
     def _end(self, out: list[Effect]) -> list[Effect]:
         self._wake = self._conditions.next_deadline()
         return out
@@ -331,22 +338,6 @@ class LinkCore:
         details = f"{self.num_acks} are open; the ack of a further message is not waited for"
         report = self._reports.report(now, ReportKind.too_many_acks, summary, details)
         return [AcksCancelled((message_id,)), *report]
-
-    def _answered(self, now: float, topic_filter: str, code: int, out: list[Effect]) -> Answer:
-        answer = self.subscriptions.answered(now, topic_filter, code)
-        what = f"subscription to '{topic_filter}'"
-        if answer is Answer.refused:
-            kind, summary = ReportKind.subscription_refused, f"{what} refused"
-            details = f"{suback_reason(code)}; the link cannot be active; asked again later"
-            out += self._reports.report(now, kind, summary, details, topic_filter)
-        elif answer is not Answer.nothing_new:
-            self._reports.over(ReportKind.subscription_refused, topic_filter)
-        if answer is Answer.granted:
-            self._reports.over(ReportKind.qos_lowered, topic_filter)
-        elif answer is Answer.granted_lower:
-            kind, summary = ReportKind.qos_lowered, f"{what} granted at a lower QoS"
-            out += self._reports.report(now, kind, summary, suback_reason(code), topic_filter)
-        return answer
 
 
 def _check_seconds(name: str, seconds: float) -> None:

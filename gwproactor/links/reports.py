@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gwproactor.links.effects import Report, ReportKind
+from gwproactor.links.subscriptions import Answer, suback_reason
 
 FIRST_PAUSE_SECONDS: Final = 60.0
 """Somebody who watches wants to see that it goes on."""
@@ -109,6 +110,36 @@ class Reports:
     def over(self, kind: ReportKind, about: str = "") -> None:
         """Take note that a trouble is over."""
         self._rate.over(_key(kind, about))
+
+    def suback(
+        self, now: float, topic_filter: str, answer: Answer, code: int
+    ) -> tuple[Report, ...]:
+        """Report what is wrong with a SUBACK's answer for one filter, if anything.
+
+        Args:
+            now: The present moment.
+            topic_filter: The filter.
+            answer: What the reason code means for it.
+            code: The reason code.
+        """
+        reason = suback_reason(code)
+        if answer is Answer.refused:
+            summary = f"subscription to '{topic_filter}' refused"
+            details = f"{reason}; the link cannot be active; asked again later"
+            kind = ReportKind.subscription_refused
+            return self.report(now, kind, summary, details, topic_filter)
+        if answer is Answer.granted_lower:
+            self.over(ReportKind.subscription_refused, topic_filter)
+            summary = f"subscription to '{topic_filter}' granted at a lower QoS"
+            return self.report(now, ReportKind.qos_lowered, summary, reason, topic_filter)
+        if answer is Answer.granted:
+            self.subscription_fine(topic_filter)
+        return ()
+
+    def subscription_fine(self, topic_filter: str) -> None:
+        """Take note that every trouble with a filter is over."""
+        self.over(ReportKind.subscription_refused, topic_filter)
+        self.over(ReportKind.qos_lowered, topic_filter)
 
 
 def _key(kind: ReportKind, about: str) -> str:

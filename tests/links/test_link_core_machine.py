@@ -1,0 +1,153 @@
+"""A link core under any sequence of inputs and times, held against a model after every input.
+
+Times are multiples of a quarter of a second, so that core and model agree to the bit.
+"""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from gwproactor.links.link_core import MessageKind
+from gwproactor.links.link_state import StateName
+from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor_test.link_model import CheckedLinkCore
+
+ACK_TIMEOUT_SECONDS = 2.0
+POLL_SECONDS = 8.0
+FILTERS = ("a/#", "b/+", "c")
+MESSAGES = ("m1", "m2", "m3", "m4")
+
+filters = st.sampled_from(FILTERS)
+subscriptions = st.builds(Subscription, filters, st.sampled_from(QOS))
+codes = st.sampled_from((0, 0, 0, 1, 2, 0x80, 0x87, 0x42))
+
+
+class LinkCoreMachine(RuleBasedStateMachine):
+    """Drives one core; `CheckedLinkCore` raises where it and the model differ."""
+
+    @initialize(wanted=st.lists(subscriptions, max_size=3, unique_by=lambda s: s.Topic))
+    def build(self, wanted: list[Subscription]) -> None:
+        self.now = 0.0
+        self.link = CheckedLinkCore(
+            "peer",
+            ack_timeout_seconds=ACK_TIMEOUT_SECONDS,
+            poll_seconds=POLL_SECONDS,
+            subscriptions=wanted,
+        )
+
+    def started(self) -> bool:
+        return self.link.state is not StateName.not_started
+
+    @rule(quarters=st.integers(1, 48))
+    def wait(self, quarters: int) -> None:
+        """A shell that is on time: it ticks at each deadline."""
+        until = self.now + quarters / 4
+        while (deadline := self.link.deadline()) is not None and deadline <= until:
+            self.now = deadline
+            self.link.tick(deadline)
+        self.now = until
+        self.link.tick(until)
+
+    @rule(quarters=st.integers(1, 48))
+    def oversleep(self, quarters: int) -> None:
+        """A shell that is late: the next input finds everything overdue."""
+        self.now += quarters / 4
+
+    @rule()
+    def tick(self) -> None:
+        self.link.tick(self.now)
+
+    @precondition(lambda self: not self.started())
+    @rule()
+    def start(self) -> None:
+        self.link.start(self.now)
+
+    @rule(really=st.integers(0, 15))
+    def stop(self, really: int) -> None:
+        if really == 0:
+            self.link.stop(self.now)
+
+    @precondition(started)
+    @rule()
+    def connected(self) -> None:
+        self.link.connected(self.now)
+
+    @precondition(started)
+    @rule(codes=st.lists(codes, min_size=3, max_size=3))
+    def connected_and_answered(self, codes: list[int]) -> None:
+        self.link.connected(self.now)
+        self.link.subscriptions_answered(self.now, dict(zip(FILTERS, codes, strict=True)))
+
+    @precondition(started)
+    @rule()
+    def activated(self) -> None:
+        """The way to `active`, which single inputs find too rarely."""
+        self.link.connected(self.now)
+        self.link.subscriptions_answered(self.now, dict.fromkeys(FILTERS, 0))
+        self.link.message_received(self.now)
+
+    @rule()
+    def connect_failed(self) -> None:
+        self.link.connect_failed(self.now)
+
+    @rule()
+    def disconnected(self) -> None:
+        self.link.disconnected(self.now)
+
+    @rule(answers=st.dictionaries(filters, codes))
+    def answered(self, answers: dict[str, int]) -> None:
+        self.link.subscriptions_answered(self.now, answers)
+
+    @rule(subscription=subscriptions)
+    def add(self, subscription: Subscription) -> None:
+        self.link.subscription_added(self.now, subscription)
+
+    @rule(topic_filter=filters)
+    def remove(self, topic_filter: str) -> None:
+        self.link.subscription_removed(self.now, topic_filter)
+
+    @rule()
+    def byte(self) -> None:
+        self.link.broker_heard(self.now)
+
+    @rule(
+        kind=st.sampled_from(MessageKind),
+        message_id=st.sampled_from(MESSAGES),
+        ack_required=st.booleans(),
+    )
+    def receive(self, kind: MessageKind, message_id: str, ack_required: bool) -> None:
+        self.link.message_received(self.now, kind, message_id, ack_required)
+
+    @rule(message_id=st.none() | st.sampled_from(MESSAGES))
+    def send(self, message_id: str | None) -> None:
+        self.link.message_sent(self.now, message_id)
+
+
+def prove(max_examples: int, steps: int) -> None:
+    run_state_machine_as_test(
+        LinkCoreMachine,
+        settings=settings(
+            max_examples=max_examples,
+            stateful_step_count=steps,
+            deadline=None,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_core_and_model_agree() -> None:
+    prove(max_examples=100, steps=60)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(1800)
+def test_core_and_model_agree_for_minutes() -> None:
+    prove(max_examples=20_000, steps=100)
