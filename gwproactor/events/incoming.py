@@ -1,0 +1,358 @@
+"""Events from peers: the inbox core, a store, the memory of what was seen, and the handler.
+
+Two tasks run. The writer makes durable what has arrived and then acknowledges it; and it marks done
+what has been handled, by adding its id to the ids seen, before it removes it from the inbox. The
+delivery hands the events to the handler, one at a time. An event that is in the inbox and among the
+ids seen, as a power cut between the two may leave it, was handled.
+
+So a slow handler, or one that fails, costs the link nothing: events are acknowledged all the same,
+and wait on the disk.
+"""
+
+import asyncio
+import time
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from gwproactor.errors import StoreError
+from gwproactor.events.inbox import Inbox, Reception
+from gwproactor.events.payload_cache import PayloadCache
+from gwproactor.events.seen_log import Seen
+from gwproactor.events.store import (
+    MAX_EVENT_ID_CHARS,
+    Damage,
+    EventRef,
+    EventStore,
+    StoredEvent,
+    one_line,
+)
+from gwproactor.events.trouble import Report, Trouble
+from gwproactor.events.writer import GroupCommitter, ReportProblem, retry_seconds
+
+DEFAULT_MEMORY_BYTES = 8 * 1024 * 1024
+"""Payloads kept at hand: some 40,000 ordinary events need not be read back from the disk."""
+
+DEFAULT_MAX_DEAD_BYTES = 100 * 1024 * 1024
+"""Room for the events that the application failed to handle, until somebody looks at them."""
+
+_READ_AHEAD_COUNT = 256
+_READ_AHEAD_BYTES = 256 * 1024
+_MAX_TRACEBACK_CHARS = 2000
+
+
+class ReceivedEvent(NamedTuple):
+    """An event as the handler gets it.
+
+    Attributes:
+        link_name: The link it came over.
+        event_id: Its id.
+        payload: Its JSON in UTF-8, in one line.
+    """
+
+    link_name: str
+    event_id: str
+    payload: bytes
+
+
+class IncomingEvents:
+    """Takes in events, acknowledges and delivers them. Everything is for the loop's thread.
+
+    With a memory store, `MemorySeen` and an inbox made with `ack_when_handled`, nothing is kept on
+    disk, and an event is acknowledged when the handler has succeeded.
+
+    Args:
+        store: Where received events are kept. This object opens and closes all three stores.
+        dead_letters: Where events go that the handler failed with too often.
+        seen: The ids of the events dealt with.
+        inbox: What is decided by; fresh.
+        handler: Is given each event once. When it raises, it gets the event again later. It is
+            cancelled only when `run` is, or when `close` has waited long enough for it.
+        acknowledge: Called with a link's name and an event's id, when the event may be
+            acknowledged; each time the peer sends it. Must not raise.
+        report: Called with a summary and details when something is wrong. Must not raise.
+        memory_bytes: Payloads that stay in memory for convenience.
+        max_dead_bytes: What may be set aside; beyond it, failing events are tried on and on.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        dead_letters: EventStore,
+        seen: Seen,
+        inbox: Inbox,
+        *,
+        handler: Callable[[ReceivedEvent], Awaitable[None]],
+        acknowledge: Callable[[str, str], None],
+        report: ReportProblem,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        max_dead_bytes: int = DEFAULT_MAX_DEAD_BYTES,
+    ) -> None:
+        self._store = store
+        self._dead_letters = dead_letters
+        self._seen = seen
+        self._inbox = inbox
+        self._handler = handler
+        self._acknowledge = acknowledge
+        self._report = report
+        self._max_dead_bytes = max_dead_bytes
+        self._cache = PayloadCache(memory_bytes)
+        self._writer = GroupCommitter(
+            "The inbox", commit=self._commit, committed=self._committed, report=report
+        )
+        self._dying: dict[int, StoredEvent] = {}
+        self._lost: set[int] = set()
+        self._refused = Trouble("Taking in events")
+        self._reading = Trouble("Reading received events back")
+        self._handling = Trouble("The handler of received events")
+        self._read_delays = retry_seconds()
+        self._deliverable = asyncio.Event()
+        self._delivery: asyncio.Task[None] | None = None
+        self._next_dead_sequence = 1
+        self._running = False
+        self._closed = False
+
+    # Starting and stopping
+
+    async def open(self) -> None:
+        """Open the stores, and take in what earlier runs left.
+
+        Raises:
+            StoreError: A store cannot be used.
+        """
+        damages = [
+            *await self._seen.open(),
+            *await self._dead_letters.open(),
+            *await self._store.open(),
+        ]
+        undone: list[EventRef] = []
+        for ref in self._store.pending():
+            if (ref.tag, ref.event_id) in self._seen:
+                self._writer.remove(ref)  # marked done; a power cut took the removal back
+            else:
+                undone.append(ref)
+        self._next_dead_sequence = self._dead_letters.next_sequence
+        self._inbox.restore(undone, self._store.next_sequence)
+        self._running = True
+        self._deliverable.set()
+        self._report_damages(damages)
+
+    async def run(self) -> None:
+        """Write and deliver, until `close`.
+
+        Cancelling also cancels the handler in mid-event, which then is given it again by the next
+        run. The gentle end is `close`.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._writer.run(), name="gwproactor inbox writer")
+            delivery = group.create_task(self._deliver(), name="gwproactor inbox delivery")
+            self._delivery = delivery
+
+    async def close(self, *, handler_seconds: float = 1.0) -> None:
+        """Let the handler finish its event, mark what is done, and close the stores.
+
+        Cancelling is safe. A second call does nothing.
+
+        Args:
+            handler_seconds: How long to wait for the handler.
+
+        Raises:
+            StoreError: Something received or handled could not be written. What was not written
+                was not acknowledged; what was not marked will be delivered again.
+        """
+        if self._closed:
+            return
+        self._running = False
+        self._deliverable.set()
+        try:
+            await self._end_delivery(handler_seconds)
+            await self._writer.close()
+        finally:
+            self._closed = True
+            await self._store.close()
+            await self._dead_letters.close()
+            await self._seen.close()
+
+    async def _end_delivery(self, handler_seconds: float) -> None:
+        if self._delivery is None:
+            return
+        _, running = await asyncio.wait([self._delivery], timeout=handler_seconds)
+        if running:
+            self._delivery.cancel()
+            await asyncio.wait([self._delivery], timeout=handler_seconds)
+
+    # Events come in
+
+    @property
+    def pending_count(self) -> int:
+        """How many events are not yet dealt with."""
+        return self._inbox.pending_count
+
+    def receive(self, link_name: str, event_id: str, payload: bytes) -> None:
+        """Take in an event that has arrived; it is acknowledged when it may be.
+
+        What cannot be taken in, for lack of room, or before `open` or after `close`, is dropped
+        without an acknowledgement: its sender has it still.
+
+        Args:
+            link_name: The link it came over.
+            event_id: Its id.
+            payload: Its JSON in UTF-8.
+        """
+        if not self._running:
+            return
+        if not event_id or len(event_id) > MAX_EVENT_ID_CHARS:
+            self._refuse(f"an event from {link_name} has an id of {len(event_id)} characters")
+            return
+        payload = one_line(payload)
+        seen = (link_name, event_id) in self._seen
+        reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
+        if ref is not None:
+            event = StoredEvent(ref.sequence, event_id, payload, link_name)
+            self._cache.keep(event)
+            self._writer.put(event)
+            self._tell(self._refused.worked())
+        elif reception is Reception.KNOWN:
+            self._acknowledge(link_name, event_id)
+        elif reception is Reception.REFUSED:
+            self._refuse(self._writer.trouble or "the inbox is full")
+
+    def _refuse(self, cause: str) -> None:
+        cause += "; events are dropped without an acknowledgement, their sender keeps them"
+        self._tell(self._refused.failed(cause, time.monotonic()))
+
+    async def _commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        """Write a batch; each step may be repeated without harm when a later one fails."""
+        dying = [self._dying[ref.sequence] for ref in removals if ref.sequence in self._dying]
+        if dying:
+            await self._dead_letters.commit(dying, ())
+        done = [(ref.tag, ref.event_id) for ref in removals if ref.sequence not in self._lost]
+        unseen = [key for key in done if key not in self._seen]
+        if unseen:
+            await self._seen.add(unseen)
+        await self._store.commit(puts, [ref.sequence for ref in removals])
+
+    def _committed(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        acknowledge = self._inbox.committed([event.ref for event in puts])
+        acknowledge += self._inbox.marked(removals)
+        for event in puts:
+            if self._cache.is_full:
+                self._cache.drop(event.sequence)
+        for ref in removals:
+            self._dying.pop(ref.sequence, None)
+            self._lost.discard(ref.sequence)
+        for ref in acknowledge:
+            self._acknowledge(ref.tag, ref.event_id)
+        self._deliverable.set()
+
+    # Events are delivered
+
+    async def _deliver(self) -> None:
+        while self._running:
+            self._deliverable.clear()
+            ref = self._inbox.next_delivery(time.monotonic())
+            if ref is None:
+                await self._wait_deliverable()
+            elif event := await self._payload(ref):
+                await self._hand_over(ref, event)
+
+    async def _wait_deliverable(self) -> None:
+        """Wait for news, or until it is time to try an event again."""
+        wake_at = self._inbox.wake_at_seconds()
+        delay = None if wake_at is None else max(0.0, wake_at - time.monotonic())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay):
+                await self._deliverable.wait()
+
+    async def _hand_over(self, ref: EventRef, event: StoredEvent) -> None:
+        """Give one event to the handler, and note how that went."""
+        received = ReceivedEvent(event.tag, event.event_id, event.payload)
+        try:
+            await self._handler(received)
+        except asyncio.CancelledError as error:
+            if self._is_being_cancelled():
+                raise
+            self._failed(ref, event, error)  # the handler's own affair
+        except Exception as error:  # noqa: BLE001 - whatever the application raises
+            self._failed(ref, event, error)
+        else:
+            self._cache.drop(ref.sequence)
+            self._writer.remove(ref)
+            self._tell(self._handling.worked())
+
+    def _is_being_cancelled(self) -> bool:
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() > 0
+
+    def _failed(self, ref: EventRef, event: StoredEvent, error: BaseException) -> None:
+        room = self._dead_letters.size_bytes + event.size_bytes <= self._max_dead_bytes
+        failure = self._inbox.failed(ref, time.monotonic(), may_set_aside=room)
+        if failure.retry_seconds is not None:
+            cause = f"event {ref.event_id}, try {failure.tries}: {_shortened(error)}"
+            self._tell(self._handling.failed(cause, time.monotonic()))
+            return
+        self._dying[ref.sequence] = event._replace(sequence=self._next_dead_sequence)
+        self._next_dead_sequence += 1
+        self._cache.drop(ref.sequence)
+        self._writer.remove(ref)
+        self._report(
+            f"Event {ref.event_id} is set aside: its handler failed {failure.tries} times",
+            f"It is kept among the dead letters. {_shortened(error)}",
+        )
+
+    # Payloads
+
+    async def _payload(self, ref: EventRef) -> StoredEvent | None:
+        """Get an event's payload; None when that failed, and what follows from it is done."""
+        event = self._cache.get(ref.sequence)
+        if event is not None:
+            return event
+        damages = await self._read_back(ref)
+        if damages is None:
+            self._inbox.put_back(ref)
+            return None
+        event = self._cache.get(ref.sequence)
+        if event is None:
+            missing = Damage("the inbox", "it is not there", ref.event_id, ref.sequence)
+            self._lose(ref, next((d for d in damages if d.sequence == ref.sequence), missing))
+        return event
+
+    async def _read_back(self, ref: EventRef) -> Sequence[Damage] | None:
+        """Get an event and some that follow into memory; None when the store cannot do it now."""
+        ahead = self._inbox.upcoming(_READ_AHEAD_COUNT, _READ_AHEAD_BYTES)
+        missing = [other.sequence for other in ahead if other.sequence not in self._cache]
+        try:
+            events, damages = await self._store.read([ref.sequence, *missing])
+        except StoreError as error:
+            self._tell(self._reading.failed(str(error), time.monotonic()))
+            await asyncio.sleep(next(self._read_delays))
+            return None
+        self._tell(self._reading.worked())
+        self._read_delays = retry_seconds()
+        for event in events:
+            self._cache.keep(event)
+        return damages
+
+    def _lose(self, ref: EventRef, damage: Damage) -> None:
+        """Go on without an event that cannot be read; if it ever comes again, it is a new one."""
+        self._lost.add(ref.sequence)
+        self._writer.remove(ref)
+        self._report_damages([damage])
+
+    def _report_damages(self, damages: Sequence[Damage]) -> None:
+        for damage in damages:
+            self._report(
+                f"A received event is damaged: {damage.event_id or 'its id cannot be read'}",
+                f"{damage.place}: {damage.reason}. What is left of it is kept in the folder"
+                " `damaged` of the store.",
+            )
+
+    def _tell(self, report: Report | None) -> None:
+        if report is not None:
+            self._report(report.summary, report.details)
+
+
+def _shortened(error: BaseException) -> str:
+    """The end of the traceback, which is what matters of it."""
+    return "".join(traceback.format_exception(error))[-_MAX_TRACEBACK_CHARS:].strip()

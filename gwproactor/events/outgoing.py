@@ -1,0 +1,354 @@
+"""Events on their way to the upstream peer: the outbox core, a store, and the writer between them.
+
+An event that is posted goes three ways at once: into the outbox, which gives it its place; to the
+writer, which makes it durable with whatever else waits; and into memory, from where the link may
+send it before the commit is done. Payloads stay in memory while they are few; the others are read
+back in batches when their turn comes. What is reported, `stored` and later `acked`, follows the
+disk, never the wire.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
+from gwproactor.events.outbox import Ack, Outbox
+from gwproactor.events.payload_cache import PayloadCache
+from gwproactor.events.store import (
+    Damage,
+    EventRef,
+    EventStore,
+    StoredEvent,
+    check_event_id,
+    event_size_bytes,
+    one_line,
+)
+from gwproactor.events.tickets import EventTicket, Waiters
+from gwproactor.events.trouble import Report, Trouble
+from gwproactor.events.writer import GroupCommitter, ReportProblem, retry_seconds
+
+DEFAULT_MEMORY_BYTES = 8 * 1024 * 1024
+"""Payloads kept at hand: some 40,000 ordinary events need not be read back from the disk."""
+
+DEFAULT_MAX_WAITING_BYTES = 32 * 1024 * 1024
+"""Events in memory that the disk has not taken yet: a burst of 100,000, or minutes of trouble."""
+
+_READ_AHEAD_COUNT = 256
+"""One call to the disk reads enough for several windows."""
+
+_READ_AHEAD_BYTES = 256 * 1024
+"""Unless they are large."""
+
+_MAX_LOST_REMEMBERED = 1000
+"""Lost events whose tickets can still say so; more than that at once is a lost disk."""
+
+_ENDED = "the node has stopped; what is stored is sent by its next run"
+
+
+class OutgoingEvents:
+    """Keeps and hands out the events for the upstream peer. Everything is for the loop's thread.
+
+    Args:
+        store: Where the events are kept. This object opens and closes it.
+        outbox: The order, the window and the budget; fresh.
+        on_stored: Called when an event is durable; again when its id is posted again while it is
+            pending. Must not raise.
+        on_acked: Called when the peer has acknowledged an event and the store has been told, so
+            that it is not sent again. Always after `on_stored`. Must not raise.
+        report: Called with a summary and details when something is wrong with the store or with
+            an event in it. It may post an event. Must not raise.
+        memory_bytes: Payloads that stay in memory for convenience.
+        max_waiting_bytes: Events in memory that the disk has not taken; beyond it, `post` refuses.
+    """
+
+    def __init__(
+        self,
+        store: EventStore,
+        outbox: Outbox,
+        *,
+        on_stored: Callable[[EventRef], None],
+        on_acked: Callable[[EventRef], None],
+        report: ReportProblem,
+        memory_bytes: int = DEFAULT_MEMORY_BYTES,
+        max_waiting_bytes: int = DEFAULT_MAX_WAITING_BYTES,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._on_stored = on_stored
+        self._on_acked = on_acked
+        self._report = report
+        self._max_waiting_bytes = max_waiting_bytes
+        self._cache = PayloadCache(memory_bytes)
+        self._writer = GroupCommitter(
+            "The event store", commit=self._commit, committed=self._committed, report=report
+        )
+        self._reading = Trouble("Reading stored events back")
+        self._stored_again: list[EventRef] = []
+        self._stored_waiters = Waiters()
+        self._acked_waiters = Waiters()
+        self._lost: dict[int, StoreError] = {}
+        self._sendable = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._running = False
+        self._end: GwproactorError | None = None
+
+    # Starting and stopping
+
+    async def open(self) -> None:
+        """Open the store, and take in what earlier runs left.
+
+        Raises:
+            StoreError: The store cannot be used.
+        """
+        damages = await self._store.open()
+        self._outbox.restore(self._store.pending(), self._store.next_sequence)
+        self._running = True
+        self._note_count()
+        self._report_damages(damages)
+
+    async def run(self) -> None:
+        """Make durable what is posted, until `close`. Cancelling is safe; `close` does the rest."""
+        await self._writer.run()
+
+    async def flush(self) -> None:
+        """Wait until everything posted so far is durable. Cancelling is safe.
+
+        Raises:
+            StoreError: The disk does not take it; nothing is given up.
+        """
+        await self._writer.flush()
+
+    async def close(self) -> None:
+        """Make durable what was posted, and close the store. A second call does nothing.
+
+        Cancelling, as by a deadline, is safe; call again to let go of the store.
+
+        Raises:
+            StoreError: Some events could not be stored and are lost; the message says how many.
+        """
+        if self._end is not None:
+            return
+        self._running = False
+        self.deactivated()
+        try:
+            await self._writer.close()
+        except StoreError as error:
+            count = self._writer.waiting_count
+            self._end = StoreError(f"{count} events could not be stored: {error}")
+            raise self._end from error
+        finally:
+            self._end = self._end or NotRunningError(_ENDED)
+            self._stored_waiters.all_failed(self._end)
+            self._acked_waiters.all_failed(NotRunningError(_ENDED))
+            await self._store.close()
+
+    # Events come in
+
+    @property
+    def pending_count(self) -> int:
+        """How many events are pending: everything not acked, or acked and not yet reported so."""
+        return self._outbox.pending_count
+
+    @property
+    def pending_bytes(self) -> int:
+        """What they count against the limit of the outbox."""
+        return self._outbox.pending_bytes
+
+    def post(self, event_id: str, payload: bytes, tag: str = "") -> EventTicket:
+        """Hand in an event. It is sent, and made durable, in the order of these calls.
+
+        An id that is pending already is kept once, as it was, and `on_stored` is called again.
+
+        Args:
+            event_id: Its id, at most 1024 characters.
+            payload: Its JSON in UTF-8.
+            tag: A small word to get back with `on_stored` and `on_acked`, in later runs too.
+
+        Raises:
+            StoreFullError: The budget is used up, or the disk does not keep up; nothing was kept.
+            NotRunningError: Before `open`, or after `close`.
+            UsageError: The id is empty or too long.
+        """
+        if not self._running:
+            raise NotRunningError("events can be posted only while the node is running")
+        check_event_id(event_id)
+        payload = one_line(payload)
+        self._check_waiting(event_size_bytes(event_id, len(payload), tag))
+        ref, is_new = self._outbox.add(event_id, len(payload), tag)
+        if is_new:
+            event = StoredEvent(ref.sequence, event_id, payload, tag)
+            self._cache.keep(event)
+            self._writer.put(event)
+            self._empty.clear()
+            self._sendable.set()
+        else:
+            self._stored_again.append(ref)
+            self._writer.wake()
+        return EventTicket(self, ref)
+
+    def _check_waiting(self, size_bytes: int) -> None:
+        waiting_bytes = self._writer.waiting_bytes
+        if waiting_bytes and waiting_bytes + size_bytes > self._max_waiting_bytes:
+            cause = self._writer.trouble or "more is posted than the disk can take"
+            raise StoreFullError(
+                f"the event was refused: {waiting_bytes} bytes wait in memory to be stored"
+                f" (at most {self._max_waiting_bytes}): {cause}"
+            )
+
+    async def _commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        await self._store.commit(puts, [ref.sequence for ref in removals])
+
+    def _committed(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        refs = [event.ref for event in puts]
+        for ref in self._outbox.stored(refs):
+            self._writer.remove(ref)
+        for ref in refs:
+            self._tell_stored(ref)
+        self._tell_stored_again()
+        done = [ref for ref in removals if self._outbox.is_pending(ref)]  # the others were lost
+        self._outbox.removed(done)
+        for ref in done:
+            self._on_acked(ref)
+            self._acked_waiters.done(ref.sequence)
+        self._note_count()
+
+    def _tell_stored(self, ref: EventRef) -> None:
+        if self._cache.is_full and not self._outbox.is_in_flight(ref):
+            self._cache.drop(ref.sequence)
+        self._on_stored(ref)
+        self._stored_waiters.done(ref.sequence)
+
+    def _tell_stored_again(self) -> None:
+        """Report those posted again that are durable; the others wait for their commit."""
+        again, self._stored_again = self._stored_again, []
+        for ref in again:
+            if self._outbox.is_stored(ref):
+                self._on_stored(ref)
+            else:
+                self._stored_again.append(ref)
+
+    # Events go out
+
+    def activated(self) -> None:
+        """The upstream link has become active: hand out events, from the oldest un-acked on."""
+        self._outbox.activate()
+        self._sendable.set()
+
+    def deactivated(self) -> None:
+        """The upstream link is not active any more: what was in flight will be sent again."""
+        self._outbox.deactivate()
+        self._sendable.set()
+
+    async def next_to_send(self) -> Sequence[StoredEvent]:
+        """Wait until something may be sent, and give it, at least one event, in order.
+
+        What is returned counts as in flight. Cancelling is safe: nothing counts that was not
+        returned.
+
+        Raises:
+            NotRunningError: After `close`.
+        """
+        delays = retry_seconds()
+        while True:
+            await self._sendable.wait()
+            if not self._running:
+                raise NotRunningError(_ENDED)
+            refs = self._outbox.sendable()
+            events = [event for ref in refs if (event := self._cache.get(ref.sequence))]
+            if not refs:
+                self._sendable.clear()
+            elif len(events) == len(refs):
+                self._outbox.sent(refs)
+                return events
+            elif not await self._read_back(refs):
+                await asyncio.sleep(next(delays))
+
+    async def _read_back(self, refs: Sequence[EventRef]) -> bool:
+        """Get what is needed now, and some of what follows, into memory; False if that failed."""
+        ahead = self._outbox.upcoming(_READ_AHEAD_COUNT, _READ_AHEAD_BYTES)
+        wanted = {ref.sequence: ref for ref in (*refs, *ahead)}
+        missing = [sequence for sequence in wanted if sequence not in self._cache]
+        try:
+            events, damages = await self._store.read(missing)
+        except StoreError as error:
+            self._tell(self._reading.failed(str(error), time.monotonic()))
+            return False
+        self._tell(self._reading.worked())
+        for event in events:
+            if self._outbox.is_pending(event.ref):
+                self._cache.keep(event)
+        gone = set(missing).difference(event.sequence for event in events)
+        self._give_up([wanted[sequence] for sequence in gone], damages)
+        return True
+
+    def _tell(self, report: Report | None) -> None:
+        if report is not None:
+            self._report(report.summary, report.details)
+
+    def _give_up(self, refs: Iterable[EventRef], damages: Sequence[Damage]) -> None:
+        """Go on without events that the store could not read."""
+        reasons = {damage.sequence: damage for damage in damages}
+        for ref in refs:
+            if self._outbox.is_pending(ref):
+                missing = Damage("the event store", "it is not there", ref.event_id)
+                self._lose(ref, reasons.get(ref.sequence, missing))
+        self._note_count()
+
+    def _lose(self, ref: EventRef, damage: Damage) -> None:
+        self._outbox.removed([ref])
+        error = StoreError(f"{damage.place}: {damage.reason}")
+        self._lost[ref.sequence] = error
+        if len(self._lost) > _MAX_LOST_REMEMBERED:
+            del self._lost[next(iter(self._lost))]
+        self._acked_waiters.failed(ref.sequence, error)
+        self._writer.remove(ref)
+        self._report_damages([damage])
+
+    def _report_damages(self, damages: Sequence[Damage]) -> None:
+        for damage in damages:
+            self._report(
+                f"A stored event is damaged: {damage.event_id or 'its id cannot be read'}",
+                f"{damage.place}: {damage.reason}. What is left of it is kept in the folder"
+                " `damaged` of the store.",
+            )
+
+    def acked(self, event_id: str) -> bool:
+        """The peer has acknowledged `event_id`; return whether it is an event of ours."""
+        ack, ref = self._outbox.acked(event_id)
+        if ref is None:
+            return False
+        self._cache.drop(ref.sequence)  # it is never sent again
+        if ack is Ack.REMOVE:
+            self._writer.remove(ref)
+        self._sendable.set()
+        return True
+
+    async def drained(self) -> None:
+        """Wait until nothing is pending. Cancelling is safe."""
+        await self._empty.wait()
+
+    def _note_count(self) -> None:
+        if self._outbox.pending_count == 0:
+            self._empty.set()
+        else:
+            self._empty.clear()
+
+    # Tickets
+
+    async def wait_stored(self, ref: EventRef) -> None:
+        """Wait until an event is durable; see `EventTicket.stored`."""
+        if self._outbox.is_stored(ref):
+            return
+        if self._end is not None:
+            raise self._end
+        await self._stored_waiters.wait(ref.sequence)
+
+    async def wait_acked(self, ref: EventRef) -> None:
+        """Wait until the peer has an event; see `EventTicket.acked`."""
+        if ref.sequence in self._lost:
+            raise self._lost[ref.sequence]
+        if not self._outbox.is_pending(ref):
+            return
+        if self._end is not None:
+            raise NotRunningError(_ENDED)
+        await self._acked_waiters.wait(ref.sequence)

@@ -1,0 +1,350 @@
+"""The log itself: segments in a folder, written, read and compacted. Every call blocks.
+
+`gwproactor.events.log_store` makes the calls from a thread of its own, one at a time.
+
+**Writing.** A commit is one write and, where asked for, one sync. Every run begins a segment of its
+own with its first commit, and another one when that is full: nothing is ever appended to what an
+earlier run left behind, whatever its end looks like. After an error the segment is abandoned; the
+commit, when it is repeated, goes into a fresh one, together with all that had been written without
+a sync.
+
+**Tidying.** A removal in one segment is about events in older ones, so segments go strictly from
+the oldest on, when nothing in them is live. Where garbage outweighs the rest, the live events of
+the oldest are written again at the end, under their old sequence: one event that nobody takes does
+not keep the disk full. At any moment the folder can be read back whole.
+
+**Damage** that is found at the start is handled in `gwproactor.events.repair`; a segment in which
+it is found later is set aside when its time has come, not deleted.
+"""
+
+import errno
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gwproactor.errors import StoreError, StoreUnusableError
+from gwproactor.events.append_file import AppendFile
+from gwproactor.events.file_calls import FileCalls, describe, store_error
+from gwproactor.events.repair import remove_leftovers, repair, set_aside
+from gwproactor.events.segment_index import Place, Segment, SegmentIndex
+from gwproactor.events.segments import (
+    Contents,
+    Put,
+    decode_put,
+    decode_segment,
+    encode_header,
+    encode_put,
+    encode_removal,
+)
+from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
+
+DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
+"""Small enough to be rewritten in a fraction of a second on an SD card, large enough to be few."""
+
+_MAX_UNSYNCED_BYTES = 64 * 1024
+"""About 8,000 removals: what a power cut may bring back, and what is held in memory for it."""
+
+_REMOVALS_IN_A_LINE = 1000
+"""Keeps a line short enough to be looked at."""
+
+_SPARE_SEGMENTS = 8
+"""So many small segments, left by restarts, are not worth the work of joining them."""
+
+_COMPACTION_PAUSE_COMMITS = 64
+"""After a failed compaction: the disk is in trouble, and the next commit will tell."""
+
+_NAME = re.compile(r"events-(\d{10})\.log")
+
+
+class SegmentLog:
+    """Events in the segments of one folder; see the module's description.
+
+    Args:
+        folder: Where the segments lie; created when missing, private to the user.
+        durable: Sync what is put. Without it everything is only handed to the system.
+        segment_bytes: A new segment is begun when one has reached this size.
+        files: The file operations.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        files: FileCalls | None = None,
+    ) -> None:
+        self.next_sequence = 1
+        self._folder = folder
+        self._durable = durable
+        self._segment_bytes = segment_bytes
+        self._files = files or FileCalls()
+        self._index = SegmentIndex()
+        self._file: AppendFile | None = None
+        self._tail: Segment | None = None
+        self._carried = b""
+        self._next_number = 1
+        self._compaction_pause = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all segments."""
+        return self._index.total_bytes
+
+    def pending(self) -> Iterable[EventRef]:
+        """Give what is stored and not removed, in order of sequence."""
+        return self._index.refs()
+
+    # Opening
+
+    def open(self) -> list[Damage]:
+        """Read every segment once; repair what is damaged, and return it.
+
+        Raises:
+            StoreUnusableError: The folder cannot be made or read.
+            StoreFormatError: A newer version wrote it.
+        """
+        try:
+            self._files.make_folder(self._folder)
+            remove_leftovers(self._files, self._folder)
+            numbers = self._numbers()
+        except OSError as error:
+            raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
+        damages = [damage for number in numbers for damage in self._load(number)]
+        self._next_number = max(numbers, default=0) + 1
+        return damages
+
+    def _numbers(self) -> list[int]:
+        matches = map(_NAME.fullmatch, self._files.names(self._folder))
+        return sorted(int(match[1]) for match in matches if match)
+
+    def _path(self, number: int) -> Path:
+        return self._folder / f"events-{number:010}.log"
+
+    def _load(self, number: int) -> list[Damage]:
+        segment = Segment(number, self._path(number))
+        self._index.add(segment)
+        try:
+            data = self._files.read(segment.path)
+        except OSError as error:
+            return [self._unreadable(segment, error)]
+        contents = decode_segment(data, str(segment.path))
+        self._index.grow(segment, len(data))
+        self._replay(segment, contents)
+        if contents.flaws:
+            repair(self._files, segment.path, data, contents)
+        return [
+            Damage(f"{segment.path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
+            for flaw in contents.flaws
+        ]
+
+    def _unreadable(self, segment: Segment, error: OSError) -> Damage:
+        """Go on without a segment that the disk does not give back, and keep it."""
+        if error.errno != errno.EIO:
+            raise StoreUnusableError(f"cannot read {segment.path}: {describe(error)}") from error
+        segment.damaged = True
+        return Damage(str(segment.path), f"cannot be read: {describe(error)}")
+
+    def _replay(self, segment: Segment, contents: Contents) -> None:
+        self._saw(contents.next_sequence - 1)
+        for record in contents.records:
+            if isinstance(record, Put):
+                self._index.put(segment, record)
+            else:
+                for sequence in record.sequences:
+                    self._index.remove(sequence)
+
+    def _saw(self, sequence: int) -> None:
+        self.next_sequence = max(self.next_sequence, sequence + 1)
+
+    # Writing
+
+    def commit(
+        self, puts: Sequence[StoredEvent], removed: Sequence[int], *, sync_removals: bool = False
+    ) -> None:
+        """Put and remove in one write; see `EventStore.commit`.
+
+        Raises:
+            StoreError: Nothing of it counts as done; repeat it.
+        """
+        lines = [encode_put(event) for event in puts]
+        removals = _removal_lines(removed)
+        if not lines and not removals:
+            return
+        wanted = bool(lines) or sync_removals
+        segment, offset = self._append(b"".join((*lines, *removals)), sync=wanted)
+        for event, line in zip(puts, lines, strict=True):
+            self._index.put(segment, Put(offset, len(line), event))
+            self._saw(event.sequence)
+            offset += len(line)
+        for sequence in removed:
+            self._index.remove(sequence)
+        self._compaction_pause = max(0, self._compaction_pause - 1)
+
+    def _append(self, data: bytes, *, sync: bool) -> tuple[Segment, int]:
+        """Write `data` at the end of the log; return where it begins.
+
+        Raises:
+            StoreError: The tail has been abandoned.
+        """
+        try:
+            file, segment = self._room()
+            carried = self._carried
+            sync = self._durable and (sync or file.unsynced_bytes + len(data) > _MAX_UNSYNCED_BYTES)
+            offset = file.append(carried + data, sync=sync) + len(carried)
+        except OSError as error:
+            path = self._folder if self._file is None else self._file.path
+            self._abandon()
+            raise store_error("write", path, error) from error
+        self._carried = b""
+        if segment.size_bytes == 0:
+            self._index.add(segment)
+            self._next_number += 1
+        self._index.grow(segment, file.size_bytes)
+        return segment, offset
+
+    def _room(self) -> tuple[AppendFile, Segment]:
+        """Return the file to write to: a new one when the last is full or given up."""
+        if self._file is not None and self._file.size_bytes >= self._segment_bytes:
+            self._file.finish()
+            self._file = self._tail = None
+        if self._file is None or self._tail is None:
+            path = self._path(self._next_number)
+            header = encode_header(self.next_sequence)
+            self._file = AppendFile(self._files, path, header, durable=self._durable)
+            self._tail = Segment(self._next_number, path)
+        return self._file, self._tail
+
+    def _abandon(self) -> None:
+        if self._file is not None:
+            self._carried += self._file.abandon()
+        self._file = self._tail = None
+
+    def close(self) -> None:
+        """Sync what is not yet synced, and close; an error is no loss that was not allowed."""
+        if self._file is not None:
+            try:
+                self._file.finish()
+            except OSError:
+                self._abandon()
+        self._file = self._tail = None
+
+    # Reading
+
+    def read(self, sequences: Sequence[int]) -> ReadBack:
+        """Read events back in the order asked for; see `EventStore.read`.
+
+        Raises:
+            StoreError: A segment cannot be opened now.
+        """
+        events: list[StoredEvent] = []
+        damages: list[Damage] = []
+        descriptors: dict[Path, int] = {}
+        try:
+            for sequence in sequences:
+                found = self._index.find(sequence)
+                if found is not None:
+                    self._read_one(*found, descriptors, events, damages)
+        finally:
+            for descriptor in descriptors.values():
+                self._files.close(descriptor)
+        return ReadBack(events, damages)
+
+    def _read_one(
+        self,
+        segment: Segment,
+        place: Place,
+        descriptors: dict[Path, int],
+        events: list[StoredEvent],
+        damages: list[Damage],
+    ) -> None:
+        try:
+            line = self._line(segment, place, descriptors)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise store_error("read", segment.path, error) from error
+            line, reason = b"", f"cannot be read: {describe(error)}"
+        else:
+            reason = "its checksum does not fit"
+        event = decode_put(line)
+        if event is not None and event.ref == place.ref:
+            events.append(event)
+            return
+        segment.damaged = True
+        where = f"{segment.path}, bytes {place.offset} to {place.offset + place.line_bytes}"
+        damages.append(Damage(where, reason, place.ref.event_id, place.ref.sequence))
+
+    def _line(self, segment: Segment, place: Place, descriptors: dict[Path, int]) -> bytes:
+        descriptor = descriptors.get(segment.path)
+        if descriptor is None:
+            descriptor = self._files.open_to_read(segment.path)
+            descriptors[segment.path] = descriptor
+        return self._files.read_at(descriptor, place.line_bytes, place.offset)
+
+    # Tidying
+
+    @property
+    def needs_tidying(self) -> bool:
+        """Whether `tidy` has something to do."""
+        return self._oldest_is_empty() or self._oldest_is_wasteful()
+
+    def tidy(self) -> None:
+        """Remove segments that nothing lives in; compact the oldest where that is worth it.
+
+        An error is kept to itself: nothing is lost by it, and the next commit will tell.
+        """
+        with suppress(OSError):
+            while self._oldest_is_empty():
+                self._drop_oldest()
+            if self._oldest_is_wasteful() and self._compact_oldest():
+                self._drop_oldest()
+
+    def _oldest_is_empty(self) -> bool:
+        segments = self._index.segments
+        return len(segments) > 1 and not segments[0].live
+
+    def _oldest_is_wasteful(self) -> bool:
+        segments = self._index.segments
+        if len(segments) < 2 or self._compaction_pause:
+            return False
+        if segments[0].damaged:
+            return False  # its damaged events are taken out when their turn to be read comes
+        allowed_bytes = 2 * self._index.live_bytes + 2 * self._segment_bytes
+        allowed_segments = _SPARE_SEGMENTS + 2 * self._index.total_bytes // self._segment_bytes
+        return self._index.total_bytes > allowed_bytes or len(segments) > allowed_segments
+
+    def _drop_oldest(self) -> None:
+        oldest = self._index.segments[0]
+        if oldest.damaged:
+            set_aside(self._files, oldest.path)
+        else:
+            self._files.remove(oldest.path)
+        self._index.drop_oldest()
+
+    def _compact_oldest(self) -> bool:
+        """Write the live events of the oldest segment again at the end; False if that failed."""
+        self._compaction_pause = _COMPACTION_PAUSE_COMMITS
+        oldest = self._index.segments[0]
+        places = list(oldest.live.values())
+        data = self._files.read(oldest.path)
+        lines = [data[place.offset : place.offset + place.line_bytes] for place in places]
+        if any(decode_put(line) is None for line in lines):
+            oldest.damaged = True
+            return False
+        try:
+            segment, offset = self._append(b"".join(lines), sync=True)
+        except StoreError:
+            return False
+        for place in places:
+            self._index.move(place.ref, segment, place._replace(offset=offset))
+            offset += place.line_bytes
+        self._compaction_pause = 0
+        return True
+
+
+def _removal_lines(sequences: Sequence[int]) -> list[bytes]:
+    return [
+        encode_removal(sequences[start : start + _REMOVALS_IN_A_LINE])
+        for start in range(0, len(sequences), _REMOVALS_IN_A_LINE)
+    ]

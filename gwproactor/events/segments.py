@@ -1,0 +1,239 @@
+r"""The text of a segment: what the log store writes, and how it is read after any accident.
+
+A segment is a text file. Its first line is the header, of fixed length; each further line is one
+record::
+
+    # gwproactor event log, format 001, next 00000000000000000042, crc 2ab1c0de
+    + 9ad1c2f3 96 42 "d2b1…" "line" {"MessageId": "d2b1…", …}
+    - 11223344 5 40 41
+
+`+` puts an event: its sequence, its id and its tag as JSON strings in ASCII, and its payload in
+clear. `-` removes events by their sequences. Before them stand the CRC-32 of the body and its
+length in bytes; the body is everything after the length and its blank, without the newline. A line
+of blanks, with or without a `#` before them, says nothing. Later lines win over earlier ones.
+
+**Reading** trusts a record whose checksum fits and nothing else. Where one does not, reading goes
+on after the next newline, so a flipped byte costs its own record only; where the newline itself was
+hit, the length says where the next record begins. What is damaged is returned as byte ranges, with
+the id where it can still be made out. Only an unfinished last line, which is what a kill or a power
+cut leaves of something never reported stored, is passed over in silence.
+
+**Format.** `next` is a sequence above every one used before this segment: it keeps sequences
+growing when all older segments are gone. A segment of a higher format number is refused.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from json.encoder import encode_basestring_ascii
+from typing import NamedTuple
+from zlib import crc32
+
+from gwproactor.errors import StoreFormatError
+from gwproactor.events.store import StoredEvent
+
+FORMAT = 1
+_MAX_NUMBER_DIGITS = 20
+"""Enough for a count that never ends; a longer run of digits is damage, not a number."""
+
+_HEADER = re.compile(
+    rb"(# gwproactor event log, format (\d{3}), next (\d{20})), crc ([0-9a-f]{8})\n"
+)
+_RECORD = re.compile(rb"([+-]) ([0-9a-f]{8}) (\d{1,10}) ")
+_PUT = re.compile(rb'(\d{1,20}) ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*") ')
+_FILLER = re.compile(rb"#? *\n")
+
+
+class Put(NamedTuple):
+    """A record that puts an event: where its line is, and what it says."""
+
+    offset: int
+    line_bytes: int
+    event: StoredEvent
+
+
+class Removal(NamedTuple):
+    """A record that removes events."""
+
+    sequences: tuple[int, ...]
+
+
+class Flaw(NamedTuple):
+    """A range of bytes that is no record, nor an unfinished last line."""
+
+    offset: int
+    end: int
+    reason: str
+    event_id: str
+
+
+class Contents(NamedTuple):
+    """Everything that one segment says, in order; `next_sequence` is above all of it."""
+
+    next_sequence: int
+    records: list[Put | Removal]
+    flaws: list[Flaw]
+
+
+def encode_header(next_sequence: int) -> bytes:
+    """Write the first line of a segment; its length is always `HEADER_BYTES`."""
+    text = f"# gwproactor event log, format {FORMAT:03}, next {next_sequence:020}".encode()
+    return b"%b, crc %08x\n" % (text, crc32(text))
+
+
+HEADER_BYTES = len(encode_header(0))
+
+
+def encode_put(event: StoredEvent) -> bytes:
+    """Write the line that puts `event`. Its payload must be one line; its id may be any text."""
+    head = (
+        f"{event.sequence} {encode_basestring_ascii(event.event_id)}"
+        f" {encode_basestring_ascii(event.tag)} "
+    )
+    return _encode_record(b"+", head.encode("ascii") + event.payload)
+
+
+def encode_removal(sequences: Sequence[int]) -> bytes:
+    """Write the line that removes the events with `sequences`."""
+    return _encode_record(b"-", " ".join(map(str, sequences)).encode("ascii"))
+
+
+def _encode_record(mark: bytes, body: bytes) -> bytes:
+    return b"%b %08x %d %b\n" % (mark, crc32(body), len(body), body)
+
+
+def blank_flaws(data: bytes, contents: Contents) -> bytes:
+    """Return the segment with its damage blanked and every record where it was."""
+    clean = bytearray(data)
+    for flaw in contents.flaws:
+        clean[flaw.offset : flaw.end] = _encode_filler(flaw.end - flaw.offset)
+    if contents.flaws and contents.flaws[0].offset == 0:
+        clean[:HEADER_BYTES] = encode_header(contents.next_sequence)
+    return bytes(clean)
+
+
+def decode_put(line: bytes) -> StoredEvent | None:
+    """Read back the one line that `encode_put` wrote; None when it is damaged."""
+    record, _ = _record_at(line, 0)
+    return record.event if isinstance(record, Put) else None
+
+
+def decode_segment(data: bytes, name: str) -> Contents:
+    """Read a whole segment.
+
+    Args:
+        data: The bytes of the file.
+        name: The file, for the message of an error.
+
+    Raises:
+        StoreFormatError: The segment was written by a newer version.
+    """
+    next_sequence, position, flaws = _decode_header(data, name)
+    records: list[Put | Removal] = []
+    for item in _scan(data, position):
+        if isinstance(item, Flaw):
+            flaws.append(item)
+        else:
+            records.append(item)
+    used = max(map(_highest, records), default=0)
+    return Contents(max(next_sequence, used + 1), records, flaws)
+
+
+def _decode_header(data: bytes, name: str) -> tuple[int, int, list[Flaw]]:
+    """Return the next sequence, where the records begin, and what is wrong with the header."""
+    match = _HEADER.match(data)
+    if match is not None and crc32(match[1]) == int(match[4], 16):
+        if int(match[2]) > FORMAT:
+            raise StoreFormatError(
+                f"{name} has format {int(match[2])}, and this version reads up to {FORMAT}:"
+                " update gwproactor, or give another folder"
+            )
+        return int(match[3]), match.end(), []
+    if b"\n" not in data and len(data) < HEADER_BYTES:
+        return 0, len(data), []  # the very first write was cut short: nothing was ever stored here
+    end = min(HEADER_BYTES, len(data))
+    return 0, end, [Flaw(0, end, "the header is damaged", "")]
+
+
+def _scan(data: bytes, position: int) -> Iterator[Put | Removal | Flaw]:
+    while position < len(data):
+        if filler := _FILLER.match(data, position):
+            position = filler.end()
+            continue
+        record, end = _record_at(data, position)
+        if record is None:
+            flaw = _flaw_at(data, position)
+            if flaw is None:
+                return
+            yield flaw
+            end = flaw.end
+        else:
+            yield record
+        position = end
+
+
+def _record_at(data: bytes, position: int) -> tuple[Put | Removal | None, int]:
+    """Read the record that begins at `position`; None when there is no sound one."""
+    match = _RECORD.match(data, position)
+    if match is None:
+        return None, position
+    start, end = match.end(), match.end() + int(match[3])
+    body = data[start:end]
+    if end > len(data) or crc32(body) != int(match[2], 16):
+        return None, position
+    line_bytes = end + 1 - position
+    record = _put(body, position, line_bytes) if match[1] == b"+" else _removal(body)
+    return record, end + 1
+
+
+def _put(body: bytes, offset: int, line_bytes: int) -> Put | None:
+    match = _PUT.match(body)
+    if match is None:
+        return None
+    try:
+        event_id, tag = json.loads(match[2]), json.loads(match[3])
+    except ValueError:
+        return None
+    event = StoredEvent(int(match[1]), event_id, body[match.end() :], tag)
+    return Put(offset, line_bytes, event)
+
+
+def _removal(body: bytes) -> Removal | None:
+    words = body.split(b" ")
+    if not all(word.isdigit() and len(word) <= _MAX_NUMBER_DIGITS for word in words):
+        return None
+    return Removal(tuple(map(int, words)))
+
+
+def _highest(record: Put | Removal) -> int:
+    return record.event.sequence if isinstance(record, Put) else max(record.sequences)
+
+
+def _encode_filler(length_bytes: int) -> bytes:
+    return b"#".ljust(length_bytes - 1)[: length_bytes - 1] + b"\n"
+
+
+def _line_end(data: bytes, position: int) -> int:
+    newline = data.find(b"\n", position)
+    return len(data) if newline < 0 else newline + 1
+
+
+def _flaw_at(data: bytes, position: int) -> Flaw | None:
+    """What is damaged from `position` on; None when it is merely the unfinished last line."""
+    end = _line_end(data, position)
+    if end == len(data) and not data.endswith(b"\n"):
+        return None
+    match = _RECORD.match(data, position)
+    reason = "its checksum does not fit" if match else "it is no record"
+    return Flaw(position, end, reason, _guess_id(data[position:end]))
+
+
+def _guess_id(line: bytes) -> str:
+    """The id in a damaged line, as far as it can be made out."""
+    match = re.search(rb'\d ("(?:[^"\\]|\\.){1,6144}") "', line)
+    if match is None:
+        return ""
+    try:
+        return str(json.loads(match[1]))
+    except ValueError:
+        return ""

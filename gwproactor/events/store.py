@@ -1,0 +1,168 @@
+"""The port between events and what keeps them: value types and the `EventStore` protocol.
+
+A store holds events under a *sequence*, a number that the application counts upwards and never
+uses twice. The sequence is the order of the events, wherever their bytes lie on disk. A store
+knows nothing of sending, acknowledging or delivering: it puts, removes and reads back, and what it
+has said is committed it gives back after whatever happened in between, or names as damaged.
+
+`gwproactor.events.log_store` keeps events on disk, `gwproactor.events.memory_store` in memory.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from gwproactor.errors import UsageError
+
+Durability = Literal["fsync", "os", "none"]
+"""When something counts as stored: on the disk, handed to the operating system, or in memory.
+
+`fsync` outlives a power cut, `os` a kill of the process, `none` (a memory store) neither.
+"""
+
+DEFAULT_MAX_BYTES = 500 * 1024 * 1024
+"""Room for about a million ordinary events: weeks of an outage, on the smallest usual SD card."""
+
+MAX_EVENT_ID_CHARS = 1024
+"""Ids are uuid4 texts of 36 characters; what is far beyond is no id but a fault or an attack."""
+
+RECORD_OVERHEAD_BYTES = 64
+"""What a store adds to an event, at most, when id and payload are plain text."""
+
+
+class StoredEvent(NamedTuple):
+    """One event as a store keeps it.
+
+    Attributes:
+        sequence: Its place in the order; unique in its store for ever.
+        event_id: What an acknowledgement refers to.
+        payload: The event's JSON in UTF-8, in one line without its newline.
+        tag: A small word that the application wants back with the event.
+    """
+
+    sequence: int
+    event_id: str
+    payload: bytes
+    tag: str = ""
+
+    @property
+    def ref(self) -> "EventRef":
+        """The same event without its payload."""
+        return EventRef(self.sequence, self.event_id, self.size_bytes, self.tag)
+
+    @property
+    def size_bytes(self) -> int:
+        """What the event counts against a limit, in bytes."""
+        return event_size_bytes(self.event_id, len(self.payload), self.tag)
+
+
+class EventRef(NamedTuple):
+    """An event whose payload is left where it is; `size_bytes` is what it counts in a budget."""
+
+    sequence: int
+    event_id: str
+    size_bytes: int
+    tag: str = ""
+
+
+class Damage(NamedTuple):
+    """Something in a store that cannot be read any more.
+
+    Attributes:
+        place: File and byte range.
+        reason: Why it cannot be read.
+        event_id: The event that was there, as far as its id can still be read, else "".
+        sequence: The event's sequence, when it is known for certain.
+    """
+
+    place: str
+    reason: str
+    event_id: str = ""
+    sequence: int | None = None
+
+
+class ReadBack(NamedTuple):
+    """What a store could read, and what it could not."""
+
+    events: Sequence[StoredEvent]
+    damages: Sequence[Damage]
+
+
+class EventStore(Protocol):
+    """Keeps events until they are removed. Every method is for the loop's thread.
+
+    Cancelling any of the awaits is safe: what was begun is completed behind the scenes, in the
+    order in which it was asked for, and repeating a commit changes nothing.
+    """
+
+    async def open(self) -> Sequence[Damage]:
+        """Read what is there, and return what of it is damaged.
+
+        Raises:
+            StoreUnusableError: The folder cannot be made, read or written.
+            StoreFormatError: The folder was written by a newer version.
+        """
+        ...
+
+    def pending(self) -> Iterable[EventRef]:
+        """Give what is stored and not removed, in order of sequence; for right after `open`."""
+        ...
+
+    @property
+    def next_sequence(self) -> int:
+        """A number above every sequence that this store has ever seen."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """What the store takes up, in bytes, with what it has yet to tidy away."""
+        ...
+
+    async def commit(
+        self, puts: Sequence[StoredEvent], removed: Sequence[int], *, sync_removals: bool = False
+    ) -> None:
+        """Put events and remove others, all of it or none.
+
+        Args:
+            puts: Events to keep. A sequence that is there already is replaced.
+            removed: Sequences to forget; an unknown one is no error.
+            sync_removals: Let no power cut bring back what is removed. Without it, removals are
+                handed to the operating system at once (a kill takes none of them back) and
+                synced with the next events that are put.
+
+        Raises:
+            StoreError: Nothing of it counts as done; the message names the cause. Calling again
+                with the same arguments is the way to go on.
+        """
+        ...
+
+    async def read(self, sequences: Sequence[int]) -> ReadBack:
+        """Read events back, in the order asked for; unknown sequences are left out.
+
+        Raises:
+            StoreError: The store as a whole cannot be read now; trying again later may help.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of files and threads. A second call does nothing."""
+        ...
+
+
+def event_size_bytes(event_id: str, payload_bytes: int, tag: str) -> int:
+    """What an event counts against a limit: its text, and the overhead of keeping it."""
+    return payload_bytes + len(event_id) + len(tag) + RECORD_OVERHEAD_BYTES
+
+
+def one_line(payload: bytes) -> bytes:
+    """Return JSON text without line breaks: outside of its strings they are mere white space."""
+    return payload.replace(b"\n", b" ") if b"\n" in payload else payload
+
+
+def check_event_id(event_id: str) -> None:
+    """Raise UsageError when `event_id` is empty or longer than any id should be."""
+    if not event_id:
+        raise UsageError("an event needs an id: MessageId is empty")
+    if len(event_id) > MAX_EVENT_ID_CHARS:
+        raise UsageError(
+            f"the event's MessageId has {len(event_id)} characters; at most {MAX_EVENT_ID_CHARS}"
+        )

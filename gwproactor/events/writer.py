@@ -1,0 +1,207 @@
+"""Group commit: all that waits is written in one commit, and meanwhile the next one gathers.
+
+The writer loop runs as one task. When a commit fails it is repeated, whole, until it succeeds,
+after growing delays; what is handed in meanwhile waits in memory. Trouble and its end are reported
+at a bounded rate.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gwproactor.errors import StoreError
+from gwproactor.events.store import EventRef, StoredEvent
+from gwproactor.events.trouble import Report, Trouble
+
+_MAX_BATCH_BYTES = 1024 * 1024
+"""A commit that an SD card writes in about 0.1 s: the first in it must not wait for all others."""
+
+_MAX_BATCH_COUNT = 4096
+_FIRST_RETRY_SECONDS = 0.05
+_MAX_RETRY_SECONDS = 5.0
+
+Commit = Callable[[Sequence[StoredEvent], Sequence[EventRef]], Awaitable[None]]
+"""Makes puts and removals durable, all or none; raises StoreError."""
+
+Committed = Callable[[Sequence[StoredEvent], Sequence[EventRef]], None]
+"""Is told what is done, once, in the order in which it was handed in."""
+
+ReportProblem = Callable[[str, str], None]
+"""Tells the world about a problem: a summary in one line, and details."""
+
+
+class Batch(NamedTuple):
+    """What goes into one commit."""
+
+    puts: list[StoredEvent]
+    removals: list[EventRef]
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class _Count:
+    """How many of each there have been."""
+
+    puts: int
+    removals: int
+
+
+def retry_seconds() -> Iterator[float]:
+    """How long to wait before each further try: at once, then ever longer up to a few seconds."""
+    yield 0.0  # a fresh file may be all it takes
+    delay_seconds = _FIRST_RETRY_SECONDS
+    while True:
+        yield delay_seconds
+        delay_seconds = min(2 * delay_seconds, _MAX_RETRY_SECONDS)
+
+
+class GroupCommitter:
+    """Gathers what is to be written, and writes it; see the module's description.
+
+    Everything is for the loop's thread.
+
+    Args:
+        what: What is written to, as the beginning of a sentence.
+        commit: Writes one batch.
+        committed: Is told when a batch is written.
+        report: Is told of trouble.
+    """
+
+    def __init__(
+        self, what: str, *, commit: Commit, committed: Committed, report: ReportProblem
+    ) -> None:
+        self._what = what
+        self._commit = commit
+        self._committed = committed
+        self._report = report
+        self._trouble = Trouble(what)
+        self._puts: deque[StoredEvent] = deque()
+        self._removals: deque[EventRef] = deque()
+        self._current: Batch | None = None
+        self._waiting_bytes = 0
+        self._handed_in = _Count(0, 0)
+        self._written = _Count(0, 0)
+        self._work = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._stop = asyncio.Event()
+
+    @property
+    def waiting_bytes(self) -> int:
+        """What the events that wait for their commit count, in bytes."""
+        return self._waiting_bytes
+
+    @property
+    def waiting_count(self) -> int:
+        """How many events wait for their commit."""
+        return len(self._puts) + (len(self._current.puts) if self._current else 0)
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be written at present; empty when all is well."""
+        return self._trouble.cause
+
+    def put(self, event: StoredEvent) -> None:
+        """Hand in an event to be kept."""
+        self._puts.append(event)
+        self._waiting_bytes += event.size_bytes
+        self._handed_in.puts += 1
+        self._work.set()
+
+    def remove(self, ref: EventRef) -> None:
+        """Hand in an event to be removed."""
+        self._removals.append(ref)
+        self._handed_in.removals += 1
+        self._work.set()
+
+    def wake(self) -> None:
+        """Let a round take place, and `committed` be called, though nothing may be to write."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """Write what is handed in, until `close`. Cancelling is safe: nothing is forgotten."""
+        delays = retry_seconds()
+        while not self._stop.is_set():
+            if self._current is None:
+                await self._work.wait()
+            try:
+                await self._round()
+            except StoreError:
+                await self._pause(next(delays))
+            else:
+                delays = retry_seconds()
+
+    async def _pause(self, delay_seconds: float) -> None:
+        """Wait, but no longer than until `close`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(delay_seconds):
+                await self._stop.wait()
+
+    async def flush(self) -> None:
+        """Write all that has been handed in so far. Cancelling is safe.
+
+        Raises:
+            StoreError: A commit failed. Nothing is given up: it will be tried again.
+        """
+        puts, removals = self._handed_in.puts, self._handed_in.removals
+        while self._written.puts < puts or self._written.removals < removals:
+            await self._round()
+
+    async def close(self) -> None:
+        """Write what remains, and end `run`. Cancelling is safe.
+
+        Raises:
+            StoreError: Some of it could not be written.
+        """
+        self._stop.set()
+        self._work.set()
+        try:
+            await self._finish()
+        except StoreError:
+            await self._finish()  # once more, into a fresh file
+
+    async def _finish(self) -> None:
+        while self._current is not None or self._work.is_set():
+            await self._round()
+
+    async def _round(self) -> None:
+        """Write one batch.
+
+        Raises:
+            StoreError: It remains to be written.
+        """
+        async with self._turn:
+            batch = self._current = self._current or self._gather()
+            try:
+                if batch.puts or batch.removals:
+                    await self._commit(batch.puts, batch.removals)
+            except StoreError as error:
+                self._tell(self._trouble.failed(str(error), time.monotonic()))
+                raise
+            self._current = None
+            self._waiting_bytes -= batch.size_bytes
+            self._written.puts += len(batch.puts)
+            self._written.removals += len(batch.removals)
+            self._committed(batch.puts, batch.removals)
+            self._tell(self._trouble.worked())
+
+    def _gather(self) -> Batch:
+        """Take all that waits, or as much as one commit should write."""
+        puts: list[StoredEvent] = []
+        size_bytes = 0
+        while self._puts and size_bytes < _MAX_BATCH_BYTES and len(puts) < _MAX_BATCH_COUNT:
+            event = self._puts.popleft()
+            size_bytes += event.size_bytes
+            puts.append(event)
+        count = min(len(self._removals), _MAX_BATCH_COUNT)
+        removals = [self._removals.popleft() for _ in range(count)]
+        if not self._puts and not self._removals:
+            self._work.clear()
+        return Batch(puts, removals, size_bytes)
+
+    def _tell(self, report: Report | None) -> None:
+        if report is not None:
+            self._report(report.summary, report.details)
