@@ -143,7 +143,7 @@ class AiomqttConnection:
             self.close()
             failure = connect_error(self._broker, error)
             if isinstance(failure, ConnectFailedError):
-                failure = ConnectFailedError(f"{failure}{_hint_at_version(self._broker)}")
+                failure = ConnectFailedError(f"{failure}{_hints(self._broker)}")
             raise failure from None
         except BaseException:
             self.close()
@@ -200,6 +200,8 @@ class AiomqttConnection:
     ) -> None:
         """Send a message; never waits."""
         self._check()
+        if not topic:  # which MQTT 5 takes for a topic alias, and paho lets it pass
+            raise UsageError("cannot publish on an empty topic")
         properties = None
         if user_properties and self._broker.protocol is MQTTVersion.v5:
             properties = _properties(PacketTypes.PUBLISH)
@@ -540,7 +542,13 @@ def _refused_by_connack(
 
 
 def _hint_at_version(broker: MQTTClient) -> str:
-    """For answers that a broker without MQTT 5 gives: some say so, some just hang up."""
-    if broker.protocol is MQTTVersion.v5:
-        return " (if this broker lacks MQTT 5, choose --mqtt 3.1.1)"
-    return ""
+    """For answers that a broker without our version gives: some say so, some just hang up."""
+    other = "3.1.1" if broker.protocol is MQTTVersion.v5 else "5"
+    return f" (if this broker lacks MQTT {broker.protocol.value}, choose --mqtt {other})"
+
+
+def _hints(broker: MQTTClient) -> str:
+    """What else may be wrong where a broker hangs up without a word."""
+    if broker.tls.use_tls:
+        return f" (does this broker accept our certificate?){_hint_at_version(broker)}"
+    return _hint_at_version(broker)

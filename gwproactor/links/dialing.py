@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import ConnectFailedError, ConnectRefusedError
-from gwproactor.links.tls import client_context, refusal
+from gwproactor.links.tls import client_context, reason_of, refusal
 
 
 class Address(NamedTuple):
@@ -73,7 +73,7 @@ async def resolve(host: str, port: int) -> list[Address]:
     """
     try:
         return _look_up(host, port, socket.AI_NUMERICHOST)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         return await _in_daemon_thread(lambda: _look_up(host, port, 0))
 
 
@@ -211,5 +211,5 @@ def describe(error: OSError) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, ssl.SSLError):
-        return f"TLS broke off ({error.reason or error.strerror})"
+        return f"TLS broke off ({reason_of(error) or error.strerror})"
     return error.strerror or str(error) or type(error).__name__

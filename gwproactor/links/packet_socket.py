@@ -88,8 +88,22 @@ class PacketSocket:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except OSError as error:
-            self.abort(error)
+            self.abort(self._last_words() or error)
             raise
+
+    def _last_words(self) -> OSError | None:
+        """Why the other side closed, where TLS has told.
+
+        A refused certificate arrives as an alert behind a handshake that is complete for us, and
+        our next write may fail before the alert is read.
+        """
+        try:
+            self._socket.recv(READ_CHUNK_BYTES)
+        except ssl.SSLError as error:
+            return None if isinstance(error, ssl.SSLEOFError) else error
+        except OSError:
+            return None
+        return None
 
     def abort(self, reason: OSError) -> None:
         """From now on every use fails with `reason`; the first reason stays."""

@@ -100,9 +100,14 @@ def _unusable(setting: str, path: Path, error: Exception) -> ConnectRefusedError
     )
 
 
+def reason_of(error: ssl.SSLError) -> str:
+    """OpenSSL's word for an error; empty where it has none."""
+    return getattr(error, "reason", None) or ""  # an SSLError not made by OpenSSL lacks it
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError):
-        return error.reason or "no certificate or key in it"
+        return reason_of(error) or "no certificate or key in it"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error)
@@ -121,7 +126,7 @@ def refusal(error: OSError) -> str | None:
         error, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError
     ):
         return None
-    reason = error.reason or ""
+    reason = reason_of(error)
     if reason in _NOT_TLS:
         return f"the broker does not answer in TLS on this port ({reason}); is it an mqtt:// port?"
     if "ALERT" in reason and ("CERT" in reason or "UNKNOWN_CA" in reason):
