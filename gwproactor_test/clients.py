@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from socket import IPPROTO_TCP, TCP_NODELAY
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
@@ -24,6 +24,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 ANSWER_SECONDS = 5.0
 """Longest wait for anything expected; a working broker answers within a millisecond."""
+
+POLL_SECONDS = 0.001
 
 READ_CHUNK_BYTES = 64 * 1024
 
@@ -76,6 +78,17 @@ async def next_message(client: aiomqtt.Client) -> aiomqtt.Message:
     """
     async with asyncio.timeout(ANSWER_SECONDS):
         return await anext(client.messages)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds that nobody announces.
+
+    Raises:
+        TimeoutError: it does not come to hold.
+    """
+    async with asyncio.timeout(ANSWER_SECONDS):
+        while not condition():  # noqa: ASYNC110 - as said above
+            await asyncio.sleep(POLL_SECONDS)
 
 
 def granted_qos(codes: Sequence[int | ReasonCode]) -> list[int]:

@@ -107,15 +107,14 @@ class Mosquitto:
         """Start it and return when it accepts connections; nothing happens when it runs already.
 
         Raises:
-            MosquittoError: it is not installed, or does not come up.
+            MosquittoError: it is not installed, the port is taken, or it does not come up.
         """
         if self._process is not None:
             return
         attempts = 1 if self.port else PORT_ATTEMPTS
         for attempt in range(1, attempts + 1):
             self.port = self.port if attempts == 1 else _free_port(self.host)
-            self._process = self._launch()
-            if await self._accepts_connections():
+            if await self._comes_up():
                 return
             await self.kill()
             if "Address already in use" not in self.log() or attempt == attempts:
@@ -146,11 +145,12 @@ class Mosquitto:
                 self._folder.cleanup()
                 self._folder = None
 
-    async def _accepts_connections(self) -> bool:
+    async def _comes_up(self) -> bool:
+        if _somebody_listens(self.host, self.port):
+            raise MosquittoError(f"port {self.port} is in use")
+        self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            if self._process is None or self._process.poll() is not None:
-                return False
+        while self._process.poll() is None and time.monotonic() < deadline:
             if await _connects(self.host, self.port):
                 return True
             await asyncio.sleep(POLL_SECONDS)
@@ -255,6 +255,18 @@ def _free_port(host: str) -> int:
         probe.bind((host, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def _somebody_listens(host: str, port: int) -> bool:
+    """Whether the port is taken: a connection to it would not be one to ours."""
+    with socket.socket() as probe:
+        # Connections of our own that just ended do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
 
 
 async def _connects(host: str, port: int) -> bool:

@@ -13,7 +13,10 @@ from typing import Self
 
 from gwproactor_test.listener import READ_CHUNK_BYTES, Listener, Streams, drop, open_streams
 
-JOIN_SECONDS = 2.0
+CLOSE_SECONDS = 1.0
+"""How long one side may take to read what the other side sent before it left."""
+
+JOIN_SECONDS = 2 * CLOSE_SECONDS
 """How long connections may take to close before their tasks are cancelled."""
 
 
@@ -47,9 +50,10 @@ class Relay:
         self.target_port = target_port
         self.delay_seconds = delay_seconds
         self.accepted_connections = 0
+        self.dropped_bytes = 0
         self._scheme = scheme
         self._listener = Listener(self._serve, host, port)
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._relayed: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._hold = True
@@ -71,8 +75,8 @@ class Relay:
 
     @property
     def open_connections(self) -> int:
-        """Connections that are relayed now."""
-        return len(self._writers) // 2
+        """Connections that are relayed now, from a client to the broker."""
+        return sum(len(writers) == len(("client", "broker")) for writers in self._relayed.values())
 
     def accept(self) -> None:
         """Listen, or listen again on the same port; nothing happens when it does already.
@@ -92,12 +96,13 @@ class Relay:
         Args:
             reset: True ends them with RST, False with FIN.
         """
-        writers = tuple(self._writers)
-        for writer in writers:
-            drop(writer, reset=reset)
-        for writer in writers:
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
+        relayed = dict(self._relayed)
+        for task, writers in relayed.items():
+            for writer in writers:
+                drop(writer, reset=reset)
+            task.cancel()
+        if relayed:
+            await asyncio.wait(relayed)
 
     def freeze(self, *, hold: bool = True) -> None:
         """Let no byte through from now on, while connections stay up and new ones are accepted.
@@ -125,24 +130,23 @@ class Relay:
         """Stop listening, close every connection, and wait until all sockets are closed."""
         self.refuse()
         await self.cut()
-        self.thaw()
         await self._listener.join(JOIN_SECONDS)
 
     async def _serve(self, accepted: socket.socket) -> None:
         self.accepted_connections += 1
+        task = asyncio.current_task()
+        assert task is not None
         client = await open_streams(accepted)
+        writers = self._relayed[task] = [client[1]]
         try:
             broker = await self._connect()
-        except OSError:
-            drop(client[1], reset=True)
-            return
-        self._writers |= {client[1], broker[1]}
-        try:
+            writers.append(broker[1])
             await self._relay(client, broker)
+        except OSError:
+            drop(client[1], reset=True)  # nobody listens at the other end
         finally:
-            self._writers -= {client[1], broker[1]}
-            client[1].close()
-            broker[1].close()
+            await _close(writers)
+            del self._relayed[task]
 
     async def _connect(self) -> Streams:
         connecting = socket.socket(socket.AF_INET6 if ":" in self.target_host else socket.AF_INET)
@@ -173,15 +177,16 @@ class Relay:
             while data := await source.read(READ_CHUNK_BYTES):
                 if self.delay_seconds:
                     await asyncio.sleep(self.delay_seconds)
-                if await self._passes():
+                if await self._passes(len(data)):
                     sink.write(data)
                     await sink.drain()
         # The end of a connection is not seen through a frozen relay either.
         await self._thawed.wait()
 
-    async def _passes(self) -> bool:
+    async def _passes(self, size_bytes: int) -> bool:
         """Whether a chunk goes on; waits for the end of a freeze that holds bytes."""
         if not self._thawed.is_set() and not self._hold:
+            self.dropped_bytes += size_bytes
             return False
         await self._thawed.wait()
         return True
@@ -197,3 +202,17 @@ class Relay:
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+
+async def _close(writers: list[asyncio.StreamWriter]) -> None:
+    """Close in order, or see that what was dropped is closed; nobody is waited for long."""
+    for writer in writers:
+        writer.close()
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            for writer in writers:
+                with contextlib.suppress(ConnectionError):
+                    await writer.wait_closed()
+    except TimeoutError:
+        for writer in writers:
+            drop(writer, reset=True)

@@ -5,7 +5,8 @@ The broker thinks in MQTT 5; `mqtt5` reads and writes the packets, everything el
     server      the public `Broker`: listening, starting, stopping, cutting off
     connection  one client: login, packets, keep-alive, the end
     packet_writer  what goes out to that client, until its socket is closed
-    codec       bytes to packets and back; mqtt311 does it for clients of the older version
+    codec       bytes to packets and back; mqtt311 does it for clients of the older version,
+                strings keeps from mqtt5 what it could not take
     exchange    who is subscribed to what, retained messages, who gets a message
     session     one client's unacknowledged messages, with or without a connection
     topics      matching of topic names and filters

@@ -13,11 +13,15 @@ import mqtt5
 from mqtt5 import DisconnectReasonCode, Packet
 
 from gwproactor_test.broker import mqtt311
+from gwproactor_test.broker.strings import check_strings
 
 LEVEL_5 = 5
 """The protocol level by which a CONNECT names MQTT 5."""
 
 _MAX_LENGTH_DIGITS = 4
+_FROM_BROKERS_ONLY = (2, 9, 11, 13)
+"""Kinds of packet that no client may send: CONNACK, SUBACK, UNSUBACK, PINGRESP."""
+
 _CONNECT_BYTE = 0x10
 _PROTOCOL_NAME = b"\x00\x04MQTT"
 _OLD_PROTOCOL_NAME = b"\x00\x06MQIsdp"
@@ -96,13 +100,12 @@ def protocol_level(frame: memoryview) -> int | None:
 
 
 def _decode_5(frame: memoryview) -> Packet:
+    if frame[0] >> 4 in _FROM_BROKERS_ONLY:
+        raise ProtocolFault(DisconnectReasonCode.PROTOCOL_ERROR)
     try:
+        check_strings(bytes(frame))
         packet, _ = mqtt5.read(frame)
-    except (KeyboardInterrupt, SystemExit):
-        raise
-    # mqtt5 answers malformed packets with ValueError or IndexError, but text that is not UTF-8
-    # with a panic, which is no Exception.
-    except BaseException as error:
+    except (ValueError, IndexError) as error:
         raise ProtocolFault(DisconnectReasonCode.MALFORMED_PACKET) from error
     return packet
 

@@ -34,7 +34,7 @@ async def test_others_are_refused(
     make_broker: MakeBroker, protocol: ProtocolVersion, user: str | None, password: str | None
 ) -> None:
     broker = await make_broker(users=USERS)
-    with pytest.raises(aiomqtt.MqttError, match="refused|authorized|Not auth|Bad user"):
+    with pytest.raises(aiomqtt.MqttError, match=r"refused|uthorized|Bad user"):
         async with client_of(broker, protocol=protocol, user=user, password=password):
             pass
 

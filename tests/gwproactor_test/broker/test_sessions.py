@@ -204,6 +204,8 @@ async def _publish(broker: Reachable, count: int, *, qos: int = 1) -> None:
     async with client_of(broker) as publisher:
         for number in range(count):
             await publisher.publish("a", str(number), qos=qos)
+        # Its acknowledgement says that the broker has handled all those before it.
+        await publisher.publish("the/end", qos=1)
 
 
 def _reasons(packets: list[Packet]) -> list[DisconnectReasonCode]:
