@@ -35,7 +35,7 @@ class Listener:
     """Accepts connections on one port and runs `serve(socket)` as a task for each.
 
     Args:
-        serve: takes over an accepted, non-blocking socket and closes it in the end.
+        serve: talks over an accepted socket, and ends when all is sent; then it is closed.
         host: the address to listen on.
         port: 0 takes any free port; the one taken is kept when listening again.
 
@@ -56,9 +56,9 @@ class Listener:
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
-    def listening(self) -> bool:
-        """Whether new connections are accepted now."""
-        return self._socket is not None
+    def paused(self) -> bool:
+        """Whether accepting is tried again in a moment only, for want of descriptors."""
+        return self._retry is not None
 
     @property
     def netloc(self) -> str:
@@ -84,6 +84,7 @@ class Listener:
         """Stop listening: new connections are refused, accepted ones stay."""
         if self._retry is not None:
             self._retry.cancel()
+            self._retry = None
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
@@ -99,6 +100,7 @@ class Listener:
             await asyncio.wait(self._tasks)
 
     def _watch(self, listening: socket.socket) -> None:
+        self._retry = None
         asyncio.get_running_loop().add_reader(listening, self._accept_waiting, listening)
 
     def _accept_waiting(self, listening: socket.socket) -> None:
@@ -121,12 +123,14 @@ class Listener:
         task = asyncio.create_task(self._serve(accepted), name=f"connection:{self.port}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step would leave the socket open.
+        task.add_done_callback(lambda _task: accepted.close())
 
 
 async def open_streams(accepted: socket.socket, tls: ssl.SSLContext | None = None) -> Streams:
     """Wrap an accepted socket in streams, after the TLS handshake where `tls` is given.
 
-    The writer owns the socket from here on, also when this raises or is cancelled.
+    The socket is the writer's from here on.
 
     Raises:
         OSError: the peer left, or the handshake failed (ssl.SSLError is one) or took too long.
@@ -151,7 +155,8 @@ def drop(writer: asyncio.StreamWriter, *, reset: bool) -> None:
 
     Args:
         writer: of the connection.
-        reset: True answers the peer with RST (SO_LINGER 0), False with an ordinary FIN.
+        reset: True answers the peer with RST (SO_LINGER 0), False with FIN; but where bytes
+            from the peer have not been read yet, the system sends RST in both cases.
     """
     if reset:
         with contextlib.suppress(OSError):

@@ -1,7 +1,6 @@
 """Fixtures that every test may use, and the check that every test cleans up after itself."""
 
 import gc
-import inspect
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
@@ -44,7 +43,7 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(autouse=True)
 def leaves_nothing_behind(request: pytest.FixtureRequest) -> Iterator[None]:
     """Check around every test that it leaves no task, thread or descriptor."""
-    if inspect.iscoroutinefunction(inspect.unwrap(request.function)):
+    if request.node.get_closest_marker("asyncio"):
         request.getfixturevalue("leaves_nothing_behind_in_loop")
         yield
     else:
