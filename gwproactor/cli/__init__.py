@@ -6,7 +6,10 @@ Whatever is wrong with a call is said in one line on standard error, with exit s
 import sys
 from collections.abc import Sequence
 
-from gwproactor.errors import SettingsError, StoreError, UsageError
+from gwproactor.errors import StoreError, UsageError
+
+_EXTRA_OF = {"click": "cli", "rich": "demo", "psutil": "demo", "mqtt5": "demo"}
+"""Package -> the extra of this distribution that brings it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,14 +20,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         from gwproactor.cli import commands
-    except ModuleNotFoundError as missing:
-        return _refuse(f"{missing.name} is missing: pip install 'gwproactor[cli]'")
-    try:
+
         return commands.run(arguments)
-    except commands.WrongUsageError as error:
+    except (UsageError, StoreError) as error:
         return _refuse(str(error))
-    except (SettingsError, UsageError, StoreError) as error:
-        return _refuse(str(error))
+    except ModuleNotFoundError as missing:
+        if missing.name not in _EXTRA_OF:
+            raise
+        extra = _EXTRA_OF[missing.name]
+        return _refuse(f"{missing.name} is missing: pip install 'gwproactor[{extra}]'")
 
 
 def _refuse(message: str) -> int:

@@ -41,6 +41,11 @@ MAX_PASSWORD_FILE_BYTES = 65536
 """The longest password MQTT can carry (MQTT 5, 1.5.6), and a line end."""
 
 
+_PAYLOAD_ROOM_BYTES = 4096
+"""What becomes of an input line is longer than the line: fields are filled in, an envelope is put
+around it. The longest line allowed must arrive at a node with the same limit."""
+
+
 class TLSTable(BaseModel):
     """The table `[tls]` of the file: towards brokers whose URL begins with mqtts://."""
 
@@ -123,7 +128,7 @@ class NodeSettings(BaseModel):
             brokers=tuple(map(self._broker, self.brokers)),
             ack_timeout_seconds=self.ack_timeout,
             poll_seconds=self.poll,
-            max_payload_bytes=self.max_line_bytes,
+            max_payload_bytes=self.max_line_bytes + _PAYLOAD_ROOM_BYTES,
         )
 
     def _broker(self, url: str) -> MQTTClient:

@@ -6,7 +6,7 @@ messages have the same fields, serves as well.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -21,6 +21,13 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 _SHOWN_ERRORS = 3
 """So many faults of one payload are named: enough to find the cause, short enough for a log."""
+
+
+_KNOWN_EVENTS = {
+    cls.model_fields["TypeName"].default: cls
+    for cls in KNOWN_PAYLOADS
+    if issubclass(cls, EventBase)
+}
 
 
 class MQTTCodec(Protocol):
@@ -83,6 +90,16 @@ class WireCodec:
         if isinstance(model, EventBase) and model.MessageId != header.MessageId:
             raise DecodingError("the event's MessageId differs from the header's")
         return model
+
+
+def parse_event(fields: Mapping[str, Any]) -> EventBase:
+    """The event that these fields make: of its known class, or an `AnyEvent`.
+
+    Raises:
+        DecodingError: They make none; the message names the field.
+    """
+    cls = _KNOWN_EVENTS.get(str(fields.get("TypeName")), AnyEvent)
+    return _validated(cls, fields, "event")
 
 
 def type_name_of(payload: type[BaseModel]) -> str:

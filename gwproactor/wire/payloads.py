@@ -17,6 +17,12 @@ EVENT_PREFIX = "gridworks.event"
 """A payload whose TypeName begins so is an event, known or not."""
 
 DEFAULT_EVENT_TYPE = "gridworks.event.data"
+EVENT_TYPE_PATTERN = r"^gridworks\.event[^\s/+#\x00-\x1f\x7f]*$"
+"""What the TypeName of an event may be: it becomes a level of a topic."""
+
+MAX_TYPE_CHARACTERS = 256
+"""Longest TypeName of an event: far above any in use, far below what a topic can hold."""
+
 MAX_ID_CHARACTERS = 256
 """Longest message id: seven times a uuid's text, and short enough to remember a million."""
 
@@ -68,7 +74,9 @@ class EventBase(BaseModel):
 class AnyEvent(EventBase):
     """An event of a type that has no class of its own here."""
 
-    TypeName: str = Field(default=DEFAULT_EVENT_TYPE, pattern=r"^gridworks\.event")
+    TypeName: str = Field(
+        default=DEFAULT_EVENT_TYPE, pattern=EVENT_TYPE_PATTERN, max_length=MAX_TYPE_CHARACTERS
+    )
 
 
 class StartupEvent(EventBase):

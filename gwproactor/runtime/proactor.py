@@ -1,0 +1,397 @@
+"""The proactor: the object that applications subclass or compose.
+
+It owns what a node consists of (its links, its events, the mailbox of other messages) and the one
+task under which all of that runs. Nothing here decides about comm state or delivery: the proactor
+joins the parts and tells observers what they report.
+
+A received message goes one way: an event into the inbox and from there to `process_event`, any
+other message into the mailbox and from there to `process_message`. What this node has to say goes
+the other way: `post_event` for what must not be lost, `Link.send` for the rest.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from result import Err, Ok, Result
+
+from gwproactor.config.link import LinkSettings, checked_name
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import GwproactorError, UsageError
+from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.events.tickets import EventTicket
+from gwproactor.links.link import Link
+from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.link_state import Transition
+from gwproactor.links.reports import ReportRate
+from gwproactor.runtime.comm_events import comm_events
+from gwproactor.runtime.event_flow import EventFlow
+from gwproactor.runtime.lifecycle import Lifecycle
+from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.waiting import until_any
+from gwproactor.wire.codec import MQTTCodec
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import (
+    EVENT_TYPE_PATTERN,
+    EventBase,
+    ProblemEvent,
+    ProblemType,
+    ShutdownEvent,
+    StartupEvent,
+    is_event_type,
+)
+
+logger = logging.getLogger(__name__)
+
+EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
+MessageHandler = Callable[[Message[Any]], Awaitable[None]]
+
+ENVELOPE_ROOM_BYTES = 1024
+"""What the envelope adds to an event: some 250 bytes, and two names."""
+
+_FAREWELL_SECONDS = 0.3
+"""How long a stop waits for the peer to acknowledge the last events: a few round trips."""
+
+
+class Proactor(Lifecycle):
+    """One node: its links, its events and its handlers on one event loop.
+
+    Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
+    thread, and made within a running loop.
+
+    Args:
+        name: This node's long name, dotted, globally unique.
+        settings: See `ProactorSettings`; read from the environment when not given.
+        hardware_layout: Any object that the application wants to find again here.
+
+    Raises:
+        UsageError: The name cannot be one level of a topic.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ProactorSettings | None = None,
+        hardware_layout: object = None,
+    ) -> None:
+        super().__init__()
+        try:
+            self._name = checked_name(name)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self._settings = settings or ProactorSettings()
+        self.hardware_layout = hardware_layout
+        self._links = LinkManager(self._name, self)
+        self._mailbox: asyncio.Queue[Message[Any]] = asyncio.Queue(self._settings.mailbox_messages)
+        self._event_handler: EventHandler = self.process_event
+        self._message_handler: MessageHandler = self.process_message
+        self._observers: list[Observer] = []
+        self._reports = ReportRate()
+        self._stop_now = asyncio.Event()
+        self._events = EventFlow(
+            self._name,
+            self._settings.events,
+            handler=self._handle_event,
+            acknowledge=self._acknowledge,
+            on_stored=lambda ref: self._tell(lambda observer: observer.event_stored(ref)),
+            on_acked=lambda ref: self._tell(lambda observer: observer.event_acked(ref)),
+            report=self.report_problem,
+        )
+
+    # What it consists of
+
+    @property
+    def name(self) -> str:
+        """This node's long name."""
+        return self._name
+
+    @property
+    def publication_name(self) -> str:
+        """The name under which this node sends: its long name."""
+        return self._name
+
+    @property
+    def settings(self) -> ProactorSettings:
+        """What the proactor was told."""
+        return self._settings
+
+    def add_link(self, settings: LinkSettings, codec: MQTTCodec | None = None) -> Link:
+        """Add a link to a peer, before `start`.
+
+        Args:
+            settings: The link's settings.
+            codec: Turns messages into payloads and back; the wire format's when not given.
+
+        Raises:
+            UsageError: There is a link of that name, or a second upstream one, or it runs already.
+        """
+        if self._main is not None:
+            raise UsageError(f"{self._label()} runs already: add links before it is started")
+        events = self._events.outgoing if settings.upstream else None
+        return self._links.add(settings, codec=codec, events=events)
+
+    def link(self, name: str) -> Link:
+        """The link of that name.
+
+        Raises:
+            UsageError: There is none.
+        """
+        if name not in self._links:
+            known = ", ".join(sorted(link.name for link in self._links)) or "none"
+            raise UsageError(f"there is no link '{name}'; links: {known}")
+        return self._links[name]
+
+    def on_event(self, handler: EventHandler) -> EventHandler:
+        """Let `handler` take the place of `process_event`. Serves as a decorator."""
+        self._event_handler = handler
+        return handler
+
+    def on_message(self, handler: MessageHandler) -> MessageHandler:
+        """Let `handler` take the place of `process_message`. Serves as a decorator."""
+        self._message_handler = handler
+        return handler
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` what happens from now on."""
+        self._observers.append(observer)
+
+    # What a derived class may override
+
+    async def process_event(self, event: ReceivedEvent) -> None:
+        """Deal with an event from a peer; called once for each id, one event at a time.
+
+        When it returns, the event is marked done. When it raises, the event comes again after a
+        while, and after too many tries it is set aside.
+        """
+        logger.warning("nobody handles events: %s from %s", event.event_id, event.link_name)
+
+    async def process_message(self, message: Message[Any]) -> None:
+        """Deal with a message from a peer that is neither event, ack nor ping, one at a time.
+
+        It was acknowledged when it came into the mailbox. What is raised becomes a problem event.
+        """
+        logger.warning("nobody handles messages: %s", message.Header.MessageType)
+
+    # Events of this node
+
+    def post_event(self, event: EventBase, *, tag: str = "") -> EventTicket:
+        """Hand in an event for the upstream peer. Events are sent in the order of these calls.
+
+        Args:
+            event: The event; its `Src` is this node where it has none.
+            tag: A small word that observers get back with the event, in later runs too.
+
+        Returns:
+            A ticket: `await ticket.stored()` returns when the event is durable, and
+            `await ticket.acked()` when the peer has it.
+
+        Raises:
+            StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
+            NotRunningError: The proactor is not started, or stopped.
+            UsageError: There is no upstream link, or the event is one that the peer must refuse.
+        """
+        upstream = self._links.upstream
+        if upstream is None:
+            raise UsageError(f"{self._label()} has no upstream link that events could go to")
+        if not event.Src:
+            event = event.model_copy(update={"Src": self._name})
+        payload = event.model_dump_json().encode()
+        _refuse_unsendable(event, payload, upstream.settings.max_payload_bytes)
+        return self._events.outgoing.post(event.MessageId, payload, tag)
+
+    def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
+        """Hand in an event as `post_event` does, and return instead of raising.
+
+        Returns:
+            Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
+            Err with the exception that `post_event` raises.
+        """
+        if self._links.upstream is None:
+            return Ok(False)
+        try:
+            self.post_event(event)
+        except GwproactorError as error:
+            return Err(error)
+        return Ok(True)
+
+    @property
+    def pending_event_count(self) -> int:
+        """How many events of this node the upstream peer has not acknowledged."""
+        return self._events.outgoing.pending_count
+
+    async def flush_events(self) -> None:
+        """Wait until every event posted so far is durable. Cancelling is safe.
+
+        Raises:
+            StoreError: The disk does not take them; they are kept in memory and tried again.
+        """
+        await self._events.outgoing.flush()
+
+    async def all_events_acked(self) -> None:
+        """Wait until no event is pending. Cancelling is safe."""
+        await self._events.outgoing.drained()
+
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        """Log a problem, tell observers, and send it upstream as an event where that is possible.
+
+        Args:
+            summary: One line.
+            details: What else there is to say.
+            is_error: Somebody must act; otherwise it is a warning.
+        """
+        logger.log(logging.ERROR if is_error else logging.WARNING, "%s: %s", summary, details)
+        event = ProblemEvent(
+            Src=self._name,
+            ProblemType=ProblemType.error if is_error else ProblemType.warning,
+            Summary=summary,
+            Details=details,
+        )
+        self._tell(lambda observer: observer.problem(event))
+        self._generate_own(event)
+
+    # What runs
+
+    def stop(self, reason: str = "stop called", *, wait_for_acks: bool = False) -> None:
+        """Ask the proactor to stop in good order; `join` waits for that.
+
+        It sends a shutdown event, makes durable what is not yet, and closes everything within
+        `stop_seconds`. Pending events are sent by the next run.
+
+        Args:
+            reason: Why; stands in the shutdown event.
+            wait_for_acks: Stop only when the peer has acknowledged every event, the shutdown event
+                included, however long that takes. Calling again without it stops at once.
+        """
+        if not wait_for_acks:
+            self._stop_now.set()
+        super().stop(reason)
+
+    def _label(self) -> str:
+        return f"proactor {self._name}"
+
+    async def _run(self) -> None:
+        try:
+            await self._events.open()
+            await self._run_tasks()
+        finally:
+            await self._events.close()
+
+    async def _run_tasks(self) -> None:
+        async with asyncio.TaskGroup() as group:
+
+            def run(what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+                return group.create_task(work, name=f"{self._label()}: {what}")
+
+            run("outgoing events", self._events.outgoing.run())
+            run("incoming events", self._events.incoming.run())
+            talking = [run("links", self._links.run()), run("mailbox", self._empty_mailbox())]
+            self._generate_own(StartupEvent(Src=self._name))
+            self._ready.set()
+            await self._stop_requested.wait()
+            await self._say_farewell()
+            for task in talking:
+                task.cancel()
+            await asyncio.wait(talking)
+            async with asyncio.timeout(self._settings.stop_seconds):
+                await self._events.close()
+
+    async def _say_farewell(self) -> None:
+        """Tell the peer that this node stops, and wait for its acks as long as was asked for."""
+        await until_any(self.all_events_acked(), self._stop_now.wait())
+        self._generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
+        await until_any(self.all_events_acked(), self._stop_now.wait())
+        upstream = self._links.upstream
+        if upstream is not None and upstream.active:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FAREWELL_SECONDS):
+                    await self.all_events_acked()
+
+    async def _empty_mailbox(self) -> None:
+        while True:
+            message = await self._mailbox.get()
+            try:
+                await self._message_handler(message)
+            except Exception as error:
+                logger.exception("the handler of messages failed")
+                self._report_often(
+                    f"The handler failed with a {message.Header.MessageType}", repr(error)
+                )
+
+    async def _handle_event(self, event: ReceivedEvent) -> None:
+        await self._event_handler(event)
+
+    # What the links report (LinkListener)
+
+    def link_transitioned(self, transition: Transition) -> None:
+        """Tell observers, and the upstream peer by an event."""
+        logger.info("%s", transition)
+        if transition:
+            self._tell(lambda observer: observer.link_transitioned(transition))
+        for event in comm_events(transition, self._name):
+            self._generate_own(event)
+
+    def message_received(self, link_name: str, message: Message[Any]) -> None:
+        """Take a message in: an event into the inbox, any other into the mailbox."""
+        if is_event_type(message.Header.MessageType):
+            payload = message.Payload.model_dump_json().encode()
+            self._events.incoming.receive(link_name, message.Header.MessageId, payload)
+            return
+        try:
+            self._mailbox.put_nowait(message)
+        except asyncio.QueueFull:
+            self._report_often("The mailbox is full; messages are dropped un-acked", link_name)
+            return
+        if message.Header.AckRequired:
+            self._acknowledge(link_name, message.Header.MessageId)
+
+    def message_acked(self, link_name: str, message_id: str) -> None:
+        """Nothing: who sent the message was told, and so were the events."""
+
+    def link_problem(self, link_name: str, summary: str, details: str, is_error: bool) -> None:
+        """Report what is wrong with a link."""
+        self.report_problem(f"{link_name}: {summary}", details, is_error)
+
+    # Helpers
+
+    def _acknowledge(self, link_name: str, message_id: str) -> None:
+        if link_name in self._links:  # an inbox may hold events of a link that is no more
+            self._links[link_name].acknowledge(message_id)
+
+    def _generate_own(self, event: EventBase) -> None:
+        """Send an event of the node's own, which nobody is waiting for."""
+        match self.generate_event(event):
+            case Err(error):
+                logger.warning("%s was not kept: %s", event.TypeName, error)
+
+    def _report_often(self, summary: str, details: str) -> None:
+        """Report a problem that may come thousands of times, at a bounded rate."""
+        unreported = self._reports.again(time.monotonic(), summary)
+        if unreported is not None:
+            again = f" ({unreported} times more since the last report)" if unreported else ""
+            self.report_problem(summary, details + again)
+
+    def _tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            try:
+                call(observer)
+            except Exception:
+                logger.exception("an observer failed")
+
+
+def _refuse_unsendable(event: EventBase, payload: bytes, max_payload_bytes: int) -> None:
+    """Raise UsageError for an event that would be refused at the other end again and again."""
+    if not re.match(EVENT_TYPE_PATTERN, event.TypeName):
+        raise UsageError(
+            f"{event.TypeName!r} cannot be the TypeName of an event: it begins with"
+            " gridworks.event and holds no white space and none of / + #"
+        )
+    size_bytes = len(payload) + ENVELOPE_ROOM_BYTES
+    if size_bytes > max_payload_bytes:
+        raise UsageError(
+            f"the event is too large: {size_bytes} bytes in its envelope,"
+            f" of at most {max_payload_bytes} (max_payload_bytes of the link)"
+        )
