@@ -47,18 +47,15 @@ from gwproactor.errors import (
     ConnectRefusedError,
     UsageError,
 )
+from gwproactor.links.connack import connack_error, hints_at_silence
 from gwproactor.links.dialing import connect_error, describe, dial
+from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
 from gwproactor.links.transport import (
     ConnectOptions,
     ReceivedPacket,
     Will,
 )
-
-MAX_WAITING_PACKETS = 10_000
-MAX_WAITING_BYTES = 64 * 1024 * 1024
-"""Received packets that nobody has taken yet. The reader is always at it, so this is reached only
-while it waits for a SUBACK under a flood; what is beyond is dropped un-acked and counted."""
 
 DRAIN_MARK_BYTES = 64 * 1024
 """Unsent bytes above which `drain` waits: about what a socket buffer takes without blocking."""
@@ -68,24 +65,6 @@ MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 MAX_TICK_SECONDS = 1.0
 """Keep-alive is checked so often, or four times in its period where that is less."""
-
-_REFUSALS = {
-    0x81: "it calls our CONNECT malformed",
-    0x82: "it calls our CONNECT a protocol error",
-    0x84: "it does not speak MQTT {version}",
-    0x85: "it does not accept the client id {client_id!r}; choose another (--client-id)",
-    0x86: "login refused (bad user name or password); check user and password",
-    0x87: "login refused (not authorized); check user, password and the broker's access rules",
-    0x8A: "this client is banned there",
-    0x8C: "it wants another authentication method than user and password",
-    0x90: "it refuses the topic of our will",
-    0x95: "it calls our CONNECT too large",
-    0x99: "it refuses the payload of our will",
-    0x9A: "it cannot retain our will",
-    0x9B: "it cannot deliver our will with that QoS",
-    0x9D: "it has moved to another address; change the broker's URL",
-}
-"""CONNACK reason codes after which somebody must act; after all others trying again may help."""
 
 _AnswerT = TypeVar("_AnswerT")
 
@@ -114,7 +93,7 @@ async def _connected(broker: MQTTClient, options: ConnectOptions) -> "AiomqttCon
     except TimeoutError:
         raise ConnectFailedError(
             f"{broker}: no connection within {options.timeout_seconds:g} s"
-            f"{_hint_at_version(broker)}"
+            f"{hints_at_silence(broker)}"
         ) from None
 
 
@@ -138,16 +117,20 @@ class AiomqttConnection:
             await self._client.connect()
         except aiomqtt.MqttCodeError as error:
             self.close()
-            raise _refused_by_connack(self._broker, self._client.identifier, error.rc) from None
+            raise self._refused(error.rc) from None
         except OSError as error:
             self.close()
             failure = connect_error(self._broker, error)
             if isinstance(failure, ConnectFailedError):
-                failure = ConnectFailedError(f"{failure}{_hints(self._broker)}")
+                failure = ConnectFailedError(f"{failure}{hints_at_silence(self._broker)}")
             raise failure from None
         except BaseException:
             self.close()
             raise
+
+    def _refused(self, code: int | ReasonCode | None) -> ConnectFailedError | ConnectRefusedError:
+        number = code.value if isinstance(code, ReasonCode) else int(code or 0)
+        return connack_error(self._broker, self._client.identifier, number, str(code))
 
     @property
     def session_present(self) -> bool:
@@ -162,7 +145,7 @@ class AiomqttConnection:
     @property
     def dropped_packets(self) -> int:
         """Received packets that were dropped because too many waited."""
-        return self._client.dropped_packets
+        return self._client.received.dropped
 
     async def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> Sequence[int]:
         """Subscribe and return the SUBACK's reason codes."""
@@ -221,7 +204,7 @@ class AiomqttConnection:
 
     async def packets(self) -> Sequence[ReceivedPacket]:
         """Everything that came since the last call; waits until there is something."""
-        packets = await self._client.received()
+        packets = await self._client.received.take()
         if not packets:
             raise self._lost()
         return packets
@@ -263,10 +246,7 @@ class _Client(aiomqtt.Client):
         self._v5 = broker.protocol is MQTTVersion.v5
         self.session_present = False
         self.lost: OSError | None = None
-        self.dropped_packets = 0
-        self._received: list[ReceivedPacket] = []
-        self._received_bytes = 0
-        self._receiver: asyncio.Future[None] | None = None
+        self.received = PacketBuffer()
         self._unsent_bytes = 0
         self._drainers: list[asyncio.Future[None]] = []
         self._flush_soon: asyncio.Handle | None = None
@@ -311,18 +291,6 @@ class _Client(aiomqtt.Client):
         finally:
             self._drainers.remove(drained)
 
-    async def received(self) -> list[ReceivedPacket]:
-        """Everything that waits; an empty list means that the connection is gone."""
-        while not self._received and self.lost is None:
-            self._receiver = self._loop.create_future()
-            try:
-                await self._receiver
-            finally:
-                self._receiver = None
-        packets, self._received = self._received, []
-        self._received_bytes = 0
-        return packets
-
     def acknowledge(self, packet_id: int, qos: int) -> None:
         """Send PUBACK, or PUBCOMP for QoS 2."""
         if self.lost is None:
@@ -335,7 +303,11 @@ class _Client(aiomqtt.Client):
     def abort(self, reason: OSError) -> None:
         """Give the connection up: paho meets `reason` at the socket and cleans up after it."""
         self._socket.abort(reason)
-        self._client.loop_read()
+        with contextlib.suppress(Exception):
+            self._client.loop_read()
+        if self.lost is None:  # paho is stuck on a packet that it has read but cannot digest
+            self._client._sock_close()  # noqa: SLF001 - paho offers no other way
+            self._over(reason)
 
     def close(self) -> None:
         """End the connection without waiting for anybody."""
@@ -366,9 +338,12 @@ class _Client(aiomqtt.Client):
         reason_code: ReasonCode,
         properties: Properties | None = None,  # noqa: ARG002
     ) -> None:
-        if self.lost is not None:
-            return
-        self.lost = self._socket.fault or _reason_of_loss(flags, reason_code)
+        if self.lost is None:
+            self._over(self._socket.fault or _reason_of_loss(flags, reason_code))
+
+    def _over(self, reason: OSError) -> None:
+        """The connection is gone: whoever waits for anything is told."""
+        self.lost = reason
         if not self._connected.done():
             self._connected.set_exception(self.lost)
         for subscribing in self._pending_subscribes.values():
@@ -376,7 +351,8 @@ class _Client(aiomqtt.Client):
                 subscribing.set_exception(self.lost)
         for unsubscribing in self._pending_unsubscribes.values():
             unsubscribing.set()
-        self._wake(self._receiver, *self._drainers)
+        self.received.close()
+        self._wake_drainers()
 
     def _on_subscribe(
         self,
@@ -401,12 +377,7 @@ class _Client(aiomqtt.Client):
             super()._on_unsubscribe(client, userdata, mid, reason_codes, properties)
 
     def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
-        if len(self._received) >= MAX_WAITING_PACKETS or self._received_bytes >= MAX_WAITING_BYTES:
-            self.dropped_packets += 1
-            return
-        self._received.append(_packet_of(message))
-        self._received_bytes += len(message.payload)
-        self._wake(self._receiver)
+        self.received.put(_packet_of(message))
 
     # The socket on the loop
 
@@ -427,7 +398,7 @@ class _Client(aiomqtt.Client):
 
     def _on_socket_unregister_write(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
         self._unsent_bytes = 0
-        self._wake(*self._drainers)
+        self._wake_drainers()
         if self._writer_added:
             self._writer_added = False
             self._loop.remove_writer(sock.fileno())
@@ -451,7 +422,8 @@ class _Client(aiomqtt.Client):
             self._read()
 
     def _keep_alive(self) -> None:
-        if self._guarded(self._client.loop_misc) == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        self._guarded(self._client.loop_misc)
+        if self.lost is None:
             self._tick = self._loop.call_later(self._tick_seconds, self._keep_alive)
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> MQTTErrorCode:
@@ -463,11 +435,10 @@ class _Client(aiomqtt.Client):
             self.abort(reason)
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
-    @staticmethod
-    def _wake(*waiting: "asyncio.Future[None] | None") -> None:
-        for future in waiting:
-            if future is not None and not future.done():
-                future.set_result(None)
+    def _wake_drainers(self) -> None:
+        for drainer in self._drainers:
+            if not drainer.done():
+                drainer.set_result(None)
 
 
 def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, Any]:
@@ -526,29 +497,3 @@ def _reason_of_loss(flags: DisconnectFlags, reason_code: ReasonCode) -> OSError:
     if flags.is_disconnect_packet_from_server:
         return ConnectionResetError(f"the broker said DISCONNECT: {reason_code}")
     return ConnectionAbortedError(f"the connection failed: {reason_code}")
-
-
-def _refused_by_connack(
-    broker: MQTTClient, client_id: str, code: int | ReasonCode | None
-) -> ConnectFailedError | ConnectRefusedError:
-    """The error for a CONNACK that says no: the one place that tells fatal from retryable here."""
-    number = code.value if isinstance(code, ReasonCode) else int(code or 0)
-    text = _REFUSALS.get(number)
-    if text is None:
-        return ConnectFailedError(f"{broker}: the broker cannot serve us now: {code}")
-    text = text.format(version=broker.protocol.value, client_id=client_id)
-    hint = _hint_at_version(broker) if number == 0x84 else ""
-    return ConnectRefusedError(f"{broker}: the broker refuses the connection: {text}{hint}")
-
-
-def _hint_at_version(broker: MQTTClient) -> str:
-    """For answers that a broker without our version gives: some say so, some just hang up."""
-    other = "3.1.1" if broker.protocol is MQTTVersion.v5 else "5"
-    return f" (if this broker lacks MQTT {broker.protocol.value}, choose --mqtt {other})"
-
-
-def _hints(broker: MQTTClient) -> str:
-    """What else may be wrong where a broker hangs up without a word."""
-    if broker.tls.use_tls:
-        return f" (does this broker accept our certificate?){_hint_at_version(broker)}"
-    return _hint_at_version(broker)

@@ -1,28 +1,25 @@
 """The hands of a link's core: what it decides is done here, what comes is told to it here.
 
 A `Conversation` holds the core, its one timer, and the connection while there is one. Everything
-goes through three doors, all of them synchronous and on the loop, so that nothing can come between
+comes through three doors, all of them synchronous and on the loop, so that nothing can get between
 a decision and its execution:
 
-- `received` takes a packet from the broker: decoded, checked, told to the core, handed on;
-- `send` and `send_event` take what the node has to say;
+- `received` takes a packet from the broker: read, told to the core, handed on;
+- `send`, `send_event` and `acknowledge` take what the node has to say;
 - the timer takes the time.
 
-Each ends in `_perform`, which carries out the core's effects in their order. The timer is moved
-only when the core's deadline came nearer; a later one is found when the timer fires. So the hot
-path, a message on an active link, does no timer work.
+Each ends in `_perform`, which carries out the core's effects in their order.
 """
 
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
-
-from pydantic_core import from_json
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectionLostError, UsageError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.backoff import Random
+from gwproactor.links.deadline_timer import DeadlineTimer
 from gwproactor.links.effects import (
     Acked,
     AckExpired,
@@ -38,22 +35,25 @@ from gwproactor.links.effects import (
     Transitioned,
     Unsubscribe,
 )
+from gwproactor.links.emission import Emission, Outgoing
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import LinkListener, tell
 from gwproactor.links.message_times import BEFORE_ALL_TIME
-from gwproactor.links.reception import Reception, Refusal, in_words
+from gwproactor.links.reception import Reception, Refusal
 from gwproactor.links.reports import ReportRate
 from gwproactor.links.sent_messages import SentMessage, SentMessages
 from gwproactor.links.subscriptions import Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import Connection, ReceivedPacket
-from gwproactor.wire.codec import MQTTCodec, encode_event
+from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import ACK, PING, Ack, Ping, new_message_id
+from gwproactor.wire.payloads import ACK, PING
 
-NEVER = float("inf")
+OUTAGE_REPORT_SECONDS = 2.0
+"""An outage after a good connection becomes a problem when it lasts so long: restarts are shorter.
+A broker that was never reached is reported at once, for then it is probably the settings."""
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 """Starts a coroutine that ends with the connection at the latest."""
@@ -84,15 +84,12 @@ class Conversation:
         events: EventSource | None,
         random: Random,
     ) -> None:
-        self._own_name = own_name
-        self._settings = settings
         self._name = settings.link_name
-        self._codec = codec
         self._listener = listener
         self._transitioned = transitioned
-        self._timers = timers
         self._events = events
         self._reception = Reception(settings, codec)
+        self._emission = Emission(own_name, settings, codec)
         self.core = LinkCore(
             self._name,
             ack_timeout_seconds=settings.ack_timeout_seconds,
@@ -100,22 +97,22 @@ class Conversation:
             subscriptions=[Subscription(self._reception.topic_filter)],
             random=random,
         )
+        self.activations = 0
+        """How often the link became active."""
+        self._timer = DeadlineTimer(timers, self._deadline_reached)
         self._sent = SentMessages(self._name)
         self._rate = ReportRate()
         self._connection: Connection | None = None
         self._spawn: Spawn | None = None
+        self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
         self._dropped_packets = 0
-        self.activations = 0
-        """How often the link became active."""
-        self._timer: Any = None
-        self._timer_at = NEVER
         self._hands: dict[type[Any], Callable[[Any], None]] = {
             Transitioned: self._transition,
-            ConnectFailed: self._connect_failed,
+            ConnectFailed: lambda effect: tell(listener.link_transitioned, effect.transition),
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
-            SendPing: self._send_ping,
+            SendPing: lambda _: self._send_quietly(self._emission.ping()),
             SendAck: lambda effect: self.acknowledge(effect.message_id),
             ProbeBroker: self._probe,
             GiveUp: self._give_up,
@@ -132,23 +129,36 @@ class Conversation:
         self._perform(self.core.start(time.monotonic()))
 
     def stop(self, reason: str) -> None:
-        """End for good."""
+        """End for good; a second call changes nothing."""
         self._perform(self.core.stop(time.monotonic(), reason))
-        self._disarm()
+        self._timer.cancel()
 
     def connected(self, connection: Connection, spawn: Spawn) -> None:
         """Talk over a new connection; `spawn` starts what ends with it."""
         self._connection, self._spawn, self._dropped_packets = connection, spawn, 0
+        self._rate.over(_NO_CONNECTION)
         self._perform(self.core.connected(time.monotonic()))
 
     def connect_failed(self, reason: str, *, refused: bool) -> None:
-        """Take note that no connection could be made."""
+        """Take note that one broker could not be connected to."""
         self._perform(self.core.connect_failed(time.monotonic(), reason, refused=refused))
+
+    def nothing_reached(self, reasons: Sequence[str]) -> None:
+        """Take note that no broker could be connected to; reported when it is no mere blip."""
+        if time.monotonic() >= self._lost_at + OUTAGE_REPORT_SECONDS:
+            self._problem(_NO_CONNECTION, "; ".join(reasons))
 
     def disconnected(self, reason: str) -> None:
         """Take note that the connection is gone; without one nothing happens."""
+        if self._connection is not None:
+            self._lost_at = time.monotonic()
         self._connection = self._spawn = None
         self._perform(self.core.disconnected(time.monotonic(), reason))
+
+    def lost_too_soon(self) -> None:
+        """Report that a connection was lost before it was worth anything, or one too often."""
+        details = "the next attempt waits; is another client connected under the same client id?"
+        self._problem("connections to the broker do not last", details)
 
     # What comes
 
@@ -176,21 +186,6 @@ class Conversation:
         if kind is MessageKind.other:
             tell(self._listener.message_received, self._name, message)
 
-    def lost_too_soon(self) -> None:
-        """Report that a connection was lost before it was worth anything, or one too often."""
-        details = "the next attempt waits; is another client connected under the same client id?"
-        self._problem("connections to the broker do not last", details)
-
-    def _problem(self, what: str, details: str) -> None:
-        """Report a trouble, unless the same one was reported a short while ago."""
-        unreported = self._rate.again(time.monotonic(), what)
-        if unreported is None:
-            return
-        if unreported:
-            details += f"; {unreported} more since the last report"
-        summary = f"link '{self._name}': {what}"
-        tell(self._listener.link_problem, self._name, summary, details, is_error=False)
-
     def check_drops(self) -> None:
         """Report packets that the connection had to drop, if there are new ones."""
         connection = self._connection
@@ -204,14 +199,12 @@ class Conversation:
 
     def send(self, payload: object, *, ack_required: bool) -> SentMessage:
         """Send a payload to the peer; see `Link.send`."""
-        self._require_connection()
-        message = self._message(payload, ack_required=ack_required)
-        message_id = message.Header.MessageId
-        self._publish(message.mqtt_topic(), self._codec.encode(message))
-        sent = self._sent.add(message_id) if ack_required else SentMessage(message_id)
-        self._perform(
-            self.core.message_sent(time.monotonic(), message_id if ack_required else None)
+        outgoing = self._emission.message(payload, ack_required=ack_required)
+        self._publish(outgoing)
+        sent = (
+            SentMessage("") if outgoing.awaited_id is None else self._sent.add(outgoing.awaited_id)
         )
+        self._was_sent(outgoing)
         return sent
 
     def send_event(self, event: StoredEvent) -> None:
@@ -220,62 +213,49 @@ class Conversation:
         Raises:
             ConnectionLostError: There is no connection.
         """
-        self._require_connection()
         try:
-            type_name = from_json(event.payload)["TypeName"]
-            peer = self._settings.peer_short_name
-            topic, envelope = encode_event(
-                self._own_name, peer, event.event_id, type_name, event.payload
-            )
-            self._publish(topic, envelope)
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            # One event that never was one must not end the link for all others.
-            self._problem("an event that cannot be sent", f"{event.event_id}: {in_words(error)}")
-            return
-        self._perform(self.core.message_sent(time.monotonic(), event.event_id))
+            outgoing = self._emission.event(event)
+            self._publish(outgoing)
+        except UsageError as error:  # one that never was an event must not end the link for all
+            self._problem("an event cannot be sent", str(error))
+        else:
+            self._was_sent(outgoing)
 
     def acknowledge(self, message_id: str) -> None:
         """Acknowledge a message to the peer; without a connection nothing happens."""
-        self._send_quietly(Ack(AckMessageID=message_id))
+        self._send_quietly(self._emission.ack(message_id))
 
-    def _send_ping(self, _effect: SendPing) -> None:
-        self._send_quietly(Ping(), ack_required=True)
-
-    def _send_quietly(self, payload: Ack | Ping, *, ack_required: bool = False) -> None:
-        if self._connection is None:
-            return
-        message = self._message(payload, ack_required=ack_required)
+    def _send_quietly(self, outgoing: Outgoing) -> None:
         try:
-            self._publish(message.mqtt_topic(), message.model_dump_json().encode())
+            self._publish(outgoing)
         except ConnectionLostError:
             return  # the reader of the connection notices and tells why
-        awaited = message.Header.MessageId if ack_required else None
-        self._perform(self.core.message_sent(time.monotonic(), awaited))
+        self._was_sent(outgoing)
 
-    def _message(self, payload: object, *, ack_required: bool) -> Message[Any]:
-        message_id = getattr(payload, "MessageId", "") or (new_message_id() if ack_required else "")
-        return Message[Any](
-            Src=self._own_name,
-            Dst=self._settings.peer_short_name,
-            MessageId=message_id,
-            AckRequired=ack_required,
-            Payload=payload,
-        )
+    def _publish(self, outgoing: Outgoing) -> None:
+        self._require_connection().publish(outgoing.topic, outgoing.payload)
 
-    def _publish(self, topic: str, payload: bytes) -> None:
-        self._require_connection().publish(topic, payload)
+    def _was_sent(self, outgoing: Outgoing) -> None:
+        self._perform(self.core.message_sent(time.monotonic(), outgoing.awaited_id))
 
     def _require_connection(self) -> Connection:
         if self._connection is None:
             raise ConnectionLostError(f"link '{self._name}' has no connection now")
         return self._connection
 
-    # The core's effects
+    # The core's effects, and the time
 
     def _perform(self, effects: Effects) -> None:
         for effect in effects:
             self._hands[type(effect)](effect)
-        self._arm()
+        self._timer.follow(self.core.deadline())
+
+    def _deadline_reached(self) -> None:
+        connection, now = self._connection, time.monotonic()
+        if connection is not None and connection.last_byte_seconds > self._probed_at:
+            # A PINGRESP is no packet that is received; it shows here, in time for the core.
+            self._perform(self.core.broker_heard(now))
+        self._perform(self.core.tick(now))
 
     def _transition(self, effect: Transitioned) -> None:
         transition = effect.transition
@@ -288,9 +268,6 @@ class Conversation:
         self._transitioned(transition)
         tell(self._listener.link_transitioned, transition)
 
-    def _connect_failed(self, effect: ConnectFailed) -> None:
-        tell(self._listener.link_transitioned, effect.transition)
-
     def _subscribe(self, effect: Subscribe) -> None:
         if self._spawn is not None and self._connection is not None:
             self._spawn(self._subscribing(self._connection, effect.subscriptions))
@@ -301,7 +278,7 @@ class Conversation:
         try:
             codes = await connection.subscribe(subscriptions)
         except ConnectionLostError:
-            return
+            return  # the reader of the connection notices and tells why
         answers = {wanted.Topic: code for wanted, code in zip(subscriptions, codes, strict=False)}
         self._perform(self.core.subscriptions_answered(time.monotonic(), answers))
 
@@ -314,7 +291,7 @@ class Conversation:
         try:
             self._require_connection().probe()
         except ConnectionLostError:
-            return
+            return  # the reader of the connection notices and tells why
 
     def _give_up(self, _effect: GiveUp) -> None:
         if self._connection is not None:
@@ -331,36 +308,22 @@ class Conversation:
             self._sent.cancelled(message_id)
 
     def _report(self, effect: Report) -> None:
-        tell(
-            self._listener.link_problem,
-            self._name,
-            effect.summary,
-            effect.details,
-            is_error=effect.is_error,
-        )
+        self._tell_problem(effect.summary, effect.details, is_error=effect.is_error)
 
-    # The timer
-
-    def _arm(self) -> None:
-        deadline = self.core.deadline()
-        if deadline is None or self._timer_at <= deadline:
+    def _problem(self, what: str, details: str) -> None:
+        """Report a trouble, unless the same one was reported a short while ago."""
+        unreported = self._rate.again(time.monotonic(), what)
+        if unreported is None:
             return
-        self._disarm()
-        self._timer_at = deadline
-        self._timer = self._timers.start_timer(deadline - time.monotonic(), self._timer_fired)
+        if unreported:
+            details += f"; {unreported} more since the last report"
+        self._tell_problem(f"link '{self._name}': {what}", details, is_error=False)
 
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timers.cancel_timer(self._timer)
-        self._timer, self._timer_at = None, NEVER
+    def _tell_problem(self, summary: str, details: str, *, is_error: bool) -> None:
+        tell(self._listener.link_problem, self._name, summary, details, is_error=is_error)
 
-    def _timer_fired(self) -> None:
-        self._timer, self._timer_at = None, NEVER
-        connection, now = self._connection, time.monotonic()
-        if connection is not None and connection.last_byte_seconds > self._probed_at:
-            # A PINGRESP is no packet that is received; it shows here, in time for the core.
-            self._perform(self.core.broker_heard(now))
-        self._perform(self.core.tick(now))
+
+_NO_CONNECTION = "no connection to a broker"
 
 
 async def _unsubscribing(connection: Connection, filters: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ by the source (`gwproactor.events.outgoing`), which gives events only while the 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from gwproactor.errors import ConnectionLostError
+from gwproactor.errors import ConnectionLostError, NotRunningError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.transport import Connection
 
@@ -49,3 +49,5 @@ async def pump_events(
             await connection.drain()
     except ConnectionLostError:
         return  # the reader of the connection notices and tells why
+    except NotRunningError:
+        return  # the source was closed before the link was stopped

@@ -68,23 +68,30 @@ async def _one_round(parts: LinkParts) -> None:
     delay, positions = parts.pace.next_round(time.monotonic())
     if delay > 0:
         await asyncio.sleep(delay)
+    failures: list[str] = []
     for position in positions:
-        if await _one_broker(parts, position):
-            return
+        try:
+            if await _one_broker(parts, position):
+                return
+        except ConnectFailedError as error:
+            parts.conversation.connect_failed(str(error), refused=False)
+            failures.append(str(error))
+        except ConnectRefusedError as error:
+            parts.pace.refused(time.monotonic(), position)
+            parts.conversation.connect_failed(str(error), refused=True)
+    if failures and len(failures) == len(positions):
+        parts.conversation.nothing_reached(failures)
 
 
 async def _one_broker(parts: LinkParts, position: int) -> bool:
-    """Connect to one broker and talk until that is over; whether it had been a success."""
-    broker = parts.pace.broker(position)
-    try:
-        async with parts.connector(broker, parts.options) as connection:
-            return await _one_connection(parts, connection)
-    except ConnectFailedError as error:
-        parts.conversation.connect_failed(str(error), refused=False)
-    except ConnectRefusedError as error:
-        parts.pace.refused(time.monotonic(), position)
-        parts.conversation.connect_failed(str(error), refused=True)
-    return False
+    """Connect to one broker and talk until that is over; whether it had been a success.
+
+    Raises:
+        ConnectFailedError: No connection now.
+        ConnectRefusedError: No connection until somebody acts.
+    """
+    async with parts.connector(parts.pace.broker(position), parts.options) as connection:
+        return await _one_connection(parts, connection)
 
 
 async def _one_connection(parts: LinkParts, connection: Connection) -> bool:

@@ -21,7 +21,7 @@ from gwproactor.errors import (
     ConnectRefusedError,
     UsageError,
 )
-from gwproactor.links import aiomqtt_transport
+from gwproactor.links import aiomqtt_transport, packet_buffer
 from gwproactor.links.aiomqtt_transport import AiomqttConnection, connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket, Will
 from gwproactor_test.broker import Broker
@@ -315,7 +315,7 @@ async def test_a_cancelled_subscribe_does_no_harm(broker: AnyBroker) -> None:
 async def test_too_many_waiting_packets_are_dropped_and_counted(
     broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aiomqtt_transport, "MAX_WAITING_PACKETS", 5)
+    monkeypatch.setattr(packet_buffer, "MAX_WAITING_PACKETS", 5)
     async with connect(broker.url) as connection:
         await connection.subscribe([("a", 0)])
         for _ in range(8):
