@@ -7,6 +7,7 @@ are made from a thread of their own; `MemorySeen` forgets them with the process.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import quote
@@ -164,6 +165,7 @@ class SeenLog:
             link.close()
 
 
+@lru_cache(maxsize=1024)
 def _folder_name(link_name: str) -> str:
     """A folder for a link's name, whatever is in it."""
     quoted = quote(link_name, safe="", errors="surrogatepass")

@@ -25,7 +25,7 @@ from pathlib import Path
 
 from gwproactor.errors import StoreError, StoreUnusableError
 from gwproactor.events.append_file import AppendFile
-from gwproactor.events.file_calls import FileCalls, describe, store_error
+from gwproactor.events.file_calls import FileCalls, describe, store_error, sync_file
 from gwproactor.events.repair import remove_leftovers, repair, set_aside
 from gwproactor.events.segment_index import Place, Segment, SegmentIndex
 from gwproactor.events.segments import (
@@ -113,7 +113,19 @@ class SegmentLog:
             raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
         damages = [damage for number in numbers for damage in self._load(number)]
         self._next_number = max(numbers, default=0) + 1
+        self._sync_all()
         return damages
+
+    def _sync_all(self) -> None:
+        """Sync what a killed run may have written and not synced: from here on it counts."""
+        if not self._durable or not self._index.segments:
+            return
+        try:
+            for segment in self._index.segments:
+                sync_file(self._files, segment.path)
+            self._files.sync_folder(self._folder)
+        except OSError as error:
+            raise StoreUnusableError(f"cannot sync {self._folder}: {describe(error)}") from error
 
     def _numbers(self) -> list[int]:
         matches = map(_NAME.fullmatch, self._files.names(self._folder))

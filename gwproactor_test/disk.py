@@ -1,0 +1,203 @@
+"""A disk that fails when told to, and forgets in a power cut what was never synced.
+
+`UnreliableDisk` takes the place of the file operations of a store. It works on real files in a real
+folder, and beside that it keeps account of what POSIX promises to survive: a file's content up to
+its last sync, a name up to the last sync of its folder. What is beyond that, a power cut may take
+or leave, and the test chooses which.
+"""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from gwproactor.events.file_calls import FileCalls
+
+Choose = Callable[[int, int], int]
+"""Gives a number from the first to the second, both included."""
+
+
+class PowerCut(BaseException):  # noqa: N818 - no error of the program's, which must not catch it
+    """The power went off in the middle of a call."""
+
+
+class UnreliableDisk(FileCalls):
+    """File operations with faults and power cuts; see the module's description.
+
+    Attributes:
+        calls: How many calls have been made that change something, or read.
+    """
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._fail_at = range(0)
+        self._errno = 0
+        self._short = False
+        self._cut_at = 0
+        self._paths: dict[int, Path] = {}
+        self._synced_bytes: dict[Path, int] = {}
+        self._durable_names: set[Path] = set()
+        self._poisoned: set[Path] = set()
+        self._gone: dict[Path, bytes] = {}
+
+    # What the test decides
+
+    def fail(self, first: int, count: int, error_number: int, *, short: bool = False) -> None:
+        """Let calls fail: `count` of them, after `first` more that work.
+
+        With `short`, a write that fails has taken half of its bytes before.
+        """
+        start = self.calls + first
+        self._fail_at = range(start, start + count)
+        self._errno = error_number
+        self._short = short
+
+    def work(self) -> None:
+        """Let no call fail any more."""
+        self._fail_at = range(0)
+        self._cut_at = 0
+
+    def cut_power_during(self, first: int) -> None:
+        """Raise `PowerCut` in the call that comes after `first` more."""
+        self._cut_at = self.calls + first + 1
+
+    def end_process(self) -> None:
+        """Close what a killed process has left open."""
+        for descriptor in list(self._paths):
+            self.close(descriptor)
+
+    def lose_unsynced(self, choose: Choose) -> None:
+        """Change the files into what a power cut may leave of them."""
+        for path in sorted({*self._synced_bytes, *self._gone}):
+            if path.exists():
+                self._lose_content(path, choose)
+            if path in self._gone and choose(0, 1):
+                path.write_bytes(self._gone[path])
+        self._forget_everything()
+
+    def _lose_content(self, path: Path, choose: Choose) -> None:
+        if path not in self._durable_names and choose(0, 1):
+            path.unlink()
+            return
+        size_bytes = path.stat().st_size
+        left_bytes = choose(min(self._synced_bytes.get(path, 0), size_bytes), size_bytes)
+        os.truncate(path, left_bytes)
+
+    def _forget_everything(self) -> None:
+        """What is there now, is there to stay."""
+        left = {path for path in self._synced_bytes if path.exists()}
+        self._synced_bytes = {path: path.stat().st_size for path in left}
+        self._durable_names = left
+        self._poisoned.clear()
+        self._gone.clear()
+
+    # What the store calls
+
+    def _step(self) -> None:
+        self.calls += 1
+        if self.calls == self._cut_at:
+            raise PowerCut
+        if self.calls - 1 in self._fail_at:
+            raise OSError(self._errno, os.strerror(self._errno))
+
+    def make_folder(self, folder: Path) -> None:
+        """Create a folder."""
+        self._step()
+        super().make_folder(folder)
+
+    def names(self, folder: Path) -> list[str]:
+        """List a folder."""
+        self._step()
+        return super().names(folder)
+
+    def create(self, path: Path) -> int:
+        """Create a file."""
+        self._step()
+        descriptor = super().create(path)
+        self._paths[descriptor] = path
+        self._synced_bytes[path] = 0
+        self._poisoned.discard(path)
+        self._durable_names.discard(path)
+        return descriptor
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        """Write, or a part of it."""
+        try:
+            self._step()
+        except (OSError, PowerCut):
+            if self._short or self.calls == self._cut_at:
+                super().write(descriptor, data[: len(data) // 2])
+            raise
+        if self._short and len(data) > 1:
+            return super().write(descriptor, data[: len(data) // 2])
+        return super().write(descriptor, data)
+
+    def sync(self, descriptor: int) -> None:
+        """Sync a file. After one failure, the system says it works, and has forgotten the data."""
+        path = self._paths[descriptor]
+        try:
+            self._step()
+        except OSError:
+            self._poisoned.add(path)
+            raise
+        super().sync(descriptor)
+        if path not in self._poisoned:
+            self._synced_bytes[path] = os.fstat(descriptor).st_size
+
+    def sync_folder(self, folder: Path) -> None:
+        """Sync the names in a folder."""
+        self._step()
+        super().sync_folder(folder)
+        self._durable_names |= {path for path in self._synced_bytes if path.parent == folder}
+        self._gone = {path: data for path, data in self._gone.items() if path.parent != folder}
+
+    def truncate(self, descriptor: int, size_bytes: int) -> None:
+        """Cut a file."""
+        self._step()
+        super().truncate(descriptor, size_bytes)
+
+    def close(self, descriptor: int) -> None:
+        """Close a file."""
+        self._paths.pop(descriptor, None)
+        super().close(descriptor)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file."""
+        self._step()
+        self._remember(path)
+        super().remove(path)
+        self._synced_bytes.pop(path, None)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Rename a file."""
+        self._step()
+        self._remember(new)
+        super().rename(old, new)
+        self._synced_bytes[new] = self._synced_bytes.pop(old, 0)
+        self._durable_names.discard(new)
+
+    def _remember(self, path: Path) -> None:
+        """A name that is gone may come back, with the content that was synced."""
+        if path in self._durable_names and path.exists():
+            self._gone[path] = path.read_bytes()[: self._synced_bytes.get(path, 0)]
+
+    def read(self, path: Path) -> bytes:
+        """Read a file."""
+        self._step()
+        return super().read(path)
+
+    def open_to_read(self, path: Path) -> int:
+        """Open a file."""
+        self._step()
+        descriptor = super().open_to_read(path)
+        self._paths[descriptor] = path
+        return descriptor
+
+    def read_at(self, descriptor: int, size_bytes: int, offset: int) -> bytes:
+        """Read from an open file."""
+        self._step()
+        return super().read_at(descriptor, size_bytes, offset)
+
+
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EFBIG, errno.EDQUOT)
+"""What disks say when they are full, broken, or protecting themselves."""
