@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import logging
 import re
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -27,8 +26,8 @@ from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
-from gwproactor.links.reports import ReportRate
 from gwproactor.runtime.comm_events import comm_events
+from gwproactor.runtime.dispatch import Dispatch, MessageHandler
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.observer import Observer
@@ -42,13 +41,11 @@ from gwproactor.wire.payloads import (
     ProblemType,
     ShutdownEvent,
     StartupEvent,
-    is_event_type,
 )
 
 logger = logging.getLogger(__name__)
 
 EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
-MessageHandler = Callable[[Message[Any]], Awaitable[None]]
 
 ENVELOPE_ROOM_BYTES = 1024
 """What the envelope adds to an event: some 250 bytes, and two names."""
@@ -86,11 +83,8 @@ class Proactor(Lifecycle):
         self._settings = settings or ProactorSettings()
         self.hardware_layout = hardware_layout
         self._links = LinkManager(self._name, self)
-        self._mailbox: asyncio.Queue[Message[Any]] = asyncio.Queue(self._settings.mailbox_messages)
         self._event_handler: EventHandler = self.process_event
-        self._message_handler: MessageHandler = self.process_message
         self._observers: list[Observer] = []
-        self._reports = ReportRate()
         self._stop_now = asyncio.Event()
         self._events = EventFlow(
             self._name,
@@ -99,6 +93,13 @@ class Proactor(Lifecycle):
             acknowledge=self._acknowledge,
             on_stored=lambda ref: self._tell(lambda observer: observer.event_stored(ref)),
             on_acked=lambda ref: self._tell(lambda observer: observer.event_acked(ref)),
+            report=self.report_problem,
+        )
+        self._dispatch = Dispatch(
+            self.process_message,
+            max_messages=self._settings.mailbox_messages,
+            receive_event=self._events.incoming.receive,
+            acknowledge=self._acknowledge,
             report=self.report_problem,
         )
 
@@ -152,7 +153,7 @@ class Proactor(Lifecycle):
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
         """Let `handler` take the place of `process_message`. Serves as a decorator."""
-        self._message_handler = handler
+        self._dispatch.handler = handler
         return handler
 
     def observe(self, observer: Observer) -> None:
@@ -288,7 +289,7 @@ class Proactor(Lifecycle):
 
             run("outgoing events", self._events.outgoing.run())
             run("incoming events", self._events.incoming.run())
-            talking = [run("links", self._links.run()), run("mailbox", self._empty_mailbox())]
+            talking = [run("links", self._links.run()), run("mailbox", self._dispatch.run())]
             self._generate_own(StartupEvent(Src=self._name))
             self._ready.set()
             await self._stop_requested.wait()
@@ -310,17 +311,6 @@ class Proactor(Lifecycle):
                 async with asyncio.timeout(_FAREWELL_SECONDS):
                     await self.all_events_acked()
 
-    async def _empty_mailbox(self) -> None:
-        while True:
-            message = await self._mailbox.get()
-            try:
-                await self._message_handler(message)
-            except Exception as error:
-                logger.exception("the handler of messages failed")
-                self._report_often(
-                    f"The handler failed with a {message.Header.MessageType}", repr(error)
-                )
-
     async def _handle_event(self, event: ReceivedEvent) -> None:
         await self._event_handler(event)
 
@@ -335,18 +325,8 @@ class Proactor(Lifecycle):
             self._generate_own(event)
 
     def message_received(self, link_name: str, message: Message[Any]) -> None:
-        """Take a message in: an event into the inbox, any other into the mailbox."""
-        if is_event_type(message.Header.MessageType):
-            payload = message.Payload.model_dump_json().encode()
-            self._events.incoming.receive(link_name, message.Header.MessageId, payload)
-            return
-        try:
-            self._mailbox.put_nowait(message)
-        except asyncio.QueueFull:
-            self._report_often("The mailbox is full; messages are dropped un-acked", link_name)
-            return
-        if message.Header.AckRequired:
-            self._acknowledge(link_name, message.Header.MessageId)
+        """Pass a message on to where it belongs."""
+        self._dispatch.take(link_name, message)
 
     def message_acked(self, link_name: str, message_id: str) -> None:
         """Nothing: who sent the message was told, and so were the events."""
@@ -366,13 +346,6 @@ class Proactor(Lifecycle):
         match self.generate_event(event):
             case Err(error):
                 logger.warning("%s was not kept: %s", event.TypeName, error)
-
-    def _report_often(self, summary: str, details: str) -> None:
-        """Report a problem that may come thousands of times, at a bounded rate."""
-        unreported = self._reports.again(time.monotonic(), summary)
-        if unreported is not None:
-            again = f" ({unreported} times more since the last report)" if unreported else ""
-            self.report_problem(summary, details + again)
 
     def _tell(self, call: Callable[[Observer], None]) -> None:
         for observer in self._observers:
