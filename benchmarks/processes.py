@@ -1,26 +1,28 @@
 """Programs that speak JSON lines, as the harness of a benchmark holds them.
 
 A `LineProcess` is used with `async with`: it is running inside and gone after, by SIGTERM first and
-SIGKILL where that does not serve. Its standard error goes to a file, whose end is shown when a line
-that is waited for does not come.
+SIGKILL where that does not serve. What it prints goes to files, and the harness looks into them now
+and then. So nobody is woken by a line while something is being measured: on a machine with two
+cores a reader at the end of a pipe costs more than the figures in question.
 """
 
 import asyncio
 import json
-from asyncio.subprocess import DEVNULL, PIPE, Process
+import time
+from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 Line = dict[str, object]
 
 # Longer than anything compared takes, the predecessor's slowest return included.
 WAIT_SECONDS = 60.0
+# Between two looks at a file: longer than a fast link takes, so that its run is not disturbed.
+LOOK_SECONDS = 0.025
 STOP_SECONDS = 5.0
-# A line may carry an event; a node's own limit is a mebibyte.
-LINE_LIMIT_BYTES = 4 * 1024 * 1024
 ERROR_LINES_SHOWN = 20
 
 
@@ -33,26 +35,23 @@ class LineProcess:
 
     Args:
         argv: The command.
-        errors: The file that gets its standard error.
-        is_read: Whether its lines are of interest; otherwise its output goes nowhere, since a pipe
-            that nobody empties holds its writer back.
+        files: Where its output goes: this path, with `.out` and `.err` added.
     """
 
-    def __init__(self, argv: Sequence[str], errors: Path, *, is_read: bool = True) -> None:
+    def __init__(self, argv: Sequence[str], files: Path) -> None:
         self._argv = argv
-        self._errors = errors
-        self._is_read = is_read
+        self._out = files.with_suffix(".out")
+        self._err = files.with_suffix(".err")
         self._process: Process | None = None
+        self._lines: BinaryIO | None = None
+        self._partial = b""
 
     async def __aenter__(self) -> Self:
-        with self._errors.open("wb") as errors:
+        with self._out.open("wb") as out, self._err.open("wb") as err:
             self._process = await asyncio.create_subprocess_exec(
-                *self._argv,
-                stdin=PIPE,
-                stdout=PIPE if self._is_read else DEVNULL,
-                stderr=errors,
-                limit=LINE_LIMIT_BYTES,
+                *self._argv, stdin=PIPE, stdout=out, stderr=err
             )
+        self._lines = self._out.open("rb")
         return self
 
     async def __aexit__(
@@ -61,18 +60,19 @@ class LineProcess:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        process = self._running()
+        process, lines = self._running()
+        lines.close()
         with suppress(ProcessLookupError):
             process.terminate()
         try:
-            await asyncio.wait_for(self._gone(process), STOP_SECONDS)
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
         except TimeoutError:
             process.kill()
-            await self._gone(process)
+            await process.wait()
 
     async def send(self, command: str) -> None:
         """Write one line to its standard input."""
-        stdin = self._running().stdin
+        stdin = self._running()[0].stdin
         assert stdin is not None
         stdin.write(command.encode() + b"\n")
         await stdin.drain()
@@ -83,38 +83,32 @@ class LineProcess:
         Raises:
             BenchmarkError: it ended, or no such line came in time.
         """
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                while not accept(line := await self._next_line()):
-                    pass
-        except TimeoutError:
-            raise BenchmarkError(self._complaint("said nothing of interest")) from None
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            # Asked before the look, so that the last lines of a program that ended are seen.
+            has_ended = self._running()[0].returncode is not None
+            while (line := self._next_line()) is not None:
+                if accept(line):
+                    return line
+            if has_ended:
+                raise BenchmarkError(self._complaint("ended"))
+            if time.monotonic() > deadline:
+                raise BenchmarkError(self._complaint("did not say what was waited for"))
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _next_line(self) -> Line | None:
+        self._partial += self._running()[1].readline()
+        if not self._partial.endswith(b"\n"):
+            return None
+        line: Line = json.loads(self._partial)
+        self._partial = b""
         return line
 
-    async def _next_line(self) -> Line:
-        stdout = self._running().stdout
-        assert stdout is not None
-        data = await stdout.readline()
-        if not data:
-            raise BenchmarkError(self._complaint("ended"))
-        line: Line = json.loads(data)
-        return line
-
-    @staticmethod
-    async def _gone(process: Process) -> None:
-        """Wait for the end, emptying the pipe: a full one could keep a program from ending."""
-        if process.stdout is not None:
-            while await process.stdout.read(LINE_LIMIT_BYTES):
-                pass
-        if process.stdin is not None:
-            process.stdin.close()
-        await process.wait()
-
-    def _running(self) -> Process:
-        if self._process is None:
+    def _running(self) -> tuple[Process, BinaryIO]:
+        if self._process is None or self._lines is None:
             raise BenchmarkError(f"{self._argv[0]} is not started")
-        return self._process
+        return self._process, self._lines
 
     def _complaint(self, what: str) -> str:
-        lines = self._errors.read_text(errors="replace").splitlines()[-ERROR_LINES_SHOWN:]
+        lines = self._err.read_text(errors="replace").splitlines()[-ERROR_LINES_SHOWN:]
         return "\n".join([f"{' '.join(self._argv)} {what}; its last words:", *lines])

@@ -95,17 +95,14 @@ async def running_lane(contestant: Contestant, folder: Path) -> AsyncIterator[La
         mosquitto = await stack.enter_async_context(Mosquitto())
         relay_command = [sys.executable, "-m", "benchmarks.relay"]
         relay = await stack.enter_async_context(
-            LineProcess(
-                [*relay_command, "--target-port", str(mosquitto.port)], folder / "relay.err"
-            )
+            LineProcess([*relay_command, "--target-port", str(mosquitto.port)], folder / "relay")
         )
         relay_port = (await relay.line_where(lambda line: line["kind"] == "ready"))["port"]
         assert isinstance(relay_port, int)
 
         async def node(role: Role, port: int) -> LineProcess:
-            command = contestant.command(role, port, folder / role)
-            process = LineProcess(command, folder / f"{role}.err", is_read=role == "child")
-            return await stack.enter_async_context(process)
+            command = contestant.command(role, port, folder / f"{role}-data")
+            return await stack.enter_async_context(LineProcess(command, folder / role))
 
         await node("parent", mosquitto.port)
         lane = Lane(contestant, mosquitto, relay, await node("child", relay_port))
