@@ -1,1 +1,51 @@
-"""Monitored MQTT links, events that are never lost, and actors, native on asyncio."""
+"""Monitored MQTT links, events that are never lost, and actors, native on asyncio.
+
+`Proactor` is one node. It has links to peers (`LinkSettings`, `Link`), each with a comm state that
+tells whether the peer is really there; it sends events that reach the upstream peer whatever dies
+in between (`Proactor.post_event`), and receives those of others once each (`Proactor.on_event`).
+"""
+
+from gwproactor.config.events import Durability, EventSettings
+from gwproactor.config.link import LinkSettings
+from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.events.store import EventRef
+from gwproactor.events.tickets import EventTicket
+from gwproactor.links.link import Link
+from gwproactor.links.link_state import StateName, Transition, TransitionName
+from gwproactor.links.sent_messages import SentMessage
+from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.proactor import Proactor
+from gwproactor.wire.codec import MQTTCodec, WireCodec
+from gwproactor.wire.envelope import Header, Message
+from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemType
+
+__all__ = [
+    "AnyEvent",
+    "Durability",
+    "EventBase",
+    "EventRef",
+    "EventSettings",
+    "EventTicket",
+    "Header",
+    "Link",
+    "LinkSettings",
+    "MQTTClient",
+    "MQTTCodec",
+    "MQTTVersion",
+    "Message",
+    "Observer",
+    "Proactor",
+    "ProactorSettings",
+    "ProblemEvent",
+    "ProblemType",
+    "ReceivedEvent",
+    "SentMessage",
+    "StateName",
+    "TLSInfo",
+    "Transition",
+    "TransitionName",
+    "WireCodec",
+    "broker_from_url",
+]

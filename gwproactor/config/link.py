@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from gwproactor.config.mqtt import MQTTClient
+from gwproactor.config.mqtt import MQTTClient, broker_from_url
 
 _FORBIDDEN_IN_NAMES = re.compile(r"[\s/+#\x00-\x1f\x7f]")
 
@@ -44,7 +44,7 @@ class LinkSettings(BaseModel):
         subscription_name: This node's own short name: what the peer addresses us by.
         upstream: The peer is where this node's events go. At most one link of a node.
         downstream: The peer is where events come from.
-        brokers: Brokers to try, in this order.
+        brokers: Brokers to try, in this order; a URL stands for its broker.
         ack_timeout_seconds: How long the peer may take to acknowledge a message.
         poll_seconds: A ping goes out after so long without sending or without receiving.
         max_payload_bytes: Longer payloads from the broker are refused.
@@ -64,6 +64,13 @@ class LinkSettings(BaseModel):
     )
     poll_seconds: float = Field(default=DEFAULT_POLL_SECONDS, gt=0, le=86400, allow_inf_nan=False)
     max_payload_bytes: int = Field(default=DEFAULT_MAX_PAYLOAD_BYTES, ge=1024)
+
+    @field_validator("brokers", mode="before")
+    @classmethod
+    def _urls_are_brokers(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple(broker_from_url(item) if isinstance(item, str) else item for item in value)
 
     @field_validator("peer_name")
     @classmethod
