@@ -156,7 +156,6 @@ class Node(Observer):
                 "old": transition.old_state,
                 "new": transition.new_state,
                 "why": transition.transition_name,
-                "reason": transition.reason,
             },
         )
 

@@ -331,9 +331,15 @@ class Proactor(Lifecycle):
     def message_acked(self, link_name: str, message_id: str) -> None:
         """Nothing: who sent the message was told, and so were the events."""
 
-    def link_problem(self, link_name: str, summary: str, details: str, is_error: bool) -> None:
+    def link_problem(
+        self,
+        link_name: str,  # noqa: ARG002 - the summary names it
+        summary: str,
+        details: str,
+        is_error: bool,
+    ) -> None:
         """Report what is wrong with a link."""
-        self.report_problem(f"{link_name}: {summary}", details, is_error)
+        self.report_problem(summary, details, is_error)
 
     # Helpers
 
