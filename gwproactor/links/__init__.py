@@ -1,1 +1,55 @@
-"""Links: monitored conversations with one peer each, over an MQTT broker."""
+"""Links: monitored conversations with one peer each, over an MQTT broker.
+
+`Link` and `LinkManager` are what a program uses. Under them lies the core, which any program may
+drive by itself: `LinkCore` decides all about one link's comm state and does nothing, `LinkState`
+is the state machine alone.
+"""
+
+from gwproactor.links.acks import DEFAULT_ACK_DELAY, AckManager, AckTimerCallback, AckWaitInfo
+from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
+from gwproactor.links.backoff import Backoff, reconnect_delays
+from gwproactor.links.link import Link
+from gwproactor.links.link_core import LinkCore, MessageKind
+from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.link_message_times import LinkMessageTimes, MessageTimes
+from gwproactor.links.link_state import (
+    InvalidCommStateInput,
+    LinkState,
+    RuntimeLinkStateError,
+    StateName,
+    Transition,
+    TransitionName,
+)
+from gwproactor.links.link_states import CommLinkAlreadyExists, CommLinkMissing, LinkStates
+from gwproactor.links.sent_messages import SentMessage
+from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.links.timer_interface import TimerManagerInterface
+
+__all__ = [
+    "DEFAULT_ACK_DELAY",
+    "QOS",
+    "AckManager",
+    "AckTimerCallback",
+    "AckWaitInfo",
+    "AsyncioTimerManager",
+    "Backoff",
+    "CommLinkAlreadyExists",
+    "CommLinkMissing",
+    "InvalidCommStateInput",
+    "Link",
+    "LinkCore",
+    "LinkManager",
+    "LinkMessageTimes",
+    "LinkState",
+    "LinkStates",
+    "MessageKind",
+    "MessageTimes",
+    "RuntimeLinkStateError",
+    "SentMessage",
+    "StateName",
+    "Subscription",
+    "TimerManagerInterface",
+    "Transition",
+    "TransitionName",
+    "reconnect_delays",
+]
