@@ -46,7 +46,8 @@ async def pump_events(
         while True:
             for event in await source.next_to_send():
                 send(event)
-            await connection.drain()
+                # After each: a window full of long events must not pile up in memory.
+                await connection.drain()
     except ConnectionLostError:
         return  # the reader of the connection notices and tells why
     except NotRunningError:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import random as _random
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
@@ -144,13 +144,14 @@ class Link:
                 raise NotRunningError(f"link '{self.name}' is stopped")
             state = transition.new_state
 
-    async def transitions(self) -> AsyncIterator[Transition]:
+    async def transitions(self) -> AsyncGenerator[Transition, None]:
         """Iterate over what happens to the comm state from now on, until the link is stopped.
 
         "From now on" begins with the first `anext`. Each iterator has a buffer of
         `TRANSITIONS_KEPT`: when it is not read for so long, its oldest transitions are dropped, so
         a gap shows as a transition whose old state is not the new state of the one before. Ends
-        after the transition to `stopped`. Cancel-safe; leaving the loop ends it.
+        after the transition to `stopped`. Cancel-safe; `contextlib.aclosing` ends it where the loop
+        is left early.
         """
         with self._stream() as stream:
             while (transition := await stream.next()) is not None:

@@ -1,0 +1,217 @@
+"""The handle of a link: waiting, iterating, sending and awaiting acks."""
+
+import asyncio
+import contextlib
+
+import pytest
+from pydantic import BaseModel
+
+from gwproactor.config.mqtt import broker_from_url
+from gwproactor.errors import (
+    AckTimeoutError,
+    ConnectionLostError,
+    NotRunningError,
+    UsageError,
+)
+from gwproactor.links import link as link_module
+from gwproactor.links.link_state import StateName, Transition, TransitionName
+from gwproactor.wire.payloads import AnyEvent
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.link_pair import (
+    CHILD,
+    PARENT,
+    WAIT_SECONDS,
+    End,
+    child_settings,
+    link_pair,
+    parent_settings,
+    running,
+)
+from gwproactor_test.relay import Relay
+
+
+class Odd(BaseModel):
+    TypeName: str = "odd/#"
+
+
+def event() -> AnyEvent:
+    return AnyEvent(Src=CHILD)
+
+
+# Waiting for a state
+
+
+async def test_it_says_what_it_is(broker: AnyBroker) -> None:
+    settings = child_settings(broker_from_url(broker.url))
+    end = End(CHILD, settings)
+    assert end.link.name == PARENT
+    assert end.link.settings is settings
+    assert end.link.state is StateName.not_started
+    assert not end.link.active
+
+
+async def test_waiting_for_the_present_state_returns_at_once(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        await child.link.wait_for(timeout_seconds=0)
+        await child.link.wait_for([StateName.connecting, StateName.active], timeout_seconds=0)
+
+
+async def test_a_timeout_names_the_state(broker: AnyBroker) -> None:
+    child = End(CHILD, child_settings(broker_from_url(broker.url)))
+    async with running(child):
+        await child.link.wait_for(StateName.awaiting_peer, timeout_seconds=WAIT_SECONDS)
+        with pytest.raises(TimeoutError, match=r"not active within 0\.01 s; it is awaiting_peer"):
+            await child.link.wait_for(timeout_seconds=0.01)
+
+
+async def test_a_state_that_is_passed_through_counts(broker: AnyBroker) -> None:
+    child = End(CHILD, child_settings(broker_from_url(broker.url)))
+    parent = End(PARENT, parent_settings(broker_from_url(broker.url)))
+    waiting = [
+        asyncio.create_task(child.link.wait_for(state, timeout_seconds=WAIT_SECONDS))
+        for state in (StateName.connecting, StateName.awaiting_peer, StateName.active)
+    ]
+    async with running(child, parent):
+        await asyncio.gather(*waiting)
+
+
+async def test_waiting_ends_when_the_link_is_stopped(broker: AnyBroker) -> None:
+    child = End(CHILD, child_settings(broker_from_url(broker.url)))
+    async with running(child):
+        waiting = asyncio.create_task(child.link.wait_for())
+        await child.link.wait_for(StateName.awaiting_peer, timeout_seconds=WAIT_SECONDS)
+    with pytest.raises(NotRunningError):
+        await waiting
+    with pytest.raises(NotRunningError):
+        await child.link.wait_for()
+    await child.link.wait_for(StateName.stopped)
+
+
+async def test_waiting_can_be_cancelled(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        waiting = asyncio.create_task(child.link.wait_for(StateName.connecting))
+        other = asyncio.create_task(child.link.wait_for(StateName.connecting))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+        await broker.stop()
+        await asyncio.wait_for(other, WAIT_SECONDS)
+    assert not child.link._streams
+
+
+# Transitions
+
+
+async def test_transitions_are_given_in_order_until_the_end(broker: AnyBroker) -> None:
+    async def watch() -> list[Transition]:
+        return [transition async for transition in child.link.transitions()]
+
+    child = End(CHILD, child_settings(broker_from_url(broker.url)))
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    parent = End(PARENT, parent_settings(broker_from_url(broker.url)))
+    async with running(child, parent):
+        await child.active()
+    seen = await asyncio.wait_for(watching, WAIT_SECONDS)
+    assert seen == child.heard.transitions
+    assert seen[-1].new_state is StateName.stopped
+    assert [transition async for transition in child.link.transitions()] == []
+
+
+async def test_leaving_the_iteration_forgets_it(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        async with contextlib.aclosing(child.link.transitions()) as transitions:
+            following = asyncio.ensure_future(anext(transitions))
+            await asyncio.sleep(0)
+            assert len(child.link._streams) == 1
+            await broker.stop()
+            assert (await following).transition_name is TransitionName.mqtt_disconnected
+        assert not child.link._streams
+
+
+async def test_a_slow_iterator_loses_the_oldest(
+    broker: AnyBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "TRANSITIONS_KEPT", 2)
+    async with (
+        link_pair(relay.url, broker.url) as (child, _),
+        contextlib.aclosing(child.link.transitions()) as transitions,
+    ):
+        first = asyncio.ensure_future(anext(transitions))
+        await asyncio.sleep(0)
+        await relay.cut()
+        await first
+        await child.active()
+        kept = [await anext(transitions) for _ in range(2)]
+    assert kept[-1].new_state is StateName.active
+    assert kept[0].old_state is not first.result().new_state
+
+
+# Sending
+
+
+async def test_a_message_is_received_and_its_ack_awaited(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, parent):
+        sent = child.link.send(event())
+        await sent.acked()
+        await sent.acked()
+        assert [message.Header.MessageId for message in parent.heard.messages] == [sent.message_id]
+        assert sent.message_id in child.heard.acked
+
+
+async def test_without_ack_there_is_nothing_to_wait_for(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, parent):
+        await child.link.send(event(), ack_required=False).acked()
+        await parent.heard.until(lambda: parent.heard.messages)
+        assert not parent.heard.messages[0].Header.AckRequired
+
+
+async def test_an_ack_that_does_not_come(broker: AnyBroker) -> None:
+    quick = {"ack_timeout_seconds": 0.2, "poll_seconds": 0.5}
+    async with link_pair(broker.url, broker.url, changes=quick) as (child, parent):
+        parent.heard.acknowledge = None
+        sent = child.link.send(event())
+        with pytest.raises(AckTimeoutError, match=sent.message_id):
+            await sent.acked()
+        await child.heard.until(
+            lambda: any(transition.deactivated() for transition in child.heard.transitions)
+        )
+        await child.active()
+
+
+async def test_a_loss_ends_the_waiting_for_acks(broker: AnyBroker, relay: Relay) -> None:
+    async with link_pair(relay.url, broker.url) as (child, parent):
+        parent.heard.acknowledge = None
+        sent = child.link.send(event())
+        unheard = child.link.send(event())  # nobody asks: no warning of an unretrieved exception
+        waiting = [asyncio.create_task(sent.acked()) for _ in range(2)]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        await asyncio.wait(waiting[:1])
+        await relay.cut()
+        with pytest.raises(ConnectionLostError):
+            await asyncio.wait_for(waiting[1], WAIT_SECONDS)
+        assert unheard.message_id
+
+
+async def test_the_same_id_sent_again_takes_the_place_of_the_first(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        payload = event()
+        first, second = child.link.send(payload), child.link.send(payload)
+        with pytest.raises(ConnectionLostError, match="sent again"):
+            await first.acked()
+        await second.acked()
+
+
+async def test_sending_without_a_connection(broker: AnyBroker) -> None:
+    child = End(CHILD, child_settings(broker_from_url(broker.url)))
+    with pytest.raises(ConnectionLostError, match="no connection"):
+        child.link.send(event())
+    child.link.acknowledge("anything")
+
+
+async def test_a_payload_that_no_topic_can_be_made_of(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        with pytest.raises(UsageError):
+            child.link.send(Odd())
+        assert child.link.active
