@@ -5,6 +5,8 @@ tells whether the peer is really there; it sends events that reach the upstream 
 in between (`Proactor.post_event`), and receives those of others once each (`Proactor.on_event`).
 """
 
+import logging
+
 from gwproactor.config.events import Durability, EventSettings
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
@@ -49,3 +51,6 @@ __all__ = [
     "WireCodec",
     "broker_from_url",
 ]
+
+# A library stays silent until the program that uses it asks for its log.
+logging.getLogger("gwproactor").addHandler(logging.NullHandler())
