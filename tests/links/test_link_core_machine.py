@@ -162,4 +162,4 @@ def test_core_and_model_agree() -> None:
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
 def test_core_and_model_agree_for_minutes() -> None:
-    prove(max_examples=20_000, steps=100)
+    prove(max_examples=8_000, steps=100)

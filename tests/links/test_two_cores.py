@@ -66,7 +66,7 @@ def test_two_links_become_active_once_the_network_is_well(
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
 @settings(
-    max_examples=30_000,
+    max_examples=10_000,
     deadline=None,
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
