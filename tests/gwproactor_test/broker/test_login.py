@@ -44,7 +44,7 @@ async def test_without_users_any_login_will_do(broker: AnyBroker) -> None:
         await client.subscribe("a")
 
 
-async def test_passwords_do_not_show(embedded_broker: Broker) -> None:
+def test_passwords_do_not_show() -> None:
     broker = Broker(users=USERS)
     assert all("s3cret" not in text for text in (repr(broker), repr(vars(broker))))
 
