@@ -47,9 +47,6 @@ async def dial(broker: MQTTClient) -> socket.socket:
     except OSError as error:
         connected.close()
         raise connect_error(broker, error) from None
-    except ValueError as error:  # a host that no certificate can name, such as ".example"
-        connected.close()
-        raise ConnectRefusedError(f"{broker}: {error}") from None
     except BaseException:
         connected.close()
         raise

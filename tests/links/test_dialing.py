@@ -1,0 +1,115 @@
+"""From an address to a socket: what can go wrong on the way, in words."""
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from gwproactor.config.mqtt import MQTTClient
+from gwproactor.errors import ConnectFailedError, ConnectRefusedError
+from gwproactor.links import dialing
+from gwproactor.links.dialing import connect_error, describe, dial, resolve
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+async def test_the_socket_is_ready_for_use(listening: int) -> None:
+    dialled = await dial(MQTTClient(host="127.0.0.1", port=listening))
+    with dialled:
+        assert dialled.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert not dialled.getblocking()
+
+
+async def test_the_local_address_can_be_chosen(listening: int) -> None:
+    broker = MQTTClient(host="127.0.0.1", port=listening, bind_address="127.0.0.2")
+    with await dial(broker) as dialled:
+        assert dialled.getsockname()[0] == "127.0.0.2"
+
+
+async def test_a_local_address_that_is_none_of_ours(listening: int) -> None:
+    broker = MQTTClient(host="127.0.0.1", port=listening, bind_address="192.0.2.1")
+    with pytest.raises(ConnectFailedError):
+        await dial(broker)
+
+
+async def test_the_local_port_can_be_chosen(listening: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        free = other.getsockname()[1]
+    broker = MQTTClient(host="127.0.0.1", port=listening, bind_port=free)
+    with await dial(broker) as dialled:
+        assert dialled.getsockname()[1] == free
+
+
+async def test_numeric_addresses_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        pytest.fail("a thread was started")
+
+    monkeypatch.setattr(threading.Thread, "start", fail)
+    assert (await resolve("127.0.0.1", 1))[0].sockaddr == ("127.0.0.1", 1)
+    assert (await resolve("::1", 1))[0].sockaddr[:2] == ("::1", 1)
+
+
+async def test_the_next_address_is_tried(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.2", 0)) as other:
+        closed = other.getsockname()[1]
+
+    async def several(_host: str, _port: int) -> list[dialing.Address]:
+        return [
+            dialing.Address(socket.AF_INET, ("127.0.0.2", closed)),
+            dialing.Address(socket.AF_INET, ("127.0.0.1", listening)),
+        ]
+
+    monkeypatch.setattr(dialing, "resolve", several)
+    with await dial(MQTTClient(host="two.example", port=listening)) as dialled:
+        assert dialled.getpeername() == ("127.0.0.1", listening)
+
+
+async def test_a_look_up_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread cannot be stopped, but nobody waits for it."""
+    release, entered = threading.Event(), threading.Event()
+
+    def slow(_host: str, _port: int, flags: int) -> list[dialing.Address]:
+        if flags:
+            raise socket.gaierror
+        entered.set()
+        release.wait(10)
+        return []
+
+    monkeypatch.setattr(dialing, "_look_up", slow)
+    looking = asyncio.create_task(resolve("slow.example", 1))
+    await asyncio.to_thread(entered.wait, 10)
+    looking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await looking
+    release.set()
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "unknown"), "cannot be resolved (unknown)"),
+        (ConnectionRefusedError(111, "refused"), "nothing listens there (connection refused)"),
+        (TimeoutError(), "no answer in time"),
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+        (ConnectionResetError("the broker closed"), "the broker closed"),
+        (OSError(), "OSError"),
+        (ssl.SSLError(1, "odd"), "TLS broke off (odd)"),
+    ],
+)
+def test_errors_in_words(error: OSError, words: str) -> None:
+    assert words in describe(error)
+
+
+def test_what_is_retried_and_what_is_not() -> None:
+    broker = MQTTClient(host="there")
+    assert isinstance(connect_error(broker, ConnectionRefusedError()), ConnectFailedError)
+    distrust = ssl.SSLCertVerificationError("untrusted")
+    distrust.verify_code, distrust.verify_message = 19, "self-signed"
+    assert isinstance(connect_error(broker, distrust), ConnectRefusedError)

@@ -1,0 +1,107 @@
+"""The socket under the MQTT package, on a pair of real sockets."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gwproactor.links.packet_socket import PacketSocket
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[PacketSocket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    tested = PacketSocket(ours, max_packet_bytes=100)
+    yield tested, theirs
+    tested.close()
+    theirs.close()
+
+
+def test_one_fill_serves_many_reads(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    theirs.sendall(b"abcdef")
+    assert not tested.fill()
+    theirs.sendall(b"not yet")
+    assert [tested.recv(1), tested.recv(2), tested.recv(100)] == [b"a", b"bc", b"def"]
+    with pytest.raises(BlockingIOError):
+        tested.recv(1)
+
+
+def test_nothing_to_fill(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, _ = pair
+    assert not tested.fill()
+    assert tested.pending() == 0
+
+
+def test_bytes_move_the_time(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    before = tested.last_byte_seconds
+    tested.fill()
+    assert tested.last_byte_seconds == before
+    theirs.sendall(b"a")
+    tested.fill()
+    assert before <= tested.last_byte_seconds <= time.monotonic()
+
+
+def test_the_end_is_told_once_behind_what_came(
+    pair: tuple[PacketSocket, socket.socket],
+) -> None:
+    tested, theirs = pair
+    theirs.sendall(b"last")
+    theirs.close()
+    tested.fill()
+    assert tested.recv(10) == b"last"
+    assert tested.pending() == 0
+    tested.fill()
+    assert tested.pending() == 1
+    with pytest.raises(ConnectionResetError, match="closed"):
+        tested.recv(1)
+    assert tested.pending() == 0
+    with pytest.raises(ConnectionResetError):
+        tested.send(b"a")
+
+
+def test_a_packet_that_is_too_long_is_refused(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    theirs.sendall(b"a" * 10)
+    tested.fill()
+    assert tested.recv(100) == b"a" * 10
+    theirs.sendall(b"a" * 10)
+    tested.fill()
+    with pytest.raises(ConnectionAbortedError, match="101 bytes"):
+        tested.recv(101)
+    assert isinstance(tested.fault, ConnectionAbortedError)
+
+
+def test_a_full_socket_says_so(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, _ = pair
+
+    def fill_up() -> None:
+        while True:
+            tested.send(b"x" * 100_000)
+
+    with pytest.raises(BlockingIOError):
+        fill_up()
+    assert tested.fault is None
+
+
+def test_a_broken_pipe_is_remembered(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    theirs.close()
+    with pytest.raises(BrokenPipeError):
+        tested.send(b"a")
+    assert isinstance(tested.fault, BrokenPipeError)
+    tested.abort(ConnectionAbortedError("a later reason"))
+    assert isinstance(tested.fault, BrokenPipeError)
+
+
+def test_closing_sends_what_was_taken(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    tested.send(b"bye")
+    theirs.sendall(b"unread")
+    tested.close()
+    tested.close()
+    assert theirs.recv(10) == b"bye"
+    assert tested.fileno() == -1

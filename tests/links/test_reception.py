@@ -1,0 +1,73 @@
+"""What is a message of the peer, and what is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gwproactor.links.reception import Reception, Refusal
+from gwproactor.links.transport import ReceivedPacket
+from gwproactor.wire.codec import WireCodec
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import Ping
+from gwproactor.wire.topics import encode_topic
+from gwproactor_test.link_pair import CHILD_SHORT, PARENT, child_settings
+
+CODEC = WireCodec()
+RECEPTION = Reception(child_settings(max_payload_bytes=1024), CODEC)
+TOPIC = encode_topic(PARENT, CHILD_SHORT, "gridworks.ping")
+PING = CODEC.encode(Message[Ping](Src=PARENT, Dst=CHILD_SHORT, AckRequired=True, Payload=Ping()))
+
+
+def refusal(packet: ReceivedPacket) -> Refusal:
+    read = RECEPTION.read(packet)
+    assert isinstance(read, Refusal)
+    return read
+
+
+def test_a_message_is_read() -> None:
+    read = RECEPTION.read(ReceivedPacket(TOPIC, PING))
+    assert isinstance(read, Message)
+    assert read.Header.Src == PARENT
+
+
+def test_the_filter_covers_the_topics() -> None:
+    assert RECEPTION.topic_filter == "gw/d1-parent/to/c/#"
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["", "other", "gw/d1-parent/to/cc/x", "gw/d1-stranger/to/c/gridworks-ping", "\ufffd"],
+)
+def test_a_strangers_topic(topic: str) -> None:
+    assert "none of this link's" in refusal(ReceivedPacket(topic, PING)).what
+
+
+def test_a_retained_message() -> None:
+    assert "retained" in refusal(ReceivedPacket(TOPIC, PING, retain=True)).what
+
+
+def test_a_payload_that_is_too_long() -> None:
+    assert "1025 bytes" in refusal(ReceivedPacket(TOPIC, b" " * 1025)).details
+
+
+def test_a_codec_may_raise_anything() -> None:
+    class Raising:
+        def encode(self, content: object, /) -> bytes:
+            raise NotImplementedError
+
+        def decode(self, topic: str, payload: bytes, /) -> object:
+            raise ZeroDivisionError("z" * 10_000)
+
+    read = Reception(child_settings(), Raising()).read(ReceivedPacket(TOPIC, PING))
+    assert isinstance(read, Refusal)
+    assert "ZeroDivisionError" in read.details
+    assert len(read.details) < 1500
+
+
+def test_long_topics_are_cut_in_reports() -> None:
+    assert len(refusal(ReceivedPacket("t" * 65_535, b"")).details) < 300
+
+
+@given(st.one_of(st.just(TOPIC), st.text()), st.binary(max_size=2000))
+def test_nothing_raises(topic: str, payload: bytes) -> None:
+    assert isinstance(RECEPTION.read(ReceivedPacket(topic, payload)), Message | Refusal)
