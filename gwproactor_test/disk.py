@@ -62,9 +62,14 @@ class UnreliableDisk(FileCalls):
         self._cut_at = self.calls + first + 1
 
     def end_process(self) -> None:
-        """Close what a killed process has left open."""
+        """Close what a killed process has left open.
+
+        A sync by the next process works again on files on which one has failed. Linux does not
+        promise that; a store that were to rely on less would have to write everything anew.
+        """
         for descriptor in list(self._paths):
             self.close(descriptor)
+        self._poisoned.clear()
 
     def lose_unsynced(self, choose: Choose) -> None:
         """Change the files into what a power cut may leave of them."""

@@ -333,6 +333,9 @@ class SegmentLog:
         else:
             self._files.remove(oldest.path)
         self._index.drop_oldest()
+        if self._durable:
+            # Else a power cut might bring it back without the younger one that has its removals.
+            self._files.sync_folder(self._folder)
 
     def _compact_oldest(self) -> bool:
         """Write the live events of the oldest segment again at the end; False if that failed."""
