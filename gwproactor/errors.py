@@ -16,9 +16,9 @@ program can catch either branch without knowing its leaves::
     │   └── ConnectionLostError   a connection that was made is gone
     ├── LinkError                 the conversation with a peer
     │   ├── AckTimeoutError       the peer did not acknowledge in time
-    │   ├── CommLinkMissing               (gwproactor.links)
     │   └── InvalidCommStateInput         (gwproactor.links)
     │       ├── CommLinkAlreadyExists     (gwproactor.links)
+    │       ├── CommLinkMissing           (gwproactor.links)
     │       └── RuntimeLinkStateError     (gwproactor.links)
     └── StoreError                the folder that holds events
         ├── StoreUnusableError    it cannot be made, read or written
