@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; the exit status says whether it could be run, not how it went."""
     options = parse(argv)
     console = Console()
+    load_before, _, _ = os.getloadavg()
     try:
         contestants = chosen(options.only)
         samples_ms = asyncio.run(
@@ -60,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BenchmarkError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    report = make_report(contestants, samples_ms)
+    report = make_report(contestants, samples_ms, load_before=load_before)
     report.print_to(console)
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps(report.as_dict(), indent=1) + "\n", encoding="utf-8")

@@ -140,8 +140,16 @@ class Report:
         return rows
 
 
-def make_report(contestants: Sequence[Contestant], samples_ms: Samples) -> Report:
-    """Put together what was measured with what it was measured on."""
+def make_report(
+    contestants: Sequence[Contestant], samples_ms: Samples, *, load_before: float
+) -> Report:
+    """Put together what was measured with what it was measured on.
+
+    Args:
+        contestants: Who was measured.
+        samples_ms: As `reactivation.measure` returns it.
+        load_before: The load average of the minute before the run: what else the machine did.
+    """
     return Report(
         versions={c.name: c.version() for c in contestants},
         labels={c.name: c.label for c in contestants},
@@ -151,6 +159,7 @@ def make_report(contestants: Sequence[Contestant], samples_ms: Samples) -> Repor
             "processor": platform.machine(),
             "cores": os.cpu_count() or 0,
             "mosquitto": mosquitto_version(),
+            "load before": f"{load_before:.1f}",
         },
         finished=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         samples_ms=samples_ms,

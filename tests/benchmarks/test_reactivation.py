@@ -40,7 +40,7 @@ def test_every_target_is_judged_when_all_is_measured() -> None:
 
 def test_no_target_is_judged_without_its_samples() -> None:
     assert report_of({"floor": {"close": [1.0]}}).targets() == []
-    assert make_report([], {}).summary("gwproactor", "cut") is None
+    assert make_report([], {}, load_before=0.0).summary("gwproactor", "cut") is None
 
 
 @pytest.mark.skipif(not mosquitto_available(), reason="mosquitto is not installed")
