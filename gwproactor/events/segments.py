@@ -41,6 +41,7 @@ _HEADER = re.compile(
 )
 _RECORD = re.compile(rb"([+-]) ([0-9a-f]{8}) (\d{1,10}) ")
 _PUT = re.compile(rb'(\d{1,20}) ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*") ')
+_FIRST_STRING = re.compile(rb'[^"]{0,50}("(?:[^"\\]|\\.)*")')
 _FILLER = re.compile(rb"#? *\n")
 
 
@@ -230,7 +231,7 @@ def _flaw_at(data: bytes, position: int) -> Flaw | None:
 
 def _guess_id(line: bytes) -> str:
     """The id in a damaged line, as far as it can be made out."""
-    match = re.search(rb'\d ("(?:[^"\\]|\\.){1,6144}") "', line)
+    match = _FIRST_STRING.match(line)
     if match is None:
         return ""
     try:

@@ -9,15 +9,9 @@ has said is committed it gives back after whatever happened in between, or names
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from gwproactor.errors import UsageError
-
-Durability = Literal["fsync", "os", "none"]
-"""When something counts as stored: on the disk, handed to the operating system, or in memory.
-
-`fsync` outlives a power cut, `os` a kill of the process, `none` (a memory store) neither.
-"""
 
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 """Room for about a million ordinary events: weeks of an outage, on the smallest usual SD card."""
