@@ -25,16 +25,16 @@ class Lines(View):
         self._output = output
 
     def ready(self, node: NodeName) -> None:
-        """See `View`."""
+        """Write: the node runs."""
         self._output.line("ready", {"node": node, "pid": os.getpid()})
 
     def step(self, step: Step, words: str) -> None:
-        """See `View`."""
+        """Write: what is done to the connections."""
         fields = {"action": step.action, "nodes": step.nodes, "reset": step.reset}
         self._output.line("step", {**fields, "seconds": step.seconds, "words": words})
 
     def transitioned(self, node: NodeName, transition: Transition) -> None:
-        """See `View`."""
+        """Write: a comm state changed."""
         fields = {
             "link": transition.link_name,
             "old": transition.old_state,
@@ -45,33 +45,33 @@ class Lines(View):
         self._output.line("transition", {"node": node, **fields})
 
     def came_back(self, comeback: Comeback) -> None:
-        """See `View`."""
+        """Write: a link is active again."""
         fields = {"after": comeback.cause, "ms": comeback.milliseconds}
         self._output.line("reactivated", {"node": comeback.node, **fields})
 
     def stored(self, number: int, event_id: str) -> None:
-        """See `View`."""
+        """Write: a reading is durable."""
         self._output.line("stored", {"node": NodeName.child, "line": number, "id": event_id})
 
     def acked(self, event_id: str) -> None:
-        """See `View`."""
+        """Write: a reading has been acknowledged."""
         self._output.line("acked", {"node": NodeName.child, "id": event_id})
 
     def received(self, event: ReceivedEvent, fields: dict[str, object]) -> None:
-        """See `View`."""
+        """Write: an event came to the parent's handler."""
         line = {"node": NodeName.parent, "id": event.event_id, "payload": fields}
         self._output.line("event", line)
 
     def problem(self, node: NodeName, summary: str, details: str) -> None:
-        """See `View`."""
+        """Write: something a person should know."""
         self._output.line("problem", {"node": node, "summary": summary, "details": details})
 
     def stopped(self, node: NodeName, reason: str, pending: int) -> None:
-        """See `View`."""
+        """Write: a node has stopped."""
         self._output.line("stopped", {"node": node, "reason": reason, "pending": pending})
 
     def ended(self, result: Result) -> None:
-        """See `View`."""
+        """Write: the last line."""
         fields = {
             "stored": result.stored,
             "delivered": result.delivered,

@@ -1,7 +1,6 @@
 """The command `gwproactor demo`: a screen on a terminal, lines of JSON everywhere else."""
 
 import asyncio
-import contextlib
 import logging
 import secrets
 import sys
@@ -88,6 +87,8 @@ async def _as_lines(broker_url: str | None) -> int:
     output = LineOutput(sys.stdout.fileno())
     try:
         result = await _unless_interrupted(_while_read(output, demo(Lines(output), broker_url)))
+    except OutputClosedError:
+        return FAILED
     finally:
         output.close()
     if result is None:
@@ -96,7 +97,11 @@ async def _as_lines(broker_url: str | None) -> int:
 
 
 async def _while_read(output: LineOutput, work: Coroutine[Any, Any, Result]) -> Result:
-    """Do the work, and cancel it when nobody reads the output any more."""
+    """Do the work, and see that its last lines are read, however slow the reader is.
+
+    Raises:
+        OutputClosedError: The reader has gone; the work was ended in good order.
+    """
     working = asyncio.create_task(work, name="demo")
     closing = asyncio.create_task(output.wait_closed(), name="demo: output")
     try:
@@ -105,9 +110,11 @@ async def _while_read(output: LineOutput, work: Coroutine[Any, Any, Result]) -> 
         for task in (working, closing):
             task.cancel()
         await asyncio.wait((working, closing))
-    with contextlib.suppress(OutputClosedError):
-        await output.flush()  # a slow reader, such as a pager, gets the last lines too
-    return working.result()
+    if working.cancelled():
+        raise OutputClosedError
+    result = working.result()
+    await output.flush()
+    return result
 
 
 async def _unless_interrupted(work: Coroutine[Any, Any, Result]) -> Result | None:

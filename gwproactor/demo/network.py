@@ -98,25 +98,25 @@ class OwnBroker:
 
     @property
     def where(self) -> str:
-        """See `Network`."""
+        """The broker's URL, and whose it is."""
         return f"a broker in this process, {self._broker.url}"
 
     def broker(self, node: NodeName) -> MQTTClient:
-        """See `Network`."""
+        """Directly."""
         settings = broker_from_url(self._broker.url)
         return settings.model_copy(update={"client_id": client_id(node, self._run_id)})
 
     async def cut(self, nodes: Collection[NodeName], *, reset: bool) -> None:
-        """See `Network`."""
+        """The broker drops them."""
         ids = [client_id(node, self._run_id) for node in nodes]
         await asyncio.gather(*(self._broker.disconnect_client(id_, reset=reset) for id_ in ids))
 
     async def take_away(self, *, reset: bool) -> None:
-        """See `Network`; by FIN is an orderly stop, by RST a crash."""
+        """By FIN it is stopped in order, by RST it crashes."""
         await (self._broker.kill() if reset else self._broker.stop())
 
     async def bring_back(self) -> None:
-        """See `Network`."""
+        """The broker is started, on the port it had."""
         await self._broker.start()
 
 
@@ -171,11 +171,11 @@ class UsersBroker:
 
     @property
     def where(self) -> str:
-        """See `Network`."""
+        """The broker's URL, without login."""
         return f"{self._broker}, through a relay"
 
     def broker(self, node: NodeName) -> MQTTClient:
-        """See `Network`; the login is the user's."""
+        """Through the node's relay, with the user's login."""
         relay = self._relays[node]
         changes = {
             "host": relay.host,
@@ -186,16 +186,16 @@ class UsersBroker:
         return self._broker.model_copy(update=changes)
 
     async def cut(self, nodes: Collection[NodeName], *, reset: bool) -> None:
-        """See `Network`."""
+        """The relays drop them."""
         await asyncio.gather(*(self._relays[node].cut(reset=reset) for node in nodes))
 
     async def take_away(self, *, reset: bool) -> None:
-        """See `Network`."""
+        """The relays drop every connection, and listen no more."""
         for relay in self._relays.values():
             relay.refuse()
         await self.cut(tuple(NodeName), reset=reset)
 
     async def bring_back(self) -> None:
-        """See `Network`."""
+        """The relays listen, on the ports they had."""
         for relay in self._relays.values():
             relay.accept()

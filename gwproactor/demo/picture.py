@@ -7,13 +7,14 @@ import asyncio
 import io
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.terminal_theme import SVG_EXPORT_THEME
 
 from gwproactor.demo.main import demo
-from gwproactor.demo.scenario import Action, Step
+from gwproactor.demo.scenario import SCENARIO, Action, Step
 from gwproactor.demo.screen import WIDTH, Screen
 
 _FONT_FACES = re.compile(r"@font-face \{[^}]*\}\s*")
@@ -42,11 +43,16 @@ class Photographer(Screen):
         super().step(step, words)
 
 
-def draw(path: Path) -> None:
-    """Run the demo and write its picture as SVG."""
+def draw(path: Path, steps: Sequence[Step] = SCENARIO) -> None:
+    """Run the demo and write its picture as SVG.
+
+    Args:
+        path: Where to.
+        steps: What is done to the connections; with an outage among it.
+    """
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True)
     photographer = Photographer(console)
-    result = asyncio.run(demo(photographer, broker_url=None))
+    result = asyncio.run(demo(photographer, None, steps))
     console.print(photographer.summary(result))
     svg = console.export_svg(title="make demo", theme=SVG_EXPORT_THEME, unique_id="demo")
     svg = _FONT_FACES.sub("", svg).replace("Fira Code, monospace", _FONTS)

@@ -48,6 +48,8 @@ _LATE_SECONDS = 5.0
 _SETTLE_SECONDS = 6.0
 """Longest time for the last readings to arrive: an ack that is overdue, and a second chance."""
 
+_LIKELY_CAUSE = "does the broker let its clients publish and subscribe below gw/?"
+
 _SHORT_NAMES = {NodeName.child: "c", NodeName.parent: "p"}
 _PEERS = {NodeName.child: NodeName.parent, NodeName.parent: NodeName.child}
 
@@ -70,6 +72,7 @@ class Play:
         self._folder = folder
         self._run_id = run_id
         self._delivered = asyncio.Event()
+        self._last_problem = ""
         self._nodes = {node: self._proactor(node) for node in NodeName}
         self._child = self._nodes[NodeName.child]
         self._nodes[NodeName.parent].on_event(self._receive)
@@ -169,7 +172,7 @@ class Play:
             states = ", ".join(f"{node}: {self._link(node).state}" for node in NodeName)
             raise LinkError(
                 f"the links were not active within {_START_SECONDS:g} s ({states});"
-                " does the broker let clients publish and subscribe below gw/?"
+                f" {self._last_problem or _LIKELY_CAUSE}"
             ) from None
 
     async def _both_active(self) -> None:
@@ -237,6 +240,7 @@ class Play:
 
     def problem(self, node: NodeName, event: ProblemEvent) -> None:
         """A node reports what a person should know."""
+        self._last_problem = f"{event.Summary}: {event.Details}"
         self._view.problem(node, event.Summary, event.Details)
 
 

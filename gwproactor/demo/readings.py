@@ -66,7 +66,7 @@ class Machine:
 
     def _everything(self) -> Iterator[tuple[str, float | None, str]]:
         yield "processor", _given(self._processor_percent), "%"
-        yield "load, 1 minute", _given(lambda: psutil.getloadavg()[0]), ""
+        yield "load, 1 min", _given(lambda: psutil.getloadavg()[0]), ""
         yield "memory", _given(lambda: psutil.virtual_memory().percent), "%"
         yield "disk", _given(lambda: psutil.disk_usage("/").percent), "%"
         yield "disk, written", self._written.per_second(), "kB/s"

@@ -165,7 +165,8 @@ class Screen(View):
         line = Table.grid(expand=True)
         line.add_column(ratio=1)
         line.add_column(justify="right")
-        line.add_row(Text(self._words, style="bold"), f"{self._elapsed():.1f} s")
+        words = Text(self._words, style="bold", no_wrap=True, overflow="ellipsis")
+        line.add_row(words, f"{self._elapsed():.1f} s")
         return _panel(line, "gwproactor demo", subtitle=self._where)
 
     def _nodes_panel(self) -> Panel:

@@ -55,8 +55,8 @@ class Result:
 
     @property
     def good(self) -> bool:
-        """Whether everything stored was delivered, once."""
-        return self.lost == 0 and self.twice == 0 and self.stored == self.delivered
+        """Whether there was something stored, and all of it was delivered, once."""
+        return self.lost == self.twice == 0 < self.stored == self.delivered
 
     @property
     def reactivations_ms(self) -> list[float]:
