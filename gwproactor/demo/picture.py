@@ -60,4 +60,4 @@ def draw(path: Path, steps: Sequence[Step] = SCENARIO) -> None:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]))
+    draw(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/demo.svg"))

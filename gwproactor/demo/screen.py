@@ -37,8 +37,10 @@ _STRIP_CELLS = 42
 _ROWS = 8
 """Lines for readings, and for what links came back from."""
 
-_EVENTS_PER_CELL = 4
+_EVENTS_PER_CELL = 5
 _BAR_CELLS = 24
+"""Together some three seconds of readings: the longer outage fills the bar."""
+
 _LEFT_WIDTH = 45
 
 
