@@ -17,7 +17,7 @@ Choose = Callable[[int, int], int]
 """Gives a number from the first to the second, both included."""
 
 
-class PowerCut(BaseException):  # noqa: N818 - no error of the program's, which must not catch it
+class PowerCut(BaseException):
     """The power went off in the middle of a call."""
 
 
@@ -34,7 +34,8 @@ class UnreliableDisk(FileCalls):
         self._errno = 0
         self._short = False
         self._cut_at = 0
-        self._paths: dict[int, Path] = {}
+        self._open_files: dict[int, tuple[int, Path]] = {}
+        self._next_descriptor = 1_000_000
         self._synced_bytes: dict[Path, int] = {}
         self._durable_names: set[Path] = set()
         self._poisoned: set[Path] = set()
@@ -67,7 +68,7 @@ class UnreliableDisk(FileCalls):
         A sync by the next process works again on files on which one has failed. Linux does not
         promise that; a store that were to rely on less would have to write everything anew.
         """
-        for descriptor in list(self._paths):
+        for descriptor in list(self._open_files):
             self.close(descriptor)
         self._poisoned.clear()
 
@@ -115,39 +116,51 @@ class UnreliableDisk(FileCalls):
         self._step()
         return super().names(folder)
 
+    def _lend(self, real: int, path: Path) -> int:
+        """Give a descriptor that is never used twice, so that a dead process harms no other."""
+        self._next_descriptor += 1
+        self._open_files[self._next_descriptor] = (real, path)
+        return self._next_descriptor
+
+    def _real(self, descriptor: int) -> int:
+        return self._open_file(descriptor)[0]
+
+    def _open_file(self, descriptor: int) -> tuple[int, Path]:
+        if descriptor not in self._open_files:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._open_files[descriptor]
+
     def create(self, path: Path) -> int:
         """Create a file."""
         self._step()
-        descriptor = super().create(path)
-        self._paths[descriptor] = path
+        real = super().create(path)
         self._synced_bytes[path] = 0
         self._poisoned.discard(path)
         self._durable_names.discard(path)
-        return descriptor
+        return self._lend(real, path)
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write, or a part of it."""
+        real, half = self._real(descriptor), data[: len(data) // 2]
         try:
             self._step()
         except (OSError, PowerCut):
             if self._short or self.calls == self._cut_at:
-                super().write(descriptor, data[: len(data) // 2])
+                super().write(real, half)
             raise
-        if self._short and len(data) > 1:
-            return super().write(descriptor, data[: len(data) // 2])
-        return super().write(descriptor, data)
+        return super().write(real, half if self._short and half else data)
 
     def sync(self, descriptor: int) -> None:
         """Sync a file. After one failure, the system says it works, and has forgotten the data."""
-        path = self._paths[descriptor]
+        real, path = self._open_file(descriptor)
         try:
             self._step()
         except OSError:
             self._poisoned.add(path)
             raise
-        super().sync(descriptor)
+        super().sync(real)
         if path not in self._poisoned:
-            self._synced_bytes[path] = os.fstat(descriptor).st_size
+            self._synced_bytes[path] = os.fstat(real).st_size
 
     def sync_folder(self, folder: Path) -> None:
         """Sync the names in a folder."""
@@ -159,12 +172,12 @@ class UnreliableDisk(FileCalls):
     def truncate(self, descriptor: int, size_bytes: int) -> None:
         """Cut a file."""
         self._step()
-        super().truncate(descriptor, size_bytes)
+        super().truncate(self._real(descriptor), size_bytes)
 
     def close(self, descriptor: int) -> None:
         """Close a file."""
-        self._paths.pop(descriptor, None)
-        super().close(descriptor)
+        if descriptor in self._open_files:
+            super().close(self._open_files.pop(descriptor)[0])
 
     def remove(self, path: Path) -> None:
         """Remove a file."""
@@ -194,14 +207,12 @@ class UnreliableDisk(FileCalls):
     def open_to_read(self, path: Path) -> int:
         """Open a file."""
         self._step()
-        descriptor = super().open_to_read(path)
-        self._paths[descriptor] = path
-        return descriptor
+        return self._lend(super().open_to_read(path), path)
 
     def read_at(self, descriptor: int, size_bytes: int, offset: int) -> bytes:
         """Read from an open file."""
         self._step()
-        return super().read_at(descriptor, size_bytes, offset)
+        return super().read_at(self._real(descriptor), size_bytes, offset)
 
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EFBIG, errno.EDQUOT)

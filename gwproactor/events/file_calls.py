@@ -35,7 +35,7 @@ class FileCalls:
         try:
             os.fchmod(descriptor, _FILE_MODE)
         except OSError:
-            self.close(descriptor)
+            os.close(descriptor)
             raise
         return descriptor
 
@@ -53,7 +53,7 @@ class FileCalls:
         try:
             os.fsync(descriptor)
         finally:
-            self.close(descriptor)
+            os.close(descriptor)
 
     def truncate(self, descriptor: int, size_bytes: int) -> None:
         """Cut the file to `size_bytes`."""
