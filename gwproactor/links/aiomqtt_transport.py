@@ -26,6 +26,7 @@ Everything private that is used here is held by `tests/links/test_aiomqtt_transp
 
 import asyncio
 import contextlib
+import functools
 import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -267,6 +268,7 @@ class _Client(aiomqtt.Client):
             OSError: The connection was lost before it answered.
         """
         self._client_connect()
+        self._flush()
         await self._connected
 
     def send(
@@ -456,15 +458,23 @@ def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, 
         # paho takes the one with MQTT 5 and the other with 3.1.1
         "clean_start": options.clean_start if v5 else MQTT_CLEAN_START_FIRST_ONLY,
         "clean_session": None if v5 else options.clean_start,
-        "properties": _connect_properties(options) if v5 else None,
+        "properties": _connect_properties(
+            options.receive_maximum, options.max_packet_bytes, options.session_expiry_seconds
+        )
+        if v5
+        else None,
     }
 
 
-def _connect_properties(options: ConnectOptions) -> Properties:
+@functools.lru_cache
+def _connect_properties(
+    receive_maximum: int, max_packet_bytes: int, session_expiry_seconds: int
+) -> Properties:
+    """CONNECT's properties; paho only reads them, and making them costs more than sending them."""
     properties = _properties(PacketTypes.CONNECT)
-    properties.ReceiveMaximum = options.receive_maximum
-    properties.MaximumPacketSize = options.max_packet_bytes
-    properties.SessionExpiryInterval = options.session_expiry_seconds
+    properties.ReceiveMaximum = receive_maximum
+    properties.MaximumPacketSize = max_packet_bytes
+    properties.SessionExpiryInterval = session_expiry_seconds
     return properties
 
 

@@ -440,6 +440,61 @@ async def test_garbage_after_connack_ends_the_connection() -> None:
             await soon(connection.packets())
 
 
+CONNACK = b"\x20\x03\x00\x00\x00"
+PACKETS = (
+    b"\x30\x0b\x00\x01a\x00payload",
+    b"\x32\x0d\x00\x01a\x00\x07\x00payload",
+    b"\x34\x0d\x00\x01a\x00\x08\x00payload",
+    b"\x30\x15\x00\x01a\x0a\x26\x00\x01k\x00\x01v\x01\x01\x03payload",
+    b"\x40\x02\x00\x01",
+    b"\x50\x02\x00\x01",
+    b"\x62\x02\x00\x08",
+    b"\x70\x02\x00\x01",
+    b"\x90\x04\x00\x01\x00\x00",
+    b"\xb0\x04\x00\x02\x00\x00",
+    b"\xc0\x00",
+    b"\xd0\x00",
+    b"\xe0\x02\x8e\x00",
+    CONNACK,
+)
+"""One of each packet that a broker may send, and of some that it may not."""
+
+
+async def test_whatever_a_broker_sends_ends_in_packets_or_in_a_loss() -> None:
+    """Random packets, most of them damaged, after a good CONNACK: documented errors only."""
+    chance, received = random.Random(5), 0
+    for _ in range(300):
+        packets = [bytearray(chance.choice(PACKETS)) for _ in range(chance.randrange(1, 8))]
+        for packet in packets:
+            for _ in range(chance.randrange(3)):
+                packet[chance.randrange(len(packet))] = chance.randrange(256)
+        version = chance.choice(list(MQTTVersion))
+        connack = CONNACK if version is MQTTVersion.v5 else b"\x20\x02\x00\x00"
+        async with server_that(connack + b"".join(packets)) as url:
+            received += await use_until_lost(url, version)
+    assert received > 20  # some get through
+
+
+async def use_until_lost(url: str, version: MQTTVersion) -> int:
+    received = 0
+    with contextlib.suppress(ConnectFailedError, ConnectRefusedError):
+        async with connect(url, protocol=version) as connection, asyncio.TaskGroup() as group:
+            group.create_task(lost(connection.subscribe([("a", 0)])))
+            group.create_task(lost(connection.unsubscribe(["a"])))
+            with contextlib.suppress(ConnectionLostError):
+                while True:
+                    for packet in await soon(connection.packets()):
+                        assert isinstance(packet, ReceivedPacket)
+                        connection.acknowledge(packet)
+                        received += 1
+    return received
+
+
+async def lost(request: Awaitable[object]) -> None:
+    with contextlib.suppress(ConnectionLostError):
+        await soon(request)
+
+
 async def test_too_long_a_packet_ends_the_connection() -> None:
     answer = b"\x20\x03\x00\x00\x00" + b"\x30\xff\xff\xff\x7f" + b"x" * 1000
     async with server_that(answer) as url, connect(url) as connection:
