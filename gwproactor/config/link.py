@@ -7,7 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 
-_FORBIDDEN_IN_NAMES = re.compile(r"[\s/+#\x00-\x1f\x7f]")
+_FORBIDDEN_IN_NAMES = re.compile(
+    r"[\s/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(
+        chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
+    )
+    + "]"
+)
+"""White space, what has a meaning in topics, and what a broker may end a connection for (MQTT 5,
+1.5.4): control characters, halves of characters, and what Unicode has set aside for ever."""
 
 DEFAULT_ACK_TIMEOUT_SECONDS = 5.0
 DEFAULT_POLL_SECONDS = 60.0
@@ -21,7 +29,8 @@ def checked_name(name: str) -> str:
         raise ValueError("a name cannot be empty; example: d1.site.scada")
     if _FORBIDDEN_IN_NAMES.search(name):
         raise ValueError(
-            f"the name {name!r} holds white space or one of / + #, which a topic level cannot;"
+            f"the name {name!r} holds white space or one of / + #, or a character that a"
+            " topic level cannot hold;"
             " example: d1.site.scada"
         )
     return name
