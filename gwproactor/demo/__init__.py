@@ -2,7 +2,9 @@
 
 A child node reads this machine (`readings`) and posts each reading as an event; a parent node
 receives them. A table of steps (`scenario`) cuts connections and takes the broker away
-(`network`) while readings go on. What became of every event is counted by its id (`tally`), and
-shown on a screen (`screen`) or as lines of JSON (`lines`). `play` is the performance, `main` the
-command, `picture` draws the screen for the documentation.
+(`network`) while readings go on. What became of every event is counted by its id (`tally`).
+
+`play` is the performance. It tells a `view` what happens: a `screen`, made of `panels` and shown
+`live` on a terminal, or `lines` of JSON. `main` is the command; `picture` draws the screen for the
+documentation.
 """

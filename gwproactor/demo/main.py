@@ -12,10 +12,11 @@ from typing import Any
 from rich.console import Console
 
 from gwproactor.demo.lines import Lines
+from gwproactor.demo.live import fits_a_screen, show_live
 from gwproactor.demo.network import network
 from gwproactor.demo.play import Play
 from gwproactor.demo.scenario import SCENARIO, Step
-from gwproactor.demo.screen import Screen, fits_a_screen, show_live
+from gwproactor.demo.screen import Screen
 from gwproactor.demo.tally import Result
 from gwproactor.demo.view import View
 from gwproactor.errors import LinkError, TransportError

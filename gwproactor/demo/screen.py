@@ -7,32 +7,35 @@ Drawing takes the event loop some milliseconds, as long as a link takes to come 
 that announces a cut is drawn just before it, and the next one a frame later.
 """
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Callable
 
-from rich.box import ROUNDED
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.constrain import Constrain
-from rich.live import Live
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from gwproactor.demo.panels import (
+    Moment,
+    comeback_rows,
+    comebacks_table,
+    judged,
+    number,
+    panel,
+    side_by_side,
+    state_text,
+    strip,
+    verdict,
+)
 from gwproactor.demo.readings import READING_TYPE
 from gwproactor.demo.scenario import NodeName, Step
 from gwproactor.demo.tally import Comeback, Result
 from gwproactor.demo.view import View
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import CONNECTED_STATES, StateName, Transition
+from gwproactor.links.link_state import StateName, Transition
 
 WIDTH = 80
-FRAME_SECONDS = 0.1
-"""Ten frames a second look alive, and cost a small computer little."""
-
 _STRIP_CELLS = 42
 _ROWS = 8
 """Lines for readings, and for what links came back from."""
@@ -40,21 +43,6 @@ _ROWS = 8
 _EVENTS_PER_CELL = 5
 _BAR_CELLS = 24
 """Together some three seconds of readings: the longer outage fills the bar."""
-
-_LEFT_WIDTH = 45
-
-
-def fits_a_screen(console: Console) -> bool:
-    """Whether the console is a terminal that can show a screen."""
-    can_move = console.is_terminal and not console.is_dumb_terminal
-    return can_move and console.encoding.lower().startswith("utf")
-
-
-class Moment(NamedTuple):
-    """From when on a link was active, or not."""
-
-    at: float
-    active: bool
 
 
 class _NodeRow:
@@ -141,7 +129,7 @@ class Screen(View):
 
     def frame(self) -> RenderableType:
         """All of it, as it is now."""
-        lower = _side_by_side(self._readings_panel(), self._comebacks_panel())
+        lower = side_by_side(self._readings_panel(), self._comebacks_panel())
         panels = Group(self._header(), self._nodes_panel(), self._events_panel(), lower)
         return Constrain(panels, WIDTH)
 
@@ -152,13 +140,13 @@ class Screen(View):
         counts.add_column(justify="right", style="bold")
         counts.add_row("stored by the child", str(result.stored))
         counts.add_row("delivered to the parent", str(result.delivered))
-        counts.add_row("lost", _judged(result.lost))
-        counts.add_row("delivered twice", _judged(result.twice))
-        panels = _side_by_side(
-            _panel(counts, "readings"),
-            _panel(_comebacks_table(comeback_rows(result.comebacks)), "active again after"),
+        counts.add_row("lost", judged(result.lost))
+        counts.add_row("delivered twice", judged(result.twice))
+        panels = side_by_side(
+            panel(counts, "readings"),
+            panel(comebacks_table(comeback_rows(result.comebacks)), "active again after"),
         )
-        return Constrain(Group(panels, _verdict(result)), WIDTH)
+        return Constrain(Group(panels, verdict(result)), WIDTH)
 
     def _elapsed(self) -> float:
         return self._clock() - self._began_at
@@ -169,11 +157,11 @@ class Screen(View):
         line.add_column(justify="right")
         words = Text(self._words, style="bold", no_wrap=True, overflow="ellipsis")
         line.add_row(words, f"{self._elapsed():.1f} s")
-        return _panel(line, "gwproactor demo", subtitle=self._where)
+        return panel(line, "gwproactor demo", subtitle=self._where)
 
     def _nodes_panel(self) -> Panel:
         rows = [row for node in NodeName for row in self._node_rows(node)]
-        return _panel(Group(*rows), "comm states", subtitle="█ active  ▄ partly  ▁ not")
+        return panel(Group(*rows), "comm states", subtitle="█ active  ▄ partly  ▁ not")
 
     def _node_rows(self, node: NodeName) -> tuple[RenderableType, RenderableType]:
         row = self._nodes[node]
@@ -182,7 +170,7 @@ class Screen(View):
         line.add_column(width=25)
         line.add_column(width=_STRIP_CELLS)
         cells = strip(row.moments, self._elapsed(), self._seconds, _STRIP_CELLS)
-        line.add_row(node, _state_text(row.state), cells)
+        line.add_row(node, state_text(row.state), cells)
         path = Text(" → ".join(row.path), style="dim", no_wrap=True, overflow="ellipsis")
         if row.reason:
             path.append(f"  ({row.reason})", style="red")
@@ -200,7 +188,7 @@ class Screen(View):
             line.append(f"{word} ", style="dim").append(f"{count:<5}", style="bold")
         cells = min(_BAR_CELLS, -(-waiting // _EVENTS_PER_CELL))
         line.append("█" * cells, style="yellow")
-        return _panel(line, "events of the child, stored on disk")
+        return panel(line, "events of the child, stored on disk")
 
     def _readings_panel(self) -> Panel:
         table = Table.grid(padding=(0, 1), expand=True)
@@ -210,176 +198,16 @@ class Screen(View):
         table.add_column(width=4, no_wrap=True)
         table.add_row("", Text("child reads", "dim"), Text("parent has", "dim"), "")
         for name, (value, unit) in list(self._read.items())[:_ROWS]:
-            table.add_row(name, _number(value), self._parents(name, value), Text(unit, "dim"))
-        return _panel(table, "readings of this machine", height=_ROWS + 3)
+            table.add_row(name, number(value), self._parents(name, value), Text(unit, "dim"))
+        return panel(table, "readings of this machine", height=_ROWS + 3)
 
     def _parents(self, name: str, value: float) -> Text:
         """What the parent has of a reading; yellow where the child is ahead."""
         known = self._has.get(name)
         if not isinstance(known, (int, float)):
             return Text("-", style="yellow")
-        return Text(_number(known), style="" if known == value else "yellow")
+        return Text(number(known), style="" if known == value else "yellow")
 
     def _comebacks_panel(self) -> Panel:
-        table = _comebacks_table(comeback_rows(self._comebacks)[-_ROWS:])
-        return _panel(table, "active again after", height=_ROWS + 3)
-
-
-class ComebackRow(NamedTuple):
-    """The links that came back from one thing."""
-
-    cause: str
-    milliseconds: dict[NodeName, float]
-
-
-def comeback_rows(comebacks: Iterable[Comeback]) -> list[ComebackRow]:
-    """Comebacks in rows: those of both nodes share one where they follow each other."""
-    rows: list[ComebackRow] = []
-    for comeback in comebacks:
-        last = rows[-1] if rows else None
-        if last is None or last.cause != comeback.cause or comeback.node in last.milliseconds:
-            last = ComebackRow(comeback.cause, {})
-            rows.append(last)
-        last.milliseconds[comeback.node] = comeback.milliseconds
-    return rows
-
-
-def _comebacks_table(rows: Iterable[ComebackRow]) -> Table:
-    table = Table.grid(padding=(0, 1), expand=True)
-    table.add_column(ratio=1, no_wrap=True)
-    for _ in NodeName:
-        table.add_column(justify="right", width=8, no_wrap=True)
-    table.add_row("", *(Text(node, "dim") for node in NodeName))
-    for row in rows:
-        cells = [_milliseconds(row.milliseconds.get(node)) for node in NodeName]
-        table.add_row(row.cause, *cells)
-    return table
-
-
-def _milliseconds(value: float | None) -> str:
-    if value is None:
-        return ""
-    return f"{value:.1f} ms" if value < 1000 else f"{value / 1000:.2f} s"
-
-
-def _side_by_side(left: RenderableType, right: RenderableType) -> Table:
-    table = Table.grid(expand=True)
-    table.add_column(width=_LEFT_WIDTH)
-    table.add_column(ratio=1)
-    table.add_row(left, right)
-    return table
-
-
-def strip(moments: Sequence[Moment], now: float, seconds: float, cells: int) -> Text:
-    """A link's life as a row of cells: active all the time, a part of it, or not at all.
-
-    Args:
-        moments: When the link became active and when it ceased to be, in order.
-        now: The present; later cells are dots.
-        seconds: The time that all cells stand for.
-        cells: How many there are.
-    """
-    text = Text()
-    step = seconds / cells
-    for number in range(cells):
-        begin, end = number * step, min(now, (number + 1) * step)
-        if begin >= now:
-            text.append("·", style="dim")
-        else:
-            symbol, style = _CELLS[_activity(moments, begin, end)]
-            text.append(symbol, style=style)
-    return text
-
-
-_CELLS = {
-    frozenset({True}): ("█", "green"),
-    frozenset({True, False}): ("▄", "yellow"),
-    frozenset({False}): ("▁", "red"),
-}
-
-
-def _activity(moments: Sequence[Moment], begin: float, end: float) -> frozenset[bool]:
-    """Whether the link was active between two moments, or was not, or both."""
-    last = (Moment(float("inf"), False),)
-    first = (Moment(float("-inf"), False),)
-    return frozenset(
-        here.active
-        for here, following in pairwise((*first, *moments, *last))
-        if here.at < end and following.at > begin
-    )
-
-
-def _state_text(state: StateName) -> Text:
-    if state is StateName.active:
-        return Text(f"● {state}", style="bold green")
-    if state in CONNECTED_STATES:
-        return Text(f"◐ {state}", style="yellow")
-    return Text(f"○ {state}", style="red")
-
-
-def _number(value: float) -> str:
-    return f"{value:,.1f}"
-
-
-def _judged(count: int) -> Text:
-    return Text(str(count), style="bold red" if count else "bold green")
-
-
-def _verdict(result: Result) -> Text:
-    if result.good:
-        return Text("✓ Nothing was lost, and nothing came twice.", style="bold green")
-    return Text(
-        f"✗ The numbers do not come out: of {result.stored} stored, {result.delivered} were"
-        f" delivered, {result.lost} lost, {result.twice} delivered twice.",
-        style="bold red",
-    )
-
-
-def _panel(
-    inside: RenderableType, title: str, *, subtitle: str = "", height: int | None = None
-) -> Panel:
-    return Panel(
-        inside,
-        title=Text(title, style="bold cyan"),
-        title_align="left",
-        subtitle=Text(subtitle, style="dim") if subtitle else None,
-        subtitle_align="right",
-        border_style="dim",
-        box=ROUNDED,
-        height=height,
-    )
-
-
-@contextlib.asynccontextmanager
-async def show_live(screen: Screen, console: Console) -> AsyncIterator[None]:
-    """Show a screen on a terminal while the block runs; afterwards the terminal is as before."""
-    live = Live(get_renderable=screen.frame, console=console, screen=True, auto_refresh=False)
-    with live:
-        animation = _Animation(live)
-        screen.announce = animation.draw
-        animation.draw()
-        try:
-            yield
-        finally:
-            animation.end()
-
-
-class _Animation:
-    """Draws a frame now and then, and at once when asked to."""
-
-    def __init__(self, live: Live) -> None:
-        self._live = live
-        self._loop = asyncio.get_running_loop()
-        self._next: asyncio.TimerHandle | None = None
-
-    def draw(self) -> None:
-        """Draw a frame; the next one follows in a frame's time."""
-        self.end()
-        self._live.refresh()
-        self._next = self._loop.call_later(FRAME_SECONDS, self.draw)
-
-    def end(self) -> None:
-        """Draw no more."""
-        if self._next is not None:
-            self._next.cancel()
-            self._next = None
+        table = comebacks_table(comeback_rows(self._comebacks)[-_ROWS:])
+        return panel(table, "active again after", height=_ROWS + 3)

@@ -5,14 +5,7 @@ from rich.console import Console
 
 from gwproactor.demo.readings import READING_TYPE
 from gwproactor.demo.scenario import Action, NodeName, Step
-from gwproactor.demo.screen import (
-    ComebackRow,
-    Moment,
-    Screen,
-    comeback_rows,
-    fits_a_screen,
-    strip,
-)
+from gwproactor.demo.screen import Screen
 from gwproactor.demo.tally import Comeback, Result
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.links.link_state import StateName, Transition, TransitionName
@@ -108,32 +101,11 @@ def test_where_the_child_is_ahead_of_the_parent_it_shows() -> None:
     assert yellow in memory_row(screen)
 
 
-def test_a_strip_shows_when_a_link_was_active() -> None:
-    moments = [Moment(1.0, True), Moment(4.2, False), Moment(4.3, True), Moment(7.0, False)]
-    assert strip(moments, now=9.0, seconds=12.0, cells=12).plain == "▁███▄██▁▁···"
-    assert strip([], now=0.0, seconds=1.0, cells=3).plain == "···"
-    assert strip(moments, now=99.0, seconds=12.0, cells=12).plain == "▁███▄██▁▁▁▁▁"
-
-
 def test_a_step_is_announced_at_once() -> None:
     screen, announced = Screen(), []
     screen.announce = lambda: announced.append(shown(screen))
     screen.step(Step(Action.cut, 1.0), "Both are cut off.")
     assert "Both are cut off." in "\n".join(announced[0])
-
-
-def test_comebacks_of_both_nodes_share_a_row() -> None:
-    comebacks = [
-        Comeback(CHILD, "cut", 0.001),
-        Comeback(CHILD, "away", 0.002),
-        Comeback(PARENT, "away", 0.003),
-        Comeback(PARENT, "away", 0.004),
-    ]
-    assert comeback_rows(comebacks) == [
-        ComebackRow("cut", {CHILD: 1.0}),
-        ComebackRow("away", {CHILD: 2.0, PARENT: 3.0}),
-        ComebackRow("away", {PARENT: 4.0}),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -149,11 +121,3 @@ def test_the_summary_judges(result: Result, words: str) -> None:
     with console.capture() as capture:
         console.print(Screen().summary(result))
     assert words in " ".join(capture.get().split())
-
-
-def test_only_a_terminal_that_can_move_is_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    assert fits_a_screen(Console(force_terminal=True))
-    assert not fits_a_screen(Console(file=io.StringIO(), force_terminal=False))
-    monkeypatch.setenv("TERM", "dumb")
-    assert not fits_a_screen(Console(force_terminal=True))
