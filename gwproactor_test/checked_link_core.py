@@ -23,7 +23,7 @@ from gwproactor.links.effects import (
     Transitioned,
 )
 from gwproactor.links.link_core import LinkCore, MessageKind
-from gwproactor.links.link_state import LINK_TABLE, StateName
+from gwproactor.links.link_state import LINK_TABLE, StateName, TransitionName
 from gwproactor.links.subscriptions import Subscription
 from gwproactor_test.link_model import FOREVER, LinkModel
 
@@ -294,11 +294,20 @@ class CheckedLinkCore:
         if pings:
             rested = self.now - self._last_ping >= poll or self.now - self._last_sent >= poll
             assert pings == 1, "two pings at once"
-            assert rested or (setup and not self._was_setup) or self._reconnected(effects)
+            asked = rested or (setup and not self._was_setup) or self._reconnected(effects)
+            assert asked or self._peer_did_not_respond(effects)
             self._last_ping = self._last_sent = self.now
         if setup:
             assert self.now - self._last_sent < poll, "the peer is not told that we are here"
             assert self.now - max(self._last_valid, self._last_ping) < poll, "nobody asks the peer"
+
+    def _peer_did_not_respond(self, effects: Effects) -> bool:
+        """Whether the peer did not respond, and has had its time to answer the last ping."""
+        return self.now - self._last_ping >= self.model.ack_timeout_seconds and any(
+            isinstance(effect, Transitioned)
+            and effect.transition.transition_name is TransitionName.response_timeout
+            for effect in effects
+        )
 
     def _reconnected(self, effects: Effects) -> bool:
         return any(

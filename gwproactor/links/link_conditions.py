@@ -17,8 +17,8 @@ the ping that went out before the peer was there, expires without effect on the 
 *Condition 4.* What counts is the last valid message, never what was sent: see `LinkTimes`.
 
 *When the peer does not respond*, the broker is probed, for what is silent may be the connection
-(`BrokerProbe`), and the peer is pinged once more unless that was done within the poll seconds: a
-single message that was lost on the way costs a round trip, not a minute.
+(`BrokerProbe`), and the peer is pinged once more, unless that was done so lately that the answer
+may be on its way: a single message that was lost costs a round trip, not the poll seconds.
 """
 
 from result import Err
@@ -190,7 +190,7 @@ class LinkConditions:
     def _response_timeout(self, result: CommStateResult, now: float, out: list[Effect]) -> None:
         self.move(result, now, out)
         self._probe_broker(now, out)
-        pinged_recently = now < self.times.last_ping + self.times.poll_seconds
+        pinged_recently = now < self.times.last_ping + self.ack_timeout_seconds
         if self.setup_complete() and not pinged_recently:
             self._ping(now, out)
 
