@@ -32,5 +32,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _refuse(message: str) -> int:
-    sys.stderr.write(f"gwproactor: {' '.join(message.split())}\n")
+    if sys.stderr is not None:  # as it is where the shell's `2>&-` closed it
+        sys.stderr.write(f"gwproactor: {' '.join(message.split())}\n")
     return 2

@@ -88,7 +88,7 @@ async def _read_piece(descriptor: int) -> bytes:
     try:
         loop.add_reader(descriptor, _resolve, readable)
     except PermissionError:  # a regular file: always ready, so the system refuses to watch it
-        return await loop.run_in_executor(None, os.read, descriptor, _PIECE_BYTES)
+        return await loop.run_in_executor(None, _read_file, descriptor)
     try:
         await readable
     finally:
@@ -98,6 +98,13 @@ async def _read_piece(descriptor: int) -> bytes:
     except BlockingIOError:  # somebody else made the stream non-blocking and took the bytes
         return await _read_piece(descriptor)
     except OSError:  # a terminal that was hung up: no more will come
+        return b""
+
+
+def _read_file(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, _PIECE_BYTES)
+    except OSError:  # open for writing only, or on a disk that has gone: no more will come
         return b""
 
 

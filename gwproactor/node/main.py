@@ -1,11 +1,15 @@
 """Runs a node between standard input and standard output."""
 
 import asyncio
+import signal
 import sys
+from typing import TextIO
 
+from gwproactor.errors import UsageError
 from gwproactor.node.node import Node
 from gwproactor.node.output import LineOutput
 from gwproactor.node.settings import NodeSettings
+from gwproactor.runtime.lifecycle import STOP_SIGNALS, calling_on_stop_signals
 
 
 def main(settings: NodeSettings) -> int:
@@ -14,14 +18,26 @@ def main(settings: NodeSettings) -> int:
     Raises:
         SettingsError: A broker URL or a file named in the settings cannot be used.
         StoreError: The data folder cannot be used.
+        UsageError: There is no standard input or output.
     """
-    asyncio.run(_run(settings))
+    source, sink = _descriptor(sys.stdin, "input"), _descriptor(sys.stdout, "output")
+    asyncio.run(_run(settings, source, sink))
     return 0
 
 
-async def _run(settings: NodeSettings) -> None:
-    output = LineOutput(sys.stdout.fileno())
+def _descriptor(stream: TextIO | None, name: str) -> int:
+    if stream is None:  # the shell's `<&-`
+        raise UsageError(f"standard {name} is closed; for none at all write /dev/null")
+    return stream.fileno()
+
+
+async def _run(settings: NodeSettings, source: int, sink: int) -> None:
+    output = LineOutput(sink)
     try:
-        await Node(settings, sys.stdin.fileno(), output).run()
+        node = Node(settings, source, output)
+        with calling_on_stop_signals(lambda: node.stop("signal")):
+            await node.run()
+            # It has stopped in good order; an impatient second signal is not to spoil that.
+            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     finally:
         output.close()

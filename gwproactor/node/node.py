@@ -19,7 +19,6 @@ from gwproactor.links.link_state import Transition
 from gwproactor.node.input import OverlongLine, read_lines
 from gwproactor.node.output import LineOutput, OutputClosedError
 from gwproactor.node.settings import NodeSettings
-from gwproactor.runtime.lifecycle import calling_on_stop_signals
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.codec import parse_event, parse_json_object
@@ -61,19 +60,26 @@ class Node(Observer):
         self._proactor.observe(self)
 
     async def run(self) -> None:
-        """Run until the input has ended and all is acked, a signal comes, or the output closes.
+        """Run until the input has ended and all is acked, `stop` is called, or the output closes.
 
         Raises:
             StoreError: The data folder cannot be used.
         """
-        with calling_on_stop_signals(lambda: self._stop("signal")):
-            self._proactor.start()
-            await self._proactor.started()
-            self._output.line("ready", {"pid": os.getpid()})
-            try:
-                await self._serve()
-            finally:
-                await self._end()
+        self._proactor.start()
+        await self._proactor.started()
+        self._output.line("ready", {"pid": os.getpid()})
+        try:
+            await self._serve()
+        finally:
+            await self._end()
+
+    def stop(self, reason: str) -> None:
+        """Ask the node to stop in good order, now; what is pending is kept.
+
+        Args:
+            reason: Why; stands in the last line.
+        """
+        self._stop(reason)
 
     async def _serve(self) -> None:
         """Read the input and watch the output, until the proactor has stopped."""

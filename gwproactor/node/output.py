@@ -19,6 +19,9 @@ from pydantic_core import to_json
 _PIECE_BYTES = select.PIPE_BUF
 """What a pipe that is ready takes without blocking, by POSIX."""
 
+_GONE = select.POLLHUP | select.POLLERR
+"""What poll says of a pipe or socket that nobody can read any more."""
+
 HIGH_WATER_BYTES = 256 * 1024
 """So much may wait for a slow reader before `room` holds back the makers of lines."""
 
@@ -41,12 +44,13 @@ class LineOutput:
         self._progress = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._watching = False
-        self._is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._closed = False
-        if self._is_pipe:  # "readable" is how the loop says that the pipe's reader has gone
-            self._loop.add_reader(descriptor, self.close)
+        mode = os.fstat(descriptor).st_mode
+        self._tells_end = stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+        if self._tells_end:  # "readable" is how the loop says that the reader has gone
+            self._loop.add_reader(descriptor, self._see_whether_reader_has_gone)
 
     def line(self, kind: str, fields: Mapping[str, object], *, t: int | None = None) -> None:
         """Write one line, at once where the reader takes it; drop it where the reader has gone.
@@ -90,8 +94,7 @@ class LineOutput:
     def close(self) -> None:
         """Let go of the stream; lines that still wait are dropped."""
         self._watch(False)
-        if self._is_pipe:
-            self._loop.remove_reader(self._descriptor)
+        self._forget_end()
         self._closed = True
         self._waiting.clear()
         self._progress.set()
@@ -106,11 +109,25 @@ class LineOutput:
         self._progress.clear()
         await self._progress.wait()
 
+    def _see_whether_reader_has_gone(self) -> None:
+        """Close if so; else a socket has something to read, or half an end, which is no matter."""
+        if any(event & _GONE for _, event in self._poll.poll(0)):
+            self.close()
+        else:
+            self._forget_end()
+
+    def _forget_end(self) -> None:
+        if self._tells_end:
+            self._loop.remove_reader(self._descriptor)
+        self._tells_end = False
+
     def _write_what_is_taken(self) -> None:
         try:
             while self._waiting and self._poll.poll(0):
                 written = os.write(self._descriptor, self._waiting[:_PIECE_BYTES])
                 del self._waiting[:written]
+        except BlockingIOError:  # somebody else made the stream non-blocking; it takes more later
+            pass
         except OSError:
             self.close()
             return

@@ -1,6 +1,7 @@
 """How a node ends: in every state within two seconds, with everything pending kept."""
 
 import asyncio
+import contextlib
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import client_of, until
 from gwproactor_test.nodes import (
+    NODE_COMMAND,
     Acked,
     Event,
     NodeProcess,
@@ -83,6 +85,35 @@ async def test_a_signal_ends_it_in_every_state(
             assert last.reason == "signal"
             assert active.ids(Acked) == refused.ids(Stored)
         assert (await stopped(parent, number)).pending == 0
+
+
+async def test_impatience_changes_nothing(embedded_broker: Broker, tmp_path: Path) -> None:
+    """A signal again and again, up to the very end."""
+    async with (
+        NodeProcess(*parent_options(embedded_broker.url, tmp_path / "p")) as parent,
+        NodeProcess(*child_options(embedded_broker.url, tmp_path / "c")) as child,
+    ):
+        for node in (child, parent):
+            await node.wait_active()
+        for node in (child, parent):
+            ending = asyncio.create_task(node.exited(timeout_seconds=STOP_SECONDS))
+            while not ending.done():
+                with contextlib.suppress(ProcessLookupError):
+                    node.send_signal(signal.SIGTERM)
+                    node.send_signal(signal.SIGINT)
+                await asyncio.sleep(0.002)
+            assert await ending == 0
+            assert node.lines[-1].kind == "stopped"
+
+
+async def test_closed_streams_are_told(tmp_path: Path) -> None:
+    """The shell's `<&-` and `>&-`."""
+    words = " ".join([*NODE_COMMAND, *child_options("mqtt://127.0.0.1:1", tmp_path / "c")])
+    for closing, name in (("<&-", "input"), ("</dev/null >&-", "output")):
+        async with NodeProcess(command=("/bin/sh", "-c", f"exec {words} {closing}")) as node:
+            assert await node.exited() == 2
+        assert node.errors.startswith(f"gwproactor: standard {name} is closed")
+        assert len(node.errors.splitlines()) == 1
 
 
 async def test_a_frozen_broker_holds_up_no_stop(broker: AnyBroker, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -101,3 +102,29 @@ async def test_a_file_takes_lines_too(tmp_path: Path) -> None:
         output.close()
     lines = (tmp_path / "out").read_bytes().splitlines()
     assert [json.loads(line)["n"] for line in lines] == list(range(10_000))
+
+
+async def test_a_socket_serves_and_its_end_is_noticed() -> None:
+    """As where the parent is a program that gives its children sockets, not pipes."""
+    ours, theirs = socket.socketpair()
+    output = LineOutput(theirs.fileno())
+    output.line("ready", {"pid": 1})
+    assert json.loads(ours.recv(1000))["pid"] == 1
+    ours.close()
+    await asyncio.wait_for(output.wait_closed(), 5)
+    theirs.close()
+
+
+async def test_a_socket_that_also_brings_input_is_no_end() -> None:
+    """Standard input and output may be one socket; its input may end before its output."""
+    ours, theirs = socket.socketpair()
+    output = LineOutput(theirs.fileno())
+    ours.send(b"an input line\n")
+    ours.shutdown(socket.SHUT_WR)
+    await asyncio.sleep(0.01)  # turns of the loop in which the end could be misread
+    output.line("ready", {"pid": 1})
+    assert json.loads(ours.recv(1000))["pid"] == 1
+    assert theirs.recv(100) == b"an input line\n"
+    output.close()
+    ours.close()
+    theirs.close()
