@@ -7,6 +7,7 @@ that calls happen in the order in which they were asked for, and never two at a 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from aiofiles.os import wrap
@@ -42,12 +43,13 @@ class DiskThread:
         """
         finished = False
         try:
-            async with asyncio.timeout(_LAST_CALL_SECONDS):
-                await self.run(function)
-            finished = True
-        except TimeoutError:
-            pass
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LAST_CALL_SECONDS):
+                    await self.run(function)
+                finished = True
         finally:
+            if not finished:
+                self.submit(function)  # behind what hangs
             self._executor.shutdown(wait=finished)
 
     def submit(self, function: Callable[[], None]) -> None:

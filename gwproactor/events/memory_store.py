@@ -15,7 +15,7 @@ class MemoryStore:
 
     async def open(self) -> Sequence[Damage]:
         """Nothing to read, nothing damaged."""
-        return ()
+        return []
 
     def pending(self) -> Iterable[EventRef]:
         """Give what is stored, in order of sequence."""
@@ -52,7 +52,7 @@ class MemoryStore:
     async def read(self, sequences: Sequence[int]) -> ReadBack:
         """Give the events back, in the order asked for."""
         found = [self._events[sequence] for sequence in sequences if sequence in self._events]
-        return ReadBack(found, ())
+        return ReadBack(found, [])
 
     async def close(self) -> None:
         """Nothing to let go of; the events stay readable."""

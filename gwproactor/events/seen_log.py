@@ -59,7 +59,7 @@ class MemorySeen:
 
     async def open(self) -> Sequence[Damage]:
         """Nothing to read."""
-        return ()
+        return []
 
     def __contains__(self, key: Key) -> bool:
         link_name, event_id = key
