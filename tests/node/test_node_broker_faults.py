@@ -328,3 +328,17 @@ async def test_what_is_no_broker_at_all_is_told(tmp_path: Path) -> None:
             await node.wait(Problem)
         assert told(nodes[-1], "refused")
         await ended(*nodes)
+
+
+async def test_two_clients_of_one_id_are_told(broker: AnyBroker, tmp_path: Path) -> None:
+    """They push each other off the broker; each says what it may be, and lives on."""
+    async with (
+        NodeProcess(*child_options(broker.url, tmp_path / "1", "--client-id", "twin")) as one,
+        NodeProcess(*child_options(broker.url, tmp_path / "2", "--client-id", "twin")) as other,
+    ):
+        await one.until(lambda: bool(told(one, "client id")) or bool(told(other, "client id")))
+        await one.send({"n": 1})
+        await one.wait(Stored)
+        await ended(other)
+        await one.until(lambda: one.state == "awaiting_peer")
+        await ended(one)

@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import pytest
+
+from gwproactor.config.events import Durability, EventSettings
+from gwproactor.errors import NotRunningError, StoreLockedError, StoreUnusableError
+from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.events.store import EventRef
+from gwproactor.runtime.event_flow import EventFlow
+
+
+class Flow:
+    """An EventFlow with notes of what it reports."""
+
+    def __init__(self, settings: EventSettings, name: str = "d1.site") -> None:
+        self.stored: list[EventRef] = []
+        self.reports: list[tuple[str, str]] = []
+        self.events = EventFlow(
+            name,
+            settings,
+            handler=self.handle,
+            acknowledge=lambda *_: None,
+            on_stored=self.stored.append,
+            on_acked=lambda _: None,
+            report=lambda *report: self.reports.append(report),
+        )
+
+    async def handle(self, event: ReceivedEvent) -> None:
+        pytest.fail(f"nothing was received: {event}")
+
+
+@pytest.mark.parametrize("durability", [Durability.fsync, Durability.os])
+async def test_what_is_posted_is_there_when_opened_again(
+    tmp_path: Path, durability: Durability
+) -> None:
+    settings = EventSettings(folder=tmp_path / "data", durability=durability)
+    first = Flow(settings)
+    await first.events.open()
+    first.events.outgoing.post("id", b"{}", "tag")
+    await first.events.close()
+    await first.events.close()
+    assert [ref.event_id for ref in first.stored] == ["id"]
+    second = Flow(settings)
+    await second.events.open()
+    assert second.events.outgoing.pending_count == 1
+    await second.events.close()
+    assert not first.reports
+    assert not second.reports
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda folder: EventSettings(),
+        lambda folder: EventSettings(folder=folder, durability=Durability.none),
+    ],
+)
+async def test_in_memory_nothing_is_written(tmp_path: Path, settings: object) -> None:
+    assert callable(settings)
+    flow = Flow(settings(tmp_path / "data"))
+    await flow.events.open()
+    flow.events.outgoing.post("id", b"{}")
+    await flow.events.outgoing.flush()
+    assert [ref.event_id for ref in flow.stored] == ["id"]
+    await flow.events.close()
+    assert not exists(tmp_path / "data")
+
+
+def exists(path: Path) -> bool:
+    return path.exists()
+
+
+async def test_a_folder_is_held_until_closed(tmp_path: Path) -> None:
+    settings = EventSettings(folder=tmp_path)
+    first, second = Flow(settings, "the.first"), Flow(settings)
+    await first.events.open()
+    with pytest.raises(StoreLockedError, match=r"the\.first"):
+        await second.events.open()
+    await first.events.close()
+    third = Flow(settings)
+    await third.events.open()
+    await third.events.close()
+    with pytest.raises(NotRunningError):
+        third.events.outgoing.post("id", b"{}")
+
+
+@pytest.mark.parametrize("part", ["outbox", "inbox", "dead-letters", "seen"])
+async def test_a_store_that_cannot_be_opened_lets_the_folder_go(tmp_path: Path, part: str) -> None:
+    obstacle = tmp_path / part
+    obstacle.touch()
+    settings = EventSettings(folder=tmp_path)
+    with pytest.raises(StoreUnusableError, match=part):
+        await Flow(settings).events.open()
+    obstacle.unlink()
+    flow = Flow(settings)
+    await flow.events.open()
+    await flow.events.close()
