@@ -20,7 +20,7 @@ from zlib import crc32
 
 from gwproactor.errors import StoreFormatError, StoreUnusableError
 from gwproactor.events.append_file import AppendFile
-from gwproactor.events.file_calls import FileCalls, describe, store_error
+from gwproactor.events.file_calls import FileCalls, describe, store_error, sync_file
 from gwproactor.events.repair import remove_leftovers, replace_file
 from gwproactor.events.seen_ids import DIGEST_BYTES, SeenIds, digest_of
 from gwproactor.events.store import Damage
@@ -135,11 +135,19 @@ class SeenFiles:
             remove_leftovers(self._files, self._folder)
             paths = [self._folder / n for n in self._files.names(self._folder) if _NAME.match(n)]
             damages = self._load_all(paths)
+            self._sync_all()
         except OSError as error:
             raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
         if paths:
             self._next_number = _number(paths[-1]) + 1
         return damages
+
+    def _sync_all(self) -> None:
+        """Sync what a killed run may have written and not synced: from here on it counts."""
+        if self._durable and self._paths:
+            for path in self._paths:
+                sync_file(self._files, path)
+            self._files.sync_folder(self._folder)
 
     def _load_all(self, paths: Sequence[Path]) -> list[Damage]:
         """Read the files into memory, one generation each, or one for several that are joined."""

@@ -8,7 +8,7 @@ in time, is cutting its share off the beginning of each string.
 """
 
 from array import array
-from collections import deque
+from collections import defaultdict, deque
 from hashlib import blake2b
 
 DIGEST_BYTES = 16
@@ -29,12 +29,12 @@ class SeenIds:
     """
 
     def __init__(self) -> None:
-        self._shelves = [bytearray() for _ in range(_SHELVES)]
+        self._shelves: defaultdict[int, bytearray] = defaultdict(bytearray)
         self._generations: deque[array[int]] = deque()
         self._sizes: deque[int] = deque()
 
     def __contains__(self, digest: bytes) -> bool:
-        return digest in self._shelves[_shelf_of(digest)]
+        return digest in self._shelves.get(_shelf_of(digest), b"")
 
     def __len__(self) -> int:
         return sum(self._sizes)
@@ -51,7 +51,7 @@ class SeenIds:
 
     def begin_generation(self) -> None:
         """From here on, added ids belong to a new generation."""
-        self._generations.append(array("L", bytes(array("L").itemsize * _SHELVES)))
+        self._generations.append(array("I", bytes(array("I").itemsize * _SHELVES)))
         self._sizes.append(0)
 
     def add(self, digest: bytes) -> None:
