@@ -154,7 +154,9 @@ class OutgoingEvents:
         """What they count against the limit of the outbox."""
         return self._outbox.pending_bytes
 
-    def post(self, event_id: str, payload: bytes, tag: str = "") -> EventTicket:
+    def post(
+        self, event_id: str, payload: bytes, tag: str = "", *, urgent: bool = True
+    ) -> EventTicket:
         """Hand in an event. It is sent, and made durable, in the order of these calls.
 
         An id that is pending already is kept once, as it was, and `on_stored` is called again.
@@ -163,6 +165,7 @@ class OutgoingEvents:
             event_id: Its id, at most 1024 characters.
             payload: Its JSON in UTF-8.
             tag: A small word to get back with `on_stored` and `on_acked`, in later runs too.
+            urgent: Make it durable at once; otherwise within the commit interval.
 
         Raises:
             StoreFullError: The budget is used up, or the disk does not keep up; nothing was kept.
@@ -178,7 +181,7 @@ class OutgoingEvents:
         if is_new:
             event = StoredEvent(ref.sequence, event_id, payload, tag)
             self._cache.keep(event)
-            self._writer.put(event)
+            self._writer.put(event, urgent=urgent)
             self._empty.clear()
             self._sendable.set()
         else:

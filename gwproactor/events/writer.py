@@ -1,7 +1,8 @@
 """Group commit: all that waits is written in one commit, and meanwhile the next one gathers.
 
 The writer loop runs as one task. When a commit fails it is repeated, whole, until it succeeds,
-after growing delays; what is handed in meanwhile waits in memory. Trouble and its end are reported
+after growing delays; what is handed in meanwhile waits in memory. What nobody waits for does not
+start a commit at once, but shares the next one within the commit interval. Trouble and its end are reported
 at a bounded rate.
 """
 
@@ -21,6 +22,11 @@ _MAX_BATCH_BYTES = 1024 * 1024
 """A commit that an SD card writes in about 0.1 s: the first in it must not wait for all others."""
 
 _MAX_BATCH_COUNT = 4096
+
+UNHURRIED_SECONDS = 0.02
+"""The commit interval: how long an event that nobody waits for may wait for others to share its
+commit. Long enough to keep the disk out of a link's way while it reconnects."""
+
 _FIRST_RETRY_SECONDS = 0.05
 _MAX_RETRY_SECONDS = 5.0
 
@@ -86,6 +92,7 @@ class GroupCommitter:
         self._handed_in = _Count(0, 0)
         self._written = _Count(0, 0)
         self._work = asyncio.Event()
+        self._unhurried: asyncio.TimerHandle | None = None
         self._turn = asyncio.Lock()
         self._stop = asyncio.Event()
 
@@ -104,12 +111,16 @@ class GroupCommitter:
         """Why nothing can be written at present; empty when all is well."""
         return self._trouble.cause
 
-    def put(self, event: StoredEvent) -> None:
-        """Hand in an event to be kept."""
+    def put(self, event: StoredEvent, *, urgent: bool = True) -> None:
+        """Hand in an event to be kept; one that is not urgent waits a moment for company."""
         self._puts.append(event)
         self._waiting_bytes += event.size_bytes
         self._handed_in.puts += 1
-        self._work.set()
+        if urgent:
+            self._work.set()
+        elif self._unhurried is None:
+            loop = asyncio.get_running_loop()
+            self._unhurried = loop.call_later(UNHURRIED_SECONDS, self._work.set)
 
     def remove(self, ref: EventRef) -> None:
         """Hand in an event to be removed."""
@@ -158,6 +169,7 @@ class GroupCommitter:
         """
         self._stop.set()
         self._work.set()
+        self._forget_unhurried()
         try:
             await self._finish()
         except StoreError:
@@ -188,8 +200,14 @@ class GroupCommitter:
             self._committed(batch.puts, batch.removals)
             self._tell(self._trouble.worked())
 
+    def _forget_unhurried(self) -> None:
+        if self._unhurried is not None:
+            self._unhurried.cancel()
+            self._unhurried = None
+
     def _gather(self) -> Batch:
         """Take all that waits, or as much as one commit should write."""
+        self._forget_unhurried()
         puts: list[StoredEvent] = []
         size_bytes = 0
         while self._puts and size_bytes < _MAX_BATCH_BYTES and len(puts) < _MAX_BATCH_COUNT:

@@ -179,12 +179,13 @@ class Proactor(Lifecycle):
 
     # Events of this node
 
-    def post_event(self, event: EventBase, *, tag: str = "") -> EventTicket:
+    def post_event(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
         """Hand in an event for the upstream peer. Events are sent in the order of these calls.
 
         Args:
             event: The event; its `Src` is this node where it has none.
             tag: A small word that observers get back with the event, in later runs too.
+            urgent: Make it durable at once; otherwise within the commit interval (20 ms).
 
         Returns:
             A ticket: `await ticket.stored()` returns when the event is durable, and
@@ -202,10 +203,12 @@ class Proactor(Lifecycle):
             event = event.model_copy(update={"Src": self._name})
         payload = event.model_dump_json().encode()
         _refuse_unsendable(event, payload, self._name, upstream.settings)
-        return self._events.outgoing.post(event.MessageId, payload, tag)
+        return self._events.outgoing.post(event.MessageId, payload, tag, urgent=urgent)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
-        """Hand in an event as `post_event` does, and return instead of raising.
+        """Hand in an event that nobody waits for, and return instead of raising.
+
+        It is sent at once and durable within the commit interval. See `post_event` for the rest.
 
         Returns:
             Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
@@ -214,7 +217,7 @@ class Proactor(Lifecycle):
         if self._links.upstream is None:
             return Ok(False)
         try:
-            self.post_event(event)
+            self.post_event(event, urgent=False)
         except GwproactorError as error:
             return Err(error)
         return Ok(True)

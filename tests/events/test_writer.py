@@ -1,0 +1,199 @@
+"""Group commit: one at a time, whole, in order, until it succeeds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice
+
+import pytest
+
+from gwproactor.errors import StoreError
+from gwproactor.events.store import EventRef, StoredEvent
+from gwproactor.events.writer import GroupCommitter, retry_seconds
+
+
+def event(number: int, size: int = 10) -> StoredEvent:
+    return StoredEvent(number, f"e{number}", b"x" * size)
+
+
+class Disk:
+    """Takes commits, one after the other, as the test lets it."""
+
+    def __init__(self) -> None:
+        self.commits: list[tuple[list[int], list[int]]] = []
+        self.done: list[int] = []
+        self.removed: list[int] = []
+        self.reports: list[str] = []
+        self.failures = 0
+        self.open = asyncio.Event()
+        self.open.set()
+        self.waiting = asyncio.Event()
+        self.writer = GroupCommitter(
+            "The disk",
+            commit=self.commit,
+            committed=self.committed,
+            report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
+        )
+
+    async def commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        self.commits.append(([e.sequence for e in puts], [ref.sequence for ref in removals]))
+        self.waiting.set()
+        await self.open.wait()
+        if self.failures:
+            self.failures -= 1
+            raise StoreError("no space")
+
+    def committed(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        self.done += [event.sequence for event in puts]
+        self.removed += [ref.sequence for ref in removals]
+
+
+@asynccontextmanager
+async def running(disk: Disk) -> AsyncIterator[None]:
+    task = asyncio.create_task(disk.writer.run())
+    try:
+        yield
+    finally:
+        disk.open.set()
+        disk.failures = 0
+        await disk.writer.close()
+        await task
+
+
+async def test_an_unhurried_event_is_written_without_being_asked_for() -> None:
+    disk = Disk()
+    async with running(disk):
+        disk.writer.put(event(1), urgent=False)
+        disk.writer.put(event(2), urgent=False)
+        assert disk.commits == []
+        await disk.waiting.wait()
+        assert disk.commits == [([1, 2], [])]
+
+
+async def test_an_unhurried_event_shares_the_commit_of_an_urgent_one() -> None:
+    disk = Disk()
+    async with running(disk):
+        disk.writer.put(event(1), urgent=False)
+        disk.writer.put(event(2))
+        await disk.writer.flush()
+        assert disk.commits == [([1, 2], [])]
+
+
+async def test_the_end_writes_what_was_unhurried() -> None:
+    disk = Disk()
+    async with running(disk):
+        disk.writer.put(event(1), urgent=False)
+    assert disk.done == [1]
+
+
+async def test_what_waits_goes_into_one_commit() -> None:
+    disk = Disk()
+    async with running(disk):
+        disk.open.clear()
+        disk.writer.put(event(1))
+        await disk.waiting.wait()
+        for number in range(2, 100):
+            disk.writer.put(event(number))
+            disk.writer.remove(event(number - 1).ref)
+        assert disk.writer.waiting_count == 99
+        disk.open.set()
+        await disk.writer.flush()
+        assert disk.commits == [([1], []), (list(range(2, 100)), list(range(1, 99)))]
+        assert disk.done == list(range(1, 100))
+        assert disk.removed == list(range(1, 99))
+        assert disk.writer.waiting_count == 0
+        assert disk.writer.waiting_bytes == 0
+
+
+async def test_a_commit_is_bounded() -> None:
+    disk = Disk()
+    for number in range(10):
+        disk.writer.put(event(number, 300_000))
+    await disk.writer.flush()
+    assert disk.done == list(range(10))
+    assert max(len(puts) for puts, _ in disk.commits) == 4
+
+
+async def test_a_failed_commit_is_repeated_whole_and_told_once() -> None:
+    disk = Disk()
+    async with running(disk):
+        disk.failures = 3
+        disk.writer.put(event(1))
+        while len(disk.commits) < 2:
+            await asyncio.sleep(0)
+        assert disk.writer.trouble == "no space"
+        disk.writer.put(event(2))
+        while disk.done != [1, 2]:
+            await asyncio.sleep(0)
+        assert disk.commits[:4] == [([1], [])] * 4
+    assert disk.reports == [
+        "The disk is in trouble: no space",
+        "The disk works again: the trouble was: no space",
+    ]
+
+
+async def test_a_cancelled_run_forgets_nothing() -> None:
+    disk = Disk()
+    disk.open.clear()
+    task = asyncio.create_task(disk.writer.run())
+    disk.writer.put(event(1))
+    await disk.waiting.wait()
+    disk.writer.put(event(2))
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    disk.open.set()
+    await disk.writer.close()
+    assert disk.done == [1, 2]
+
+
+async def test_flush_works_without_run_and_raises_what_fails() -> None:
+    disk = Disk()
+    disk.failures = 1
+    disk.writer.put(event(1))
+    with pytest.raises(StoreError, match="no space"):
+        await disk.writer.flush()
+    await disk.writer.flush()
+    assert disk.done == [1]
+
+
+async def test_flush_waits_for_puts_and_removals_alike() -> None:
+    disk = Disk()
+    for number in range(10_000):
+        disk.writer.put(event(number))
+    flushed = asyncio.create_task(disk.writer.flush())
+    await disk.waiting.wait()
+    for number in range(10_000):
+        disk.writer.remove(event(number).ref)
+    await flushed
+    assert len(disk.done) == 10_000
+
+
+async def test_closing_tries_twice_and_says_what_failed() -> None:
+    disk = Disk()
+    disk.failures = 100
+    disk.writer.put(event(1))
+    with pytest.raises(StoreError, match="no space"):
+        await disk.writer.close()
+    assert len(disk.commits) == 2
+    assert disk.writer.waiting_count == 1
+
+
+async def test_closing_ends_a_pause() -> None:
+    disk = Disk()
+    disk.failures = 10**6
+    task = asyncio.create_task(disk.writer.run())
+    disk.writer.put(event(1))
+    while len(disk.commits) < 4:
+        await asyncio.sleep(0)
+    disk.failures = 0
+    await disk.writer.close()
+    await task
+    assert disk.done == [1]
+
+
+def test_the_first_retry_is_at_once_and_the_delays_are_bounded() -> None:
+    delays = list(islice(retry_seconds(), 30))
+    assert delays[0] == 0
+    assert delays == sorted(delays)
+    assert delays[-1] == 5
