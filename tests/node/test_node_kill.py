@@ -15,7 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.mosquitto import Mosquitto
 from gwproactor_test.nodes import (
     Acked,
     Event,
@@ -112,11 +114,15 @@ def assert_order_is_kept(printed: Sequence[str]) -> None:
             numbers[run] = int(number)
 
 
-async def test_a_killed_child_loses_nothing_it_called_stored(
-    broker: AnyBroker, tmp_path: Path
+async def test_a_child_killed_twenty_times_loses_nothing_it_called_stored(
+    mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    """Twenty times in one long stream."""
-    await kill_child(broker, tmp_path, kills=20, durability="fsync", seed=20)
+    await kill_child(mosquitto, tmp_path, kills=20, durability="fsync", seed=20)
+
+
+async def test_the_same_over_the_embedded_broker(embedded_broker: Broker, tmp_path: Path) -> None:
+    """Less often: what is killed does not know whose broker it is."""
+    await kill_child(embedded_broker, tmp_path, kills=6, durability="os", seed=6)
 
 
 @pytest.mark.prove
@@ -169,7 +175,7 @@ def assert_twice_only_what_a_kill_left_unmarked(runs: Sequence[Sequence[str]]) -
 async def test_a_killed_parent_loses_nothing_and_repeats_a_few(
     broker: AnyBroker, tmp_path: Path
 ) -> None:
-    await kill_parent(broker, tmp_path, kills=6, seed=6)
+    await kill_parent(broker, tmp_path, kills=4, seed=4)
 
 
 @pytest.mark.prove
