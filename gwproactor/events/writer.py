@@ -2,8 +2,8 @@
 
 The writer loop runs as one task. When a commit fails it is repeated, whole, until it succeeds,
 after growing delays; what is handed in meanwhile waits in memory. What nobody waits for does not
-start a commit at once, but shares the next one within the commit interval. Trouble and its end are reported
-at a bounded rate.
+start a commit, but shares the next one, at the latest after the commit interval. Trouble and its
+end are reported at a bounded rate.
 """
 
 import asyncio
