@@ -8,16 +8,18 @@ why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
   loop, paho gets it ready-made (`_create_socket`), and its connect() no longer blocks.
 - The socket has no TCP_NODELAY by default, which costs 40 ms a packet. `dial` sets it.
 - A client that is entered again repeats what it still holds. So each connection has a fresh one.
-- SUBSCRIBE and UNSUBSCRIBE in flight hang until a timeout when the connection goes. So the loss
-  ends them (`_Client._on_disconnect`); an answer that nobody waits for any more is ignored instead
-  of logged as an error.
+- SUBSCRIBE and UNSUBSCRIBE in flight hang until a timeout when the connection goes. So their
+  answers are futures of ours, which the loss ends (`_over`); an answer that nobody waits for any
+  more is ignored instead of logged as an error.
+- Each published message makes paho build an empty reason code with empty properties for a callback
+  that nobody needs. So it has none (`on_publish`).
 - CONNACK's session-present flag is dropped. `_Client._on_connect` keeps it.
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
 - Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
 - The writer is registered some loop turns late, and on a socket that may be closed by then (EBADF);
-  the loss is kept in a future that nobody may retrieve. Here everything happens on the loop, in the
-  turn in which it is asked for, and a loss is a plain attribute.
+  the loss is kept in a future that nobody may retrieve. Here everything happens on the loop, at
+  once, and a loss is a plain attribute.
 - Leaving the client waits up to 10 s for a frozen broker. `close` never waits.
 - There is no way to ask for a PINGREQ: `_send_pingreq` is paho's own.
 
@@ -28,9 +30,8 @@ import asyncio
 import contextlib
 import functools
 import logging
-import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
 
 import aiomqtt
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -66,8 +67,6 @@ MAX_UNSENT_BYTES = 64 * 1024 * 1024
 
 MAX_TICK_SECONDS = 1.0
 """Keep-alive is checked so often, or four times in its period where that is less."""
-
-_AnswerT = TypeVar("_AnswerT")
 
 _LOGGER = logging.getLogger("gwproactor.links.aiomqtt")
 
@@ -148,30 +147,22 @@ class AiomqttConnection:
         """Received packets that were dropped because too many waited."""
         return self._client.received.dropped
 
-    async def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> Sequence[int]:
-        """Subscribe and return the SUBACK's reason codes."""
+    def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> asyncio.Future[Sequence[int]]:
+        """Send a SUBSCRIBE; the future has the SUBACK's reason codes."""
         self._check()
         v5 = self._broker.protocol is MQTTVersion.v5
         filters: list[Any] = [
             (topic_filter, SubscribeOptions(qos=int(qos)) if v5 else int(qos))
             for topic_filter, qos in subscriptions
         ]
-        codes = await self._answered(self._client.subscribe(filters, timeout=math.inf))
-        return [code.value if isinstance(code, ReasonCode) else code for code in codes]
+        with _usage_errors("not a topic filter"):
+            return self._client.ask_for(filters)
 
-    async def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Unsubscribe and wait for the answer."""
+    def unsubscribe(self, filters: Sequence[str]) -> asyncio.Future[Sequence[int]]:
+        """Send an UNSUBSCRIBE; the future has the UNSUBACK's reason codes."""
         self._check()
-        await self._answered(self._client.unsubscribe(list(filters), timeout=math.inf))
-        self._check()  # the loss ends the waiting too
-
-    async def _answered(self, request: Awaitable[_AnswerT]) -> _AnswerT:
-        try:
-            return await request
-        except (aiomqtt.MqttError, OSError):
-            raise self._lost() from None
-        except ValueError as error:
-            raise UsageError(f"not a topic filter: {error}") from None
+        with _usage_errors("not a topic filter"):
+            return self._client.ask_no_more_for(list(filters))
 
     def publish(
         self,
@@ -190,10 +181,8 @@ class AiomqttConnection:
         if user_properties and self._broker.protocol is MQTTVersion.v5:
             properties = _properties(PacketTypes.PUBLISH)
             properties.UserProperty = list(user_properties)
-        try:
+        with _usage_errors(f"cannot publish on the topic {topic!r}"):
             sent = self._client.send(topic, payload, qos, retain, properties)
-        except ValueError as error:
-            raise UsageError(f"cannot publish on the topic {topic!r}: {error}") from None
         if not sent:
             raise self._lost()
 
@@ -229,8 +218,7 @@ class AiomqttConnection:
             raise self._lost()
 
     def _lost(self) -> ConnectionLostError:
-        reason = self._client.lost
-        return ConnectionLostError(f"{self._broker}: {describe(reason) if reason else 'closed'}")
+        return _lost_error(self._broker, self._client.lost)
 
 
 class _Client(aiomqtt.Client):
@@ -243,19 +231,22 @@ class _Client(aiomqtt.Client):
         self, broker: MQTTClient, options: ConnectOptions, packet_socket: PacketSocket
     ) -> None:
         super().__init__(**_client_arguments(broker, options))
+        self._broker = broker
         self._socket = packet_socket
-        self._v5 = broker.protocol is MQTTVersion.v5
         self.session_present = False
         self.lost: OSError | None = None
         self.received = PacketBuffer()
         self._unsent_bytes = 0
         self._drainers: list[asyncio.Future[None]] = []
+        self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
+        self._inside_paho = False
         self._flush_soon: asyncio.Handle | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._writer_added = False
         self._tick_seconds = min(MAX_TICK_SECONDS, broker.keepalive_seconds / 4)
         self._client.disable_logger()  # what it would log is raised instead, with a reason
         self._client.manual_ack_set(True)
+        self._client.on_publish = None  # paho makes three objects for each call of it
         setattr(self._client, "_create_socket", lambda: packet_socket)  # noqa: B010
 
     # Requests
@@ -268,7 +259,6 @@ class _Client(aiomqtt.Client):
             OSError: The connection was lost before it answered.
         """
         self._client_connect()
-        self._flush()
         await self._connected
 
     def send(
@@ -281,6 +271,25 @@ class _Client(aiomqtt.Client):
             return False
         info = self._client.publish(topic, payload, qos, retain, properties)
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def ask_for(self, filters: list[Any]) -> asyncio.Future[Sequence[int]]:
+        """Send SUBSCRIBE; the future has the answer, or ConnectionLostError."""
+        return self._answer_to(*self._client.subscribe(filters))
+
+    def ask_no_more_for(self, filters: list[str]) -> asyncio.Future[Sequence[int]]:
+        """Send UNSUBSCRIBE; the future has the answer, or ConnectionLostError."""
+        return self._answer_to(*self._client.unsubscribe(filters))
+
+    def _answer_to(
+        self, sent: MQTTErrorCode, packet_id: int | None
+    ) -> asyncio.Future[Sequence[int]]:
+        answer: asyncio.Future[Sequence[int]] = self._loop.create_future()
+        answer.add_done_callback(_mark_retrieved)
+        if sent != MQTTErrorCode.MQTT_ERR_SUCCESS or packet_id is None or self.lost is not None:
+            answer.set_exception(_lost_error(self._broker, self.lost))
+        else:
+            self._answers[packet_id] = answer
+        return answer
 
     async def drained(self) -> None:
         """Wait while more than the mark is unsent, then until all is sent or lost."""
@@ -348,35 +357,25 @@ class _Client(aiomqtt.Client):
         self.lost = reason
         if not self._connected.done():
             self._connected.set_exception(self.lost)
-        for subscribing in self._pending_subscribes.values():
-            if not subscribing.done():
-                subscribing.set_exception(self.lost)
-        for unsubscribing in self._pending_unsubscribes.values():
-            unsubscribing.set()
+        for answer in self._answers.values():
+            if not answer.done():
+                answer.set_exception(_lost_error(self._broker, reason))
         self.received.close()
         self._wake_drainers()
 
     def _on_subscribe(
         self,
-        client: Paho,
-        userdata: Any,
+        client: Paho,  # noqa: ARG002
+        userdata: Any,  # noqa: ARG002
         mid: int,
         reason_codes: list[ReasonCode],
-        properties: Properties | None = None,
+        properties: Properties | None = None,  # noqa: ARG002
     ) -> None:
-        if mid in self._pending_subscribes:  # else its caller was cancelled
-            super()._on_subscribe(client, userdata, mid, reason_codes, properties)
+        answer = self._answers.pop(mid, None)
+        if answer is not None and not answer.done():  # else whoever asked was cancelled
+            answer.set_result([code.value for code in reason_codes])
 
-    def _on_unsubscribe(
-        self,
-        client: Paho,
-        userdata: Any,
-        mid: int,
-        reason_codes: list[ReasonCode],
-        properties: Properties | None = None,
-    ) -> None:
-        if mid in self._pending_unsubscribes:
-            super()._on_unsubscribe(client, userdata, mid, reason_codes, properties)
+    _on_unsubscribe = _on_subscribe
 
     def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
         self.received.put(_packet_of(message))
@@ -395,8 +394,10 @@ class _Client(aiomqtt.Client):
                 handle.cancel()
 
     def _on_socket_register_write(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
-        # One flush at the end of this turn sends all that the turn publishes.
-        self._flush_soon = self._loop.call_soon(self._flush)
+        if self._inside_paho:  # whose locks do not let it be entered again
+            self._flush_soon = self._loop.call_soon(self._flush)
+        else:
+            self._flush()
 
     def _on_socket_unregister_write(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
         self._unsent_bytes = 0
@@ -430,17 +431,33 @@ class _Client(aiomqtt.Client):
 
     def _guarded(self, step: Callable[[], MQTTErrorCode]) -> MQTTErrorCode:
         """Run a step of paho; what it cannot digest ends the connection, not the loop."""
+        self._inside_paho = True
         try:
             return step()
         except Exception as error:  # noqa: BLE001 - whatever a broker's bytes may provoke
             reason = ConnectionAbortedError(f"the broker sent what is no MQTT ({error!r})")
             self.abort(reason)
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        finally:
+            self._inside_paho = False
 
     def _wake_drainers(self) -> None:
         for drainer in self._drainers:
             if not drainer.done():
                 drainer.set_result(None)
+
+
+@contextlib.contextmanager
+def _usage_errors(what: str) -> Iterator[None]:
+    """Turn what paho raises for impossible topics into our error."""
+    try:
+        yield
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from None
+
+
+def _lost_error(broker: MQTTClient, reason: OSError | None) -> ConnectionLostError:
+    return ConnectionLostError(f"{broker}: {describe(reason) if reason else 'closed'}")
 
 
 def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, Any]:
@@ -484,6 +501,12 @@ def _properties(packet_type: int) -> Properties:
 
 def _will(will: Will | None) -> aiomqtt.Will | None:
     return None if will is None else aiomqtt.Will(will.topic, will.payload, will.qos, will.retain)
+
+
+def _mark_retrieved(answer: asyncio.Future[Sequence[int]]) -> None:
+    """Who asked may not care: an answer that nobody reads is no warning."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _packet_of(message: MQTTMessage) -> ReceivedPacket:

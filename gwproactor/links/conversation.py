@@ -11,8 +11,10 @@ a decision and its execution:
 Each ends in `_perform`, which carries out the core's effects in their order.
 """
 
+import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
@@ -54,9 +56,6 @@ from gwproactor.wire.payloads import ACK, PING
 OUTAGE_REPORT_SECONDS = 2.0
 """An outage after a good connection becomes a problem when it lasts so long: restarts are shorter.
 A broker that was never reached is reported at once, for then it is probably the settings."""
-
-Spawn = Callable[[Coroutine[Any, Any, None]], object]
-"""Starts a coroutine that ends with the connection at the latest."""
 
 
 class Conversation:
@@ -103,7 +102,6 @@ class Conversation:
         self._sent = SentMessages(self._name)
         self._rate = ReportRate()
         self._connection: Connection | None = None
-        self._spawn: Spawn | None = None
         self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
         self._dropped_packets = 0
@@ -133,9 +131,9 @@ class Conversation:
         self._perform(self.core.stop(time.monotonic(), reason))
         self._timer.cancel()
 
-    def connected(self, connection: Connection, spawn: Spawn) -> None:
-        """Talk over a new connection; `spawn` starts what ends with it."""
-        self._connection, self._spawn, self._dropped_packets = connection, spawn, 0
+    def connected(self, connection: Connection) -> None:
+        """Talk over a new connection."""
+        self._connection, self._dropped_packets = connection, 0
         self._rate.over(_NO_CONNECTION)
         self._perform(self.core.connected(time.monotonic()))
 
@@ -152,7 +150,7 @@ class Conversation:
         """Take note that the connection is gone; without one nothing happens."""
         if self._connection is not None:
             self._lost_at = time.monotonic()
-        self._connection = self._spawn = None
+        self._connection = None
         self._perform(self.core.disconnected(time.monotonic(), reason))
 
     def lost_too_soon(self) -> None:
@@ -269,29 +267,24 @@ class Conversation:
         tell(self._listener.link_transitioned, transition)
 
     def _subscribe(self, effect: Subscribe) -> None:
-        if self._spawn is not None and self._connection is not None:
-            self._spawn(self._subscribing(self._connection, effect.subscriptions))
+        asked = effect.subscriptions
 
-    async def _subscribing(
-        self, connection: Connection, subscriptions: tuple[Subscription, ...]
-    ) -> None:
-        try:
-            codes = await connection.subscribe(subscriptions)
-        except ConnectionLostError:
-            return  # the reader of the connection notices and tells why
-        answers = {wanted.Topic: code for wanted, code in zip(subscriptions, codes, strict=False)}
-        self._perform(self.core.subscriptions_answered(time.monotonic(), answers))
+        def answered(answer: asyncio.Future[Sequence[int]]) -> None:
+            if not answer.cancelled() and answer.exception() is None:
+                codes = dict(zip((each.Topic for each in asked), answer.result(), strict=False))
+                self._perform(self.core.subscriptions_answered(time.monotonic(), codes))
+
+        with contextlib.suppress(ConnectionLostError):  # its reader notices and tells why
+            self._require_connection().subscribe(asked).add_done_callback(answered)
 
     def _unsubscribe(self, effect: Unsubscribe) -> None:
-        if self._spawn is not None and self._connection is not None:
-            self._spawn(_unsubscribing(self._connection, effect.filters))
+        with contextlib.suppress(ConnectionLostError):
+            self._require_connection().unsubscribe(effect.filters)
 
     def _probe(self, _effect: ProbeBroker) -> None:
         self._probed_at = time.monotonic()
-        try:
+        with contextlib.suppress(ConnectionLostError):
             self._require_connection().probe()
-        except ConnectionLostError:
-            return  # the reader of the connection notices and tells why
 
     def _give_up(self, _effect: GiveUp) -> None:
         if self._connection is not None:
@@ -324,10 +317,3 @@ class Conversation:
 
 
 _NO_CONNECTION = "no connection to a broker"
-
-
-async def _unsubscribing(connection: Connection, filters: tuple[str, ...]) -> None:
-    try:
-        await connection.unsubscribe(filters)
-    except ConnectionLostError:
-        return

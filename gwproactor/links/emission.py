@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import UsageError
@@ -10,6 +10,12 @@ from gwproactor.events.store import StoredEvent
 from gwproactor.wire.codec import MQTTCodec, encode_event
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import Ack, Ping, new_message_id
+
+_PLACEHOLDER = new_message_id()
+"""Stands for the id in the templates of acks and pings: a text that nothing else contains."""
+
+
+_Template = tuple[str, list[bytes]]
 
 
 class Outgoing(NamedTuple):
@@ -39,6 +45,8 @@ class Emission:
         self._own_name = own_name
         self._peer = settings.peer_short_name
         self._codec = codec
+        self._ack = self._template(Ack(AckMessageID=_PLACEHOLDER), ack_required=False)
+        self._ping = self._template(Ping(MessageId=_PLACEHOLDER), ack_required=True)
 
     def message(self, payload: object, *, ack_required: bool) -> Outgoing:
         """A message of the application; what its codec raises goes to the caller."""
@@ -48,11 +56,14 @@ class Emission:
 
     def ack(self, message_id: str) -> Outgoing:
         """The ack of a received message."""
-        return self._own(Ack(AckMessageID=message_id), ack_required=False)
+        topic, parts = self._ack
+        return Outgoing(topic, to_json(message_id).join(parts))
 
     def ping(self) -> Outgoing:
         """A ping, whose ack is waited for."""
-        return self._own(Ping(), ack_required=True)
+        topic, parts = self._ping
+        message_id = new_message_id()
+        return Outgoing(topic, to_json(message_id).join(parts), message_id)
 
     def event(self, event: StoredEvent) -> Outgoing:
         """An event for the upstream peer.
@@ -69,10 +80,11 @@ class Emission:
             raise UsageError(f"{event.event_id} is no event: {error}") from None
         return Outgoing(topic, envelope, event.event_id)
 
-    def _own(self, payload: Ack | Ping, *, ack_required: bool) -> Outgoing:
+    def _template(self, payload: Ack | Ping, *, ack_required: bool) -> _Template:
+        """The message with its id cut out: one link's acks and pings differ in nothing else."""
         message = self._message(payload, ack_required=ack_required)
-        awaited_id = message.Header.MessageId if ack_required else None
-        return Outgoing(message.mqtt_topic(), message.model_dump_json().encode(), awaited_id)
+        text = message.model_dump_json().encode()
+        return message.mqtt_topic(), text.split(to_json(_PLACEHOLDER))
 
     def _message(self, payload: object, *, ack_required: bool) -> Message[Any]:
         message_id = getattr(payload, "MessageId", "") or (new_message_id() if ack_required else "")

@@ -2,9 +2,9 @@
 
 `run_link` is one coroutine, meant to be one named task. It makes connections, reads them and hands
 what comes to the `Conversation`; it decides nothing about comm state. What else runs while a
-connection stands (a SUBSCRIBE that waits for its answer, the event pump) runs in a TaskGroup that
-ends with the connection. Cancelling is how the link is stopped: at any moment, and at once, for
-nothing here waits for a broker to be let go.
+connection stands, the event pump, runs in a TaskGroup that ends with the connection. Cancelling is
+how the link is stopped: at any moment, and at once, for nothing here waits for a broker to be let
+go.
 """
 
 import asyncio
@@ -114,7 +114,7 @@ async def _talk(parts: LinkParts, connection: Connection, group: asyncio.TaskGro
     """Read the connection until it is lost; raises ConnectionLostError in the end."""
     conversation, reason = parts.conversation, _STOP_CALLED
     try:
-        conversation.connected(connection, group.create_task)
+        conversation.connected(connection)
         if parts.events is not None:
             group.create_task(pump_events(parts.events, conversation.send_event, connection))
         while True:

@@ -10,6 +10,7 @@ behind anything. Who sends in bulk waits in `drain`. Receiving is in batches, be
 for each message would cost more than the message.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -107,17 +108,22 @@ class Connection(Protocol):
         """Received packets that were thrown away, un-acked, because nobody took them in time."""
         ...
 
-    async def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> Sequence[int]:
-        """Subscribe to filters, each with the highest QoS wanted.
+    def subscribe(
+        self, subscriptions: Sequence[tuple[str, int]]
+    ) -> "asyncio.Future[Sequence[int]]":
+        """Send a SUBSCRIBE for filters, each with the highest QoS wanted.
 
         Returns:
-            The SUBACK's reason code for each: the QoS granted, or a refusal
-            (`REFUSED_REASON_CODE` and above).
+            The SUBACK's reason code for each, once it has come: the QoS granted, or a refusal
+            (`REFUSED_REASON_CODE` and above). Nobody is obliged to wait for it.
+
+        Raises:
+            UsageError: A filter is none.
         """
         ...
 
-    async def unsubscribe(self, filters: Sequence[str]) -> None:
-        """Unsubscribe from filters and wait for the broker's answer."""
+    def unsubscribe(self, filters: Sequence[str]) -> "asyncio.Future[Sequence[int]]":
+        """Send an UNSUBSCRIBE; the same as `subscribe` otherwise. With 3.1.1 there are no codes."""
         ...
 
     def publish(
@@ -129,7 +135,7 @@ class Connection(Protocol):
         retain: bool = False,
         user_properties: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Send a message; it goes out in this turn of the loop where the socket takes it.
+        """Send a message; it goes out at once where the socket takes it.
 
         Raises:
             UsageError: The topic is none that MQTT can publish on.
