@@ -8,6 +8,7 @@ or leave, and the test chooses which.
 
 import errno
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -214,6 +215,35 @@ class UnreliableDisk(FileCalls):
         self._step()
         return super().read_at(self._real(descriptor), size_bytes, offset)
 
+
+class SlowDisk(FileCalls):
+    """A disk whose syncs wait until they are let go.
+
+    Attributes:
+        syncing: Is set when a sync has begun.
+        let_go: Lets syncs go on, once it is set; set at first.
+    """
+
+    def __init__(self) -> None:
+        self.syncing = threading.Event()
+        self.let_go = threading.Event()
+        self.let_go.set()
+
+    def hold(self) -> None:
+        """Let the next syncs wait."""
+        self.syncing.clear()
+        self.let_go.clear()
+
+    def sync(self, descriptor: int) -> None:
+        """Sync a file, when allowed to."""
+        self.syncing.set()
+        if not self.let_go.wait(_PATIENCE_SECONDS):
+            raise OSError(errno.ETIMEDOUT, "the test never let the sync go on")
+        super().sync(descriptor)
+
+
+_PATIENCE_SECONDS = 20.0
+"""For a test that forgot; none should need it."""
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EFBIG, errno.EDQUOT)
 """What disks say when they are full, broken, or protecting themselves."""

@@ -5,7 +5,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from gwproactor.events.file_calls import FileCalls
 from gwproactor.events.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.store import EventStore, StoredEvent
+from gwproactor_test.disk import SlowDisk
 
 ids = st.text(min_size=1, max_size=20)
 payloads = st.text(max_size=100).map(lambda text: text.replace("\n", " ").encode())
@@ -92,21 +92,9 @@ async def test_log_and_memory_agree(
     await log.close()
 
 
-class SlowFiles(FileCalls):
-    """A disk whose syncs wait until they are let go."""
-
-    def __init__(self) -> None:
-        self.syncing = threading.Event()
-        self.let_go = threading.Event()
-
-    def sync(self, descriptor: int) -> None:
-        self.syncing.set()
-        assert self.let_go.wait(20)
-        super().sync(descriptor)
-
-
 async def test_a_cancelled_commit_is_completed_or_repeated_without_harm(tmp_path: Path) -> None:
-    files = SlowFiles()
+    files = SlowDisk()
+    files.hold()
     store = LogStore(tmp_path, files=files)
     await store.open()
     event = StoredEvent(1, "a", b"{}")
@@ -129,7 +117,8 @@ async def test_closing_does_not_wait_for_a_disk_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gwproactor.events.disk_thread._LAST_CALL_SECONDS", 0.01)
-    files = SlowFiles()
+    files = SlowDisk()
+    files.hold()
     store = LogStore(tmp_path, files=files)
     await store.open()
     commit = asyncio.create_task(store.commit([StoredEvent(1, "a", b"{}")], ()))

@@ -1,7 +1,6 @@
 """What is remembered of events dealt with: in memory, on disk, across kills and power cuts."""
 
 import errno
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from hypothesis.stateful import (
 )
 
 from gwproactor.errors import StoreError, StoreFormatError, StoreUnusableError
+from gwproactor.events.file_calls import FileCalls
 from gwproactor.events.seen_files import SeenFiles, decode_file, encode_header, encode_line
 from gwproactor.events.seen_ids import SeenIds, digest_of
 from gwproactor.events.seen_log import MemorySeen, Seen, SeenLog
@@ -244,7 +244,7 @@ async def test_any_link_name_has_a_folder(name: str, tmp_path: Path) -> None:
         assert (name, "a") in seen
         assert (name + "x", "a") not in seen
         await seen.close()
-    assert os.listdir(tmp_path) == ["seen"]
+    assert FileCalls().names(tmp_path) == ["seen"]
 
 
 async def test_an_unusable_folder_of_links_is_named(tmp_path: Path) -> None:

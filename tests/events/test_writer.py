@@ -10,6 +10,7 @@ import pytest
 from gwproactor.errors import StoreError
 from gwproactor.events.store import EventRef, StoredEvent
 from gwproactor.events.writer import GroupCommitter, retry_seconds
+from gwproactor_test.clients import until
 
 
 def event(number: int, size: int = 10) -> StoredEvent:
@@ -119,12 +120,10 @@ async def test_a_failed_commit_is_repeated_whole_and_told_once() -> None:
     async with running(disk):
         disk.failures = 3
         disk.writer.put(event(1))
-        while len(disk.commits) < 2:
-            await asyncio.sleep(0)
+        await until(lambda: len(disk.commits) >= 2)
         assert disk.writer.trouble == "no space"
         disk.writer.put(event(2))
-        while disk.done != [1, 2]:
-            await asyncio.sleep(0)
+        await until(lambda: disk.done == [1, 2])
         assert disk.commits[:4] == [([1], [])] * 4
     assert disk.reports == [
         "The disk is in trouble: no space",
@@ -184,8 +183,7 @@ async def test_closing_ends_a_pause() -> None:
     disk.failures = 10**6
     task = asyncio.create_task(disk.writer.run())
     disk.writer.put(event(1))
-    while len(disk.commits) < 4:
-        await asyncio.sleep(0)
+    await until(lambda: len(disk.commits) >= 4)
     disk.failures = 0
     await disk.writer.close()
     await task
