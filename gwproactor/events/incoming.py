@@ -170,9 +170,8 @@ class IncomingEvents:
             await self._writer.close()
         finally:
             self._closed = True
-            await self._store.close()
-            await self._dead_letters.close()
-            await self._seen.close()
+            stores = (self._store, self._dead_letters, self._seen)
+            await asyncio.gather(*(store.close() for store in stores))
 
     async def _end_delivery(self, handler_seconds: float) -> None:
         if self._delivery is None:
