@@ -37,7 +37,15 @@ async def _run(settings: NodeSettings, source: int, sink: int) -> None:
         node = Node(settings, source, output)
         with calling_on_stop_signals(lambda: node.stop("signal")):
             await node.run()
-            # It has stopped in good order; an impatient second signal is not to spoil that.
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+            await _block_stop_signals()
     finally:
         output.close()
+
+
+async def _block_stop_signals() -> None:
+    """See to it that an impatient second signal does not spoil an end in good order.
+
+    A signal goes to any thread that does not block it, so there must be no other thread.
+    """
+    await asyncio.get_running_loop().shutdown_default_executor()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
