@@ -16,9 +16,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from gwproactor.errors import StoreError
 from gwproactor.events.inbox import Inbox, Reception
-from gwproactor.events.payload_cache import PayloadCache
+from gwproactor.events.payloads import (
+    DEFAULT_MEMORY_BYTES,
+    READ_AHEAD_BYTES,
+    READ_AHEAD_COUNT,
+    Payloads,
+)
 from gwproactor.events.seen_log import Seen
 from gwproactor.events.store import (
     MAX_EVENT_ID_CHARS,
@@ -29,16 +33,11 @@ from gwproactor.events.store import (
     one_line,
 )
 from gwproactor.events.trouble import Report, Trouble
-from gwproactor.events.writer import GroupCommitter, ReportProblem, retry_seconds
-
-DEFAULT_MEMORY_BYTES = 8 * 1024 * 1024
-"""Payloads kept at hand: some 40,000 ordinary events need not be read back from the disk."""
+from gwproactor.events.writer import GroupCommitter, ReportProblem
 
 DEFAULT_MAX_DEAD_BYTES = 100 * 1024 * 1024
 """Room for the events that the application failed to handle, until somebody looks at them."""
 
-_READ_AHEAD_COUNT = 256
-_READ_AHEAD_BYTES = 256 * 1024
 _MAX_TRACEBACK_CHARS = 2000
 
 
@@ -97,16 +96,14 @@ class IncomingEvents:
         self._acknowledge = acknowledge
         self._report = report
         self._max_dead_bytes = max_dead_bytes
-        self._cache = PayloadCache(memory_bytes)
+        self._payloads = Payloads(store, "received events", max_bytes=memory_bytes, report=report)
         self._writer = GroupCommitter(
             "The inbox", commit=self._commit, committed=self._committed, report=report
         )
         self._dying: dict[int, StoredEvent] = {}
         self._lost: set[int] = set()
         self._refused = Trouble("Taking in events")
-        self._reading = Trouble("Reading received events back")
         self._handling = Trouble("The handler of received events")
-        self._read_delays = retry_seconds()
         self._deliverable = asyncio.Event()
         self._delivery: asyncio.Task[None] | None = None
         self._next_dead_sequence = 1
@@ -209,7 +206,7 @@ class IncomingEvents:
         reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
         if ref is not None:
             event = StoredEvent(ref.sequence, event_id, payload, link_name)
-            self._cache.keep(event)
+            self._payloads.keep(event)
             self._writer.put(event)
             self._tell(self._refused.worked())
         elif reception is Reception.KNOWN:
@@ -236,8 +233,8 @@ class IncomingEvents:
         acknowledge = self._inbox.committed([event.ref for event in puts])
         acknowledge += self._inbox.marked(removals)
         for event in puts:
-            if self._cache.is_full:
-                self._cache.drop(event.sequence)
+            if self._payloads.is_full:
+                self._payloads.drop(event.sequence)
         for ref in removals:
             self._dying.pop(ref.sequence, None)
             self._lost.discard(ref.sequence)
@@ -276,7 +273,7 @@ class IncomingEvents:
         except Exception as error:  # noqa: BLE001 - whatever the application raises
             self._failed(ref, event, error)
         else:
-            self._cache.drop(ref.sequence)
+            self._payloads.drop(ref.sequence)
             self._writer.remove(ref)
             self._tell(self._handling.worked())
 
@@ -293,45 +290,26 @@ class IncomingEvents:
             return
         self._dying[ref.sequence] = event._replace(sequence=self._next_dead_sequence)
         self._next_dead_sequence += 1
-        self._cache.drop(ref.sequence)
+        self._payloads.drop(ref.sequence)
         self._writer.remove(ref)
         self._report(
             f"Event {ref.event_id} is set aside: its handler failed {failure.tries} times",
             f"It is kept among the dead letters. {_shortened(error)}",
         )
 
-    # Payloads
-
     async def _payload(self, ref: EventRef) -> StoredEvent | None:
         """Get an event's payload; None when that failed, and what follows from it is done."""
-        event = self._cache.get(ref.sequence)
+        event = self._payloads.get(ref)
         if event is not None:
             return event
-        damages = await self._read_back(ref)
-        if damages is None:
+        ahead = self._inbox.upcoming(READ_AHEAD_COUNT, READ_AHEAD_BYTES)
+        lost = dict(await self._payloads.read_back([ref, *ahead]))
+        event = self._payloads.get(ref)
+        if ref in lost:
+            self._lose(ref, lost[ref])
+        elif event is None:
             self._inbox.put_back(ref)
-            return None
-        event = self._cache.get(ref.sequence)
-        if event is None:
-            missing = Damage("the inbox", "it is not there", ref.event_id, ref.sequence)
-            self._lose(ref, next((d for d in damages if d.sequence == ref.sequence), missing))
         return event
-
-    async def _read_back(self, ref: EventRef) -> Sequence[Damage] | None:
-        """Get an event and some that follow into memory; None when the store cannot do it now."""
-        ahead = self._inbox.upcoming(_READ_AHEAD_COUNT, _READ_AHEAD_BYTES)
-        missing = [other.sequence for other in ahead if other.sequence not in self._cache]
-        try:
-            events, damages = await self._store.read([ref.sequence, *missing])
-        except StoreError as error:
-            self._tell(self._reading.failed(str(error), time.monotonic()))
-            await asyncio.sleep(next(self._read_delays))
-            return None
-        self._tell(self._reading.worked())
-        self._read_delays = retry_seconds()
-        for event in events:
-            self._cache.keep(event)
-        return damages
 
     def _lose(self, ref: EventRef, damage: Damage) -> None:
         """Go on without an event that cannot be read; if it ever comes again, it is a new one."""

@@ -8,12 +8,16 @@ disk, never the wire.
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
 from gwproactor.events.outbox import Ack, Outbox
-from gwproactor.events.payload_cache import PayloadCache
+from gwproactor.events.payloads import (
+    DEFAULT_MEMORY_BYTES,
+    READ_AHEAD_BYTES,
+    READ_AHEAD_COUNT,
+    Payloads,
+)
 from gwproactor.events.store import (
     Damage,
     EventRef,
@@ -24,20 +28,10 @@ from gwproactor.events.store import (
     one_line,
 )
 from gwproactor.events.tickets import EventTicket, Waiters
-from gwproactor.events.trouble import Report, Trouble
-from gwproactor.events.writer import GroupCommitter, ReportProblem, retry_seconds
-
-DEFAULT_MEMORY_BYTES = 8 * 1024 * 1024
-"""Payloads kept at hand: some 40,000 ordinary events need not be read back from the disk."""
+from gwproactor.events.writer import GroupCommitter, ReportProblem
 
 DEFAULT_MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Events in memory that the disk has not taken yet: a burst of 100,000, or minutes of trouble."""
-
-_READ_AHEAD_COUNT = 256
-"""One call to the disk reads enough for several windows."""
-
-_READ_AHEAD_BYTES = 256 * 1024
-"""Unless they are large."""
 
 _MAX_LOST_REMEMBERED = 1000
 """Lost events whose tickets can still say so; more than that at once is a lost disk."""
@@ -78,11 +72,10 @@ class OutgoingEvents:
         self._on_acked = on_acked
         self._report = report
         self._max_waiting_bytes = max_waiting_bytes
-        self._cache = PayloadCache(memory_bytes)
+        self._payloads = Payloads(store, "stored events", max_bytes=memory_bytes, report=report)
         self._writer = GroupCommitter(
             "The event store", commit=self._commit, committed=self._committed, report=report
         )
-        self._reading = Trouble("Reading stored events back")
         self._stored_again: list[EventRef] = []
         self._stored_waiters = Waiters()
         self._acked_waiters = Waiters()
@@ -180,7 +173,7 @@ class OutgoingEvents:
         ref, is_new = self._outbox.add(event_id, len(payload), tag)
         if is_new:
             event = StoredEvent(ref.sequence, event_id, payload, tag)
-            self._cache.keep(event)
+            self._payloads.keep(event)
             self._writer.put(event, urgent=urgent)
             self._empty.clear()
             self._sendable.set()
@@ -216,8 +209,8 @@ class OutgoingEvents:
         self._note_count()
 
     def _tell_stored(self, ref: EventRef) -> None:
-        if self._cache.is_full and not self._outbox.is_in_flight(ref):
-            self._cache.drop(ref.sequence)
+        if self._payloads.is_full and not self._outbox.is_in_flight(ref):
+            self._payloads.drop(ref.sequence)
         self._on_stored(ref)
         self._stored_waiters.done(ref.sequence)
 
@@ -251,50 +244,29 @@ class OutgoingEvents:
         Raises:
             NotRunningError: After `close`.
         """
-        delays = retry_seconds()
         while True:
             await self._sendable.wait()
             if not self._running:
                 raise NotRunningError(_ENDED)
             refs = self._outbox.sendable()
-            events = [event for ref in refs if (event := self._cache.get(ref.sequence))]
+            events = [event for ref in refs if (event := self._payloads.get(ref))]
             if not refs:
                 self._sendable.clear()
             elif len(events) == len(refs):
                 self._outbox.sent(refs)
                 return events
-            elif not await self._read_back(refs):
-                await asyncio.sleep(next(delays))
+            else:
+                await self._read_back(refs)
 
-    async def _read_back(self, refs: Sequence[EventRef]) -> bool:
-        """Get what is needed now, and some of what follows, into memory; False if that failed."""
-        ahead = self._outbox.upcoming(_READ_AHEAD_COUNT, _READ_AHEAD_BYTES)
-        wanted = {ref.sequence: ref for ref in (*refs, *ahead)}
-        missing = [sequence for sequence in wanted if sequence not in self._cache]
-        try:
-            events, damages = await self._store.read(missing)
-        except StoreError as error:
-            self._tell(self._reading.failed(str(error), time.monotonic()))
-            return False
-        self._tell(self._reading.worked())
-        for event in events:
-            if self._outbox.is_pending(event.ref):
-                self._cache.keep(event)
-        gone = set(missing).difference(event.sequence for event in events)
-        self._give_up([wanted[sequence] for sequence in gone], damages)
-        return True
-
-    def _tell(self, report: Report | None) -> None:
-        if report is not None:
-            self._report(report.summary, report.details)
-
-    def _give_up(self, refs: Iterable[EventRef], damages: Sequence[Damage]) -> None:
-        """Go on without events that the store could not read."""
-        reasons = {damage.sequence: damage for damage in damages}
-        for ref in refs:
+    async def _read_back(self, refs: Sequence[EventRef]) -> None:
+        """Get what is needed now, and some of what follows, into memory."""
+        ahead = self._outbox.upcoming(READ_AHEAD_COUNT, READ_AHEAD_BYTES)
+        for ref, damage in await self._payloads.read_back([*refs, *ahead]):
             if self._outbox.is_pending(ref):
-                missing = Damage("the event store", "it is not there", ref.event_id)
-                self._lose(ref, reasons.get(ref.sequence, missing))
+                self._lose(ref, damage)
+        for ref in (*refs, *ahead):
+            if not self._outbox.is_pending(ref):
+                self._payloads.drop(ref.sequence)  # acked meanwhile
         self._note_count()
 
     def _lose(self, ref: EventRef, damage: Damage) -> None:
@@ -320,7 +292,7 @@ class OutgoingEvents:
         ack, ref = self._outbox.acked(event_id)
         if ref is None:
             return False
-        self._cache.drop(ref.sequence)  # it is never sent again
+        self._payloads.drop(ref.sequence)  # it is never sent again
         if ack is Ack.REMOVE:
             self._writer.remove(ref)
         self._sendable.set()

@@ -27,7 +27,8 @@ from gwproactor.errors import StoreError, StoreUnusableError
 from gwproactor.events.append_file import AppendFile
 from gwproactor.events.file_calls import FileCalls, describe, store_error, sync_file
 from gwproactor.events.repair import remove_leftovers, repair, set_aside
-from gwproactor.events.segment_index import Place, Segment, SegmentIndex
+from gwproactor.events.segment_index import Segment, SegmentIndex
+from gwproactor.events.segment_reader import SegmentReader
 from gwproactor.events.segments import (
     Contents,
     Put,
@@ -250,49 +251,7 @@ class SegmentLog:
         Raises:
             StoreError: A segment cannot be opened now.
         """
-        events: list[StoredEvent] = []
-        damages: list[Damage] = []
-        descriptors: dict[Path, int] = {}
-        try:
-            for sequence in sequences:
-                found = self._index.find(sequence)
-                if found is not None:
-                    self._read_one(*found, descriptors, events, damages)
-        finally:
-            for descriptor in descriptors.values():
-                self._files.close(descriptor)
-        return ReadBack(events, damages)
-
-    def _read_one(
-        self,
-        segment: Segment,
-        place: Place,
-        descriptors: dict[Path, int],
-        events: list[StoredEvent],
-        damages: list[Damage],
-    ) -> None:
-        try:
-            line = self._line(segment, place, descriptors)
-        except OSError as error:
-            if error.errno != errno.EIO:
-                raise store_error("read", segment.path, error) from error
-            line, reason = b"", f"cannot be read: {describe(error)}"
-        else:
-            reason = "its checksum does not fit"
-        event = decode_put(line)
-        if event is not None and event.ref == place.ref:
-            events.append(event)
-            return
-        segment.damaged = True
-        where = f"{segment.path}, bytes {place.offset} to {place.offset + place.line_bytes}"
-        damages.append(Damage(where, reason, place.ref.event_id, place.ref.sequence))
-
-    def _line(self, segment: Segment, place: Place, descriptors: dict[Path, int]) -> bytes:
-        descriptor = descriptors.get(segment.path)
-        if descriptor is None:
-            descriptor = self._files.open_to_read(segment.path)
-            descriptors[segment.path] = descriptor
-        return self._files.read_at(descriptor, place.line_bytes, place.offset)
+        return SegmentReader(self._files, self._index).read(sequences)
 
     # Tidying
 
