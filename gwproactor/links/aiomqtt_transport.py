@@ -104,6 +104,8 @@ class AiomqttConnection:
         self, broker: MQTTClient, options: ConnectOptions, packet_socket: PacketSocket
     ) -> None:
         self._broker = broker
+        self._ahead = options.subscribe_ahead
+        self._answer_ahead: asyncio.Future[Sequence[int]] | None = None
         self._socket = packet_socket
         try:
             self._client = _Client(broker, options, packet_socket)
@@ -114,7 +116,10 @@ class AiomqttConnection:
     async def open(self) -> None:
         """Send CONNECT and wait for CONNACK; closes on failure and when cancelled."""
         try:
-            await self._client.connect()
+            connected = self._client.connect()
+            if self._ahead:
+                self._answer_ahead = self._ask_for(self._ahead)
+            await connected
         except aiomqtt.MqttCodeError as error:
             self.close()
             raise self._refused(error.rc) from None
@@ -150,6 +155,12 @@ class AiomqttConnection:
     def subscribe(self, subscriptions: Sequence[tuple[str, int]]) -> asyncio.Future[Sequence[int]]:
         """Send a SUBSCRIBE; the future has the SUBACK's reason codes."""
         self._check()
+        answer, self._answer_ahead = self._answer_ahead, None
+        if answer is not None and tuple(subscriptions) == self._ahead:
+            return answer
+        return self._ask_for(subscriptions)
+
+    def _ask_for(self, subscriptions: Sequence[tuple[str, int]]) -> asyncio.Future[Sequence[int]]:
         v5 = self._broker.protocol is MQTTVersion.v5
         filters: list[Any] = [
             (topic_filter, SubscribeOptions(qos=int(qos)) if v5 else int(qos))
@@ -251,15 +262,14 @@ class _Client(aiomqtt.Client):
 
     # Requests
 
-    async def connect(self) -> None:
-        """Send CONNECT and wait for CONNACK.
+    def connect(self) -> asyncio.Future[None]:
+        """Send CONNECT; the future is done with CONNACK.
 
-        Raises:
-            aiomqtt.MqttConnectError: The broker refused.
-            OSError: The connection was lost before it answered.
+        It has a MqttConnectError where the broker refuses, and an OSError where the connection is
+        lost before it answers.
         """
         self._client_connect()
-        await self._connected
+        return self._connected
 
     def send(
         self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None

@@ -102,6 +102,7 @@ class Conversation:
         self._sent = SentMessages(self._name)
         self._rate = ReportRate()
         self._connection: Connection | None = None
+        self._was_set_up = False
         self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
         self._dropped_packets = 0
@@ -130,6 +131,15 @@ class Conversation:
         """End for good; a second call changes nothing."""
         self._perform(self.core.stop(time.monotonic(), reason))
         self._timer.cancel()
+
+    def subscriptions_ahead(self) -> tuple[Subscription, ...]:
+        """What the next connection may subscribe to without waiting for CONNACK.
+
+        Everything, where the last attempt came to a complete setup. After any other one nothing:
+        a broker that cannot stand it, against the standard, costs one attempt and not the link.
+        """
+        was_set_up, self._was_set_up = self._was_set_up, False
+        return self.core.subscriptions.wanted() if was_set_up else ()
 
     def connected(self, connection: Connection) -> None:
         """Talk over a new connection."""
@@ -257,6 +267,7 @@ class Conversation:
 
     def _transition(self, effect: Transitioned) -> None:
         transition = effect.transition
+        self._was_set_up |= transition.send_activated()
         self.activations += transition.activated()
         if self._events is not None:
             if transition.activated():

@@ -8,6 +8,7 @@ go.
 """
 
 import asyncio
+import dataclasses
 import time
 from dataclasses import dataclass
 
@@ -90,7 +91,9 @@ async def _one_broker(parts: LinkParts, position: int) -> bool:
         ConnectFailedError: No connection now.
         ConnectRefusedError: No connection until somebody acts.
     """
-    async with parts.connector(parts.pace.broker(position), parts.options) as connection:
+    ahead = parts.conversation.subscriptions_ahead()
+    options = dataclasses.replace(parts.options, subscribe_ahead=ahead)
+    async with parts.connector(parts.pace.broker(position), options) as connection:
         return await _one_connection(parts, connection)
 
 

@@ -73,6 +73,9 @@ class ConnectOptions:
         session_expiry_seconds: How long the broker keeps the session after the connection.
         receive_maximum: See `RECEIVE_MAXIMUM`.
         will: Published by the broker when we vanish.
+        subscribe_ahead: Filters whose SUBSCRIBE goes out behind CONNECT, without waiting for
+            CONNACK, which MQTT allows and which saves a round trip. `Connection.subscribe` with
+            these very filters then returns the answer to that.
         timeout_seconds: Longest attempt to connect.
     """
 
@@ -82,6 +85,7 @@ class ConnectOptions:
     session_expiry_seconds: int = 0
     receive_maximum: int = RECEIVE_MAXIMUM
     will: Will | None = None
+    subscribe_ahead: tuple[tuple[str, int], ...] = ()
     timeout_seconds: float = CONNECT_TIMEOUT_SECONDS
 
 

@@ -88,6 +88,21 @@ async def test_what_is_published_comes_in_order(broker: AnyBroker, version: MQTT
     assert {packet.topic for packet in packets} == {"a/x"}
 
 
+@VERSIONS
+async def test_a_subscribe_may_go_out_behind_connect(
+    broker: AnyBroker, version: MQTTVersion
+) -> None:
+    ahead = ConnectOptions("ahead", 1 << 20, subscribe_ahead=(("a", 0), ("b", 1)))
+    async with connect(broker.url, ahead, protocol=version) as connection:
+        assert await connection.subscribe([("a", 0), ("b", 1)]) == [0, 1]
+        assert await connection.subscribe([("a", 0), ("b", 1)]) == [0, 1]
+    async with connect(broker.url, ahead, protocol=version) as connection:
+        assert await connection.subscribe([("c", 0)]) == [0]
+        connection.publish("a", b"")
+        [packet] = await receive(connection, 1)
+        assert packet.topic == "a"
+
+
 async def test_user_properties_travel_with_mqtt_5(broker: AnyBroker) -> None:
     async with connect(broker.url) as connection:
         await connection.subscribe([("a", 0)])
@@ -355,7 +370,8 @@ async def test_a_name_is_resolved(broker: AnyBroker) -> None:
 async def test_login_refused(make_broker: MakeBroker, login: str, version: MQTTVersion) -> None:
     broker = await make_broker(users={"user": "right-secret"})
     with pytest.raises(ConnectRefusedError, match="login refused") as raised:
-        async with connect(broker.url.replace("//", f"//{login}"), protocol=version):
+        ahead = ConnectOptions("ahead", 1 << 20, subscribe_ahead=(("a", 0),))
+        async with connect(broker.url.replace("//", f"//{login}"), ahead, protocol=version):
             pass
     assert "secret" not in str(raised.value)
     assert "secret" not in repr(raised.value)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gwproactor.config.mqtt import MQTTVersion, TLSInfo, broker_from_url
+from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.errors import ConnectionLostError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
@@ -90,6 +90,33 @@ async def test_a_cut_link_becomes_active_again(
             await child.not_active()
             await child.active()
         assert not child.heard.problems
+
+
+async def test_after_a_good_setup_the_next_subscribe_does_not_wait_for_connack(
+    broker: AnyBroker, relay: Relay
+) -> None:
+    """And an attempt that fails is followed by a polite one, in case that was the reason."""
+    ahead: list[bool] = []
+
+    def connector(settings: MQTTClient, options: ConnectOptions):  # type: ignore[no-untyped-def]
+        ahead.append(bool(options.subscribe_ahead))
+        return connect_with_aiomqtt(settings, options)
+
+    options = {"connector": connector}
+    async with link_pair(relay.url, broker.url, child_options=options) as (child, _):
+        await relay.cut()
+        await child.not_active()
+        await child.active()
+        assert ahead == [False, True]
+        relay.refuse()
+        await relay.cut()
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(ahead) < 4:  # noqa: ASYNC110 - nobody tells of each attempt
+                await asyncio.sleep(0.001)
+        relay.accept()
+        await child.active()
+        assert ahead[:4] == [False, True, True, False]
+        assert not any(ahead[4:])
 
 
 async def test_a_broker_restart(broker: AnyBroker) -> None:
