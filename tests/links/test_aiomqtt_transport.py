@@ -369,8 +369,8 @@ async def test_a_name_is_resolved(broker: AnyBroker) -> None:
 @VERSIONS
 async def test_login_refused(make_broker: MakeBroker, login: str, version: MQTTVersion) -> None:
     broker = await make_broker(users={"user": "right-secret"})
+    ahead = ConnectOptions("ahead", 1 << 20, subscribe_ahead=(("a", 0),))
     with pytest.raises(ConnectRefusedError, match="login refused") as raised:
-        ahead = ConnectOptions("ahead", 1 << 20, subscribe_ahead=(("a", 0),))
         async with connect(broker.url.replace("//", f"//{login}"), ahead, protocol=version):
             pass
     assert "secret" not in str(raised.value)
