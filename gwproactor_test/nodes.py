@@ -20,6 +20,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -214,8 +215,7 @@ class NodeProcess:
         trace: TracebackType | None,
     ) -> None:
         transport, talk = self._parts()
-        if transport.get_returncode() is None:
-            transport.kill()
+        self.kill()
         self.resume_output()
         await talk.ended.wait()
         transport.close()
@@ -314,15 +314,20 @@ class NodeProcess:
 
     def terminate(self) -> None:
         """Send SIGTERM."""
-        self._parts()[0].terminate()
+        self.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """Send SIGKILL."""
-        self._parts()[0].kill()
+        self.send_signal(signal.SIGKILL)
 
     def send_signal(self, number: int) -> None:
-        """Send any signal."""
-        self._parts()[0].send_signal(number)
+        """Send any signal; one that has ended gets none."""
+        transport = self._parts()[0]
+        if transport.get_returncode() is None:
+            # The transport's own method would look for the exit status, and so take it from
+            # the watcher that waits for it.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(transport.get_pid(), number)
 
     async def exited(self, *, timeout_seconds: float = WAIT_SECONDS) -> int:
         """Wait until it has ended and all of its output is read; return its exit status.

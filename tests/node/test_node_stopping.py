@@ -1,7 +1,6 @@
 """How a node ends: in every state within two seconds, with everything pending kept."""
 
 import asyncio
-import contextlib
 import signal
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -98,9 +97,8 @@ async def test_impatience_changes_nothing(embedded_broker: Broker, tmp_path: Pat
         for node in (child, parent):
             ending = asyncio.create_task(node.exited(timeout_seconds=STOP_SECONDS))
             while not ending.done():
-                with contextlib.suppress(ProcessLookupError):
-                    node.send_signal(signal.SIGTERM)
-                    node.send_signal(signal.SIGINT)
+                node.send_signal(signal.SIGTERM)
+                node.send_signal(signal.SIGINT)
                 await asyncio.sleep(0.002)
             assert await ending == 0
             assert node.lines[-1].kind == "stopped"
