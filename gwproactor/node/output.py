@@ -124,7 +124,7 @@ class LineOutput:
     def _write_what_is_taken(self) -> None:
         try:
             while self._waiting and self._poll.poll(0):
-                written = os.write(self._descriptor, self._waiting[:_PIECE_BYTES])
+                written = os.write(self._descriptor, _whole_lines(self._waiting[:_PIECE_BYTES]))
                 del self._waiting[:written]
         except BlockingIOError:  # somebody else made the stream non-blocking; it takes more later
             pass
@@ -140,3 +140,8 @@ class LineOutput:
         elif self._watching and not wanted:
             self._loop.remove_writer(self._descriptor)
         self._watching = wanted
+
+
+def _whole_lines(piece: bytearray) -> bytearray:
+    """The lines of `piece` that are whole, so that what ends early ends with a line; else all."""
+    return piece[: piece.rfind(b"\n") + 1] or piece

@@ -104,6 +104,25 @@ async def test_a_file_takes_lines_too(tmp_path: Path) -> None:
     assert [json.loads(line)["n"] for line in lines] == list(range(10_000))
 
 
+async def test_what_ends_early_ends_with_a_line(pipe: Pipe) -> None:
+    while not pipe.output._waiting:
+        pipe.output.line("event", {"text": "x" * 1000})
+    pipe.output.close()
+    assert {line["kind"] for line in pipe.read()} == {"event"}
+
+
+async def test_a_line_longer_than_a_pipe_arrives(pipe: Pipe) -> None:
+    pipe.output.line("event", {"text": "x" * 300_000})
+    pipe.output.line("event", {"text": "y"})
+    flushed = asyncio.create_task(pipe.output.flush())
+    text = b""
+    while text.count(b"\n") < 2:
+        text += await asyncio.to_thread(os.read, pipe.reader, 65536)
+        await asyncio.sleep(0)
+    await flushed
+    assert [len(json.loads(line)["text"]) for line in text.splitlines()] == [300_000, 1]
+
+
 async def test_a_socket_serves_and_its_end_is_noticed() -> None:
     """As where the parent is a program that gives its children sockets, not pipes."""
     ours, theirs = socket.socketpair()
