@@ -104,7 +104,7 @@ class AiomqttConnection:
         self, broker: MQTTClient, options: ConnectOptions, packet_socket: PacketSocket
     ) -> None:
         self._broker = broker
-        self._ahead = options.subscribe_ahead
+        self._greeting = options.greeting
         self._answer_ahead: asyncio.Future[Sequence[int]] | None = None
         self._socket = packet_socket
         try:
@@ -117,8 +117,7 @@ class AiomqttConnection:
         """Send CONNECT and wait for CONNACK; closes on failure and when cancelled."""
         try:
             connected = self._client.connect()
-            if self._ahead:
-                self._answer_ahead = self._ask_for(self._ahead)
+            self._greet()
             await connected
         except aiomqtt.MqttCodeError as error:
             self.close()
@@ -132,6 +131,11 @@ class AiomqttConnection:
         except BaseException:
             self.close()
             raise
+
+    def _greet(self) -> None:
+        if self._greeting is not None:
+            self._answer_ahead = self._ask_for(self._greeting.subscriptions)
+            self.publish(self._greeting.topic, self._greeting.payload)
 
     def _refused(self, code: int | ReasonCode | None) -> ConnectFailedError | ConnectRefusedError:
         number = code.value if isinstance(code, ReasonCode) else int(code or 0)
@@ -156,9 +160,10 @@ class AiomqttConnection:
         """Send a SUBSCRIBE; the future has the SUBACK's reason codes."""
         self._check()
         answer, self._answer_ahead = self._answer_ahead, None
-        if answer is not None and tuple(subscriptions) == self._ahead:
-            return answer
-        return self._ask_for(subscriptions)
+        greeting = self._greeting
+        if answer is None or greeting is None or tuple(subscriptions) != greeting.subscriptions:
+            return self._ask_for(subscriptions)
+        return answer
 
     def _ask_for(self, subscriptions: Sequence[tuple[str, int]]) -> asyncio.Future[Sequence[int]]:
         v5 = self._broker.protocol is MQTTVersion.v5

@@ -48,7 +48,7 @@ from gwproactor.links.reports import ReportRate
 from gwproactor.links.sent_messages import SentMessage, SentMessages
 from gwproactor.links.subscriptions import Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transport import Connection, ReceivedPacket
+from gwproactor.links.transport import Connection, Greeting, ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ACK, PING
@@ -132,14 +132,20 @@ class Conversation:
         self._perform(self.core.stop(time.monotonic(), reason))
         self._timer.cancel()
 
-    def subscriptions_ahead(self) -> tuple[Subscription, ...]:
-        """What the next connection may subscribe to without waiting for CONNACK.
+    def greeting(self) -> Greeting | None:
+        """What the next connection may send without waiting for CONNACK.
 
-        Everything, where the last attempt came to a complete setup. After any other one nothing:
-        a broker that cannot stand it, against the standard, costs one attempt and not the link.
+        All subscriptions and a ping, where the last attempt came to a complete setup. After any
+        other one nothing: a broker that cannot stand it, against the standard, costs one attempt
+        and not the link. Nor is the ack of this ping waited for: one that a broker lets pass
+        before the subscription stands may be lost, and the ping after the SUBACK asks again.
         """
         was_set_up, self._was_set_up = self._was_set_up, False
-        return self.core.subscriptions.wanted() if was_set_up else ()
+        subscriptions = self.core.subscriptions.wanted()
+        if not was_set_up or not subscriptions:
+            return None
+        ping = self._emission.ping()
+        return Greeting(subscriptions, ping.topic, ping.payload)
 
     def connected(self, connection: Connection) -> None:
         """Talk over a new connection."""

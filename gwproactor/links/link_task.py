@@ -91,8 +91,7 @@ async def _one_broker(parts: LinkParts, position: int) -> bool:
         ConnectFailedError: No connection now.
         ConnectRefusedError: No connection until somebody acts.
     """
-    ahead = parts.conversation.subscriptions_ahead()
-    options = dataclasses.replace(parts.options, subscribe_ahead=ahead)
+    options = dataclasses.replace(parts.options, greeting=parts.conversation.greeting())
     async with parts.connector(parts.pace.broker(position), options) as connection:
         return await _one_connection(parts, connection)
 

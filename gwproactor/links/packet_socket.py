@@ -20,6 +20,9 @@ READ_CHUNK_BYTES = 64 * 1024
 packets, little enough that a flood leaves time for everything else on the loop."""
 
 
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
 class PacketSocket:
     """A connected, non-blocking socket behind a read buffer. For the loop only.
 
@@ -57,7 +60,18 @@ class PacketSocket:
             return False
         self.last_byte_seconds = time.monotonic()
         self._buffer = memoryview(data)
+        self._acknowledge_at_once()
         return isinstance(self._socket, ssl.SSLSocket) and self._socket.pending() > 0
+
+    def _acknowledge_at_once(self) -> None:
+        """Let TCP acknowledge what came now, not up to 40 ms later together with our answer.
+
+        A broker that leaves Nagle's algorithm on, as Mosquitto does by default, holds its next
+        packet back until then. Linux forgets the option, so it is set after each read.
+        """
+        if _QUICK_ACK is not None:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def pending(self) -> int:
         """How many bytes wait to be read from the buffer, and 1 for the news of the end."""

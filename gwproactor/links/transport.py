@@ -63,6 +63,26 @@ class Will:
 
 
 @dataclass(frozen=True, slots=True)
+class Greeting:
+    """What goes out right behind CONNECT, without waiting for CONNACK, and saves two round trips.
+
+    MQTT allows it (MQTT 5 and 3.1.1, section 3.1.4): a broker that refuses the connection does not
+    look at what follows, any other handles it in order, so the subscriptions stand before the
+    answer to the message can come.
+
+    Args:
+        subscriptions: Filters, each with the highest QoS wanted. `Connection.subscribe` with these
+            very filters returns the answer to them.
+        topic: Where a first message is published, with QoS 0.
+        payload: That message.
+    """
+
+    subscriptions: tuple[tuple[str, int], ...]
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectOptions:
     """What a link, not a broker's settings, decides about a connection.
 
@@ -73,10 +93,8 @@ class ConnectOptions:
         session_expiry_seconds: How long the broker keeps the session after the connection.
         receive_maximum: See `RECEIVE_MAXIMUM`.
         will: Published by the broker when we vanish.
-        subscribe_ahead: Filters whose SUBSCRIBE goes out behind CONNECT, without waiting for
-            CONNACK, which MQTT allows and which saves a round trip. `Connection.subscribe` with
-            these very filters then returns the answer to that.
         timeout_seconds: Longest attempt to connect.
+        greeting: What is sent ahead of CONNACK; None to go step by step.
     """
 
     client_id: str
@@ -85,8 +103,8 @@ class ConnectOptions:
     session_expiry_seconds: int = 0
     receive_maximum: int = RECEIVE_MAXIMUM
     will: Will | None = None
-    subscribe_ahead: tuple[tuple[str, int], ...] = ()
     timeout_seconds: float = CONNECT_TIMEOUT_SECONDS
+    greeting: Greeting | None = None
 
 
 class Connection(Protocol):

@@ -23,7 +23,7 @@ from gwproactor.errors import (
 )
 from gwproactor.links import aiomqtt_transport, packet_buffer
 from gwproactor.links.aiomqtt_transport import AiomqttConnection, connect_with_aiomqtt
-from gwproactor.links.transport import ConnectOptions, ReceivedPacket, Will
+from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket, Will
 from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
@@ -89,14 +89,16 @@ async def test_what_is_published_comes_in_order(broker: AnyBroker, version: MQTT
 
 
 @VERSIONS
-async def test_a_subscribe_may_go_out_behind_connect(
-    broker: AnyBroker, version: MQTTVersion
-) -> None:
-    ahead = ConnectOptions("ahead", 1 << 20, subscribe_ahead=(("a", 0), ("b", 1)))
+async def test_a_greeting_goes_out_behind_connect(broker: AnyBroker, version: MQTTVersion) -> None:
+    greeting = Greeting((("a", 0), ("b", 1)), "b", b"hello")
+    ahead = ConnectOptions("ahead", 1 << 20, greeting=greeting)
     async with connect(broker.url, ahead, protocol=version) as connection:
         assert await connection.subscribe([("a", 0), ("b", 1)]) == [0, 1]
+        [packet] = await receive(connection, 1)
+        assert (packet.topic, packet.payload) == ("b", b"hello")
         assert await connection.subscribe([("a", 0), ("b", 1)]) == [0, 1]
     async with connect(broker.url, ahead, protocol=version) as connection:
+        await receive(connection, 1)
         assert await connection.subscribe([("c", 0)]) == [0]
         connection.publish("a", b"")
         [packet] = await receive(connection, 1)
@@ -369,7 +371,7 @@ async def test_a_name_is_resolved(broker: AnyBroker) -> None:
 @VERSIONS
 async def test_login_refused(make_broker: MakeBroker, login: str, version: MQTTVersion) -> None:
     broker = await make_broker(users={"user": "right-secret"})
-    ahead = ConnectOptions("ahead", 1 << 20, subscribe_ahead=(("a", 0),))
+    ahead = ConnectOptions("ahead", 1 << 20, greeting=Greeting((("a", 0),), "a", b""))
     with pytest.raises(ConnectRefusedError, match="login refused") as raised:
         async with connect(broker.url.replace("//", f"//{login}"), ahead, protocol=version):
             pass

@@ -92,14 +92,14 @@ async def test_a_cut_link_becomes_active_again(
         assert not child.heard.problems
 
 
-async def test_after_a_good_setup_the_next_subscribe_does_not_wait_for_connack(
+async def test_after_a_good_setup_the_next_connection_does_not_wait_for_connack(
     broker: AnyBroker, relay: Relay
 ) -> None:
     """And an attempt that fails is followed by a polite one, in case that was the reason."""
     ahead: list[bool] = []
 
     def connector(settings: MQTTClient, options: ConnectOptions):  # type: ignore[no-untyped-def]
-        ahead.append(bool(options.subscribe_ahead))
+        ahead.append(options.greeting is not None)
         return connect_with_aiomqtt(settings, options)
 
     options = {"connector": connector}
