@@ -116,8 +116,9 @@ class AiomqttConnection:
     async def open(self) -> None:
         """Send CONNECT and wait for CONNACK; closes on failure and when cancelled."""
         try:
-            connected = self._client.connect()
-            self._greet()
+            with self._socket.together():
+                connected = self._client.connect()
+                self._greet()
             await connected
         except aiomqtt.MqttCodeError as error:
             self.close()

@@ -14,6 +14,7 @@ import contextlib
 import socket
 import ssl
 import time
+from collections.abc import Iterator
 
 READ_CHUNK_BYTES = 64 * 1024
 """Most that is taken from the operating system in one turn of the loop: enough for hundreds of
@@ -36,6 +37,8 @@ class PacketSocket:
         self._max_packet_bytes = max_packet_bytes
         self._buffer = memoryview(b"")
         self._ended = False
+        self._send_failed = False
+        self._together: bytearray | None = None
         self.fault: OSError | None = None
         """Why the connection broke, once it did."""
         self.last_byte_seconds = time.monotonic()
@@ -94,30 +97,41 @@ class PacketSocket:
         raise BlockingIOError
 
     def send(self, data: bytes | bytearray) -> int:
-        """Hand bytes to the operating system; how many it took."""
+        """Hand bytes to the operating system; how many it took.
+
+        The first failure is kept for later: what the broker said before it closed, such as why it
+        refuses us, has come already and is read first, because a closed socket is readable.
+        """
         if self.fault is not None:
             raise self.fault
+        if self._together is not None:
+            self._together += data
+            return len(data)
         try:
             return self._socket.send(data)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except OSError as error:
-            self.abort(self._last_words() or error)
-            raise
+            if self._send_failed:
+                self.abort(error)
+                raise
+            self._send_failed = True
+            raise BlockingIOError from None
 
-    def _last_words(self) -> OSError | None:
-        """Why the other side closed, where TLS has told.
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent within the context goes out in one write.
 
-        A refused certificate arrives as an alert behind a handshake that is complete for us, and
-        our next write may fail before the alert is read.
+        Raises:
+            OSError: The operating system did not take it all; meant for little, on a new socket.
         """
+        self._together = bytearray()
         try:
-            self._socket.recv(READ_CHUNK_BYTES)
-        except ssl.SSLError as error:
-            return None if isinstance(error, ssl.SSLEOFError) else error
-        except OSError:
-            return None
-        return None
+            yield
+        finally:
+            data, self._together = self._together, None
+        if data and self._socket.send(data) < len(data):
+            raise ConnectionAbortedError("the system does not take what is to be sent")
 
     def abort(self, reason: OSError) -> None:
         """From now on every use fails with `reason`; the first reason stays."""

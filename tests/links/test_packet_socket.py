@@ -90,11 +90,37 @@ def test_a_full_socket_says_so(pair: tuple[PacketSocket, socket.socket]) -> None
 def test_a_broken_pipe_is_remembered(pair: tuple[PacketSocket, socket.socket]) -> None:
     tested, theirs = pair
     theirs.close()
+    with pytest.raises(BlockingIOError):
+        tested.send(b"a")
     with pytest.raises(BrokenPipeError):
         tested.send(b"a")
     assert isinstance(tested.fault, BrokenPipeError)
     tested.abort(ConnectionAbortedError("a later reason"))
     assert isinstance(tested.fault, BrokenPipeError)
+
+
+def test_the_last_words_are_read_before_the_break(
+    pair: tuple[PacketSocket, socket.socket],
+) -> None:
+    tested, theirs = pair
+    theirs.sendall(b"why")
+    theirs.close()
+    with pytest.raises(BlockingIOError):
+        tested.send(b"a")
+    tested.fill()
+    assert tested.recv(10) == b"why"
+    tested.fill()
+    assert isinstance(tested.fault, ConnectionResetError)
+
+
+def test_what_is_sent_together_goes_out_at_once(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    with tested.together():
+        assert tested.send(b"one") == 3
+        tested.send(b"two")
+        with pytest.raises(BlockingIOError):
+            theirs.recv(10, socket.MSG_DONTWAIT)
+    assert theirs.recv(10) == b"onetwo"
 
 
 def test_closing_sends_what_was_taken(pair: tuple[PacketSocket, socket.socket]) -> None:
