@@ -6,6 +6,7 @@ what happens in the order in which it happens, and each call writes its line bef
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections import defaultdict, deque
 
@@ -68,6 +69,7 @@ class Node(Observer):
         self._proactor.start()
         await self._proactor.started()
         self._output.line("ready", {"pid": os.getpid()})
+        gc.freeze()  # what is there by now stays; looking at it again would only hold up the link
         try:
             await self._serve()
         finally:
