@@ -134,12 +134,20 @@ class Inbox:
 
     # Events come in
 
-    def restore(self, refs: Iterable[EventRef], next_sequence: int) -> None:
-        """Take in what a store kept from earlier runs, in order of sequence; only at the start."""
+    def restore(self, refs: Iterable[EventRef], next_sequence: int) -> list[EventRef]:
+        """Take in what a store kept from earlier runs, in order of sequence; only at the start.
+
+        What is returned is to be removed from the store: a power cut may have brought it back.
+        """
+        doubles = []
         for ref in refs:
+            if (ref.tag, ref.event_id) in self._pending:
+                doubles.append(ref)
+                continue
             self._take_in(ref)
             self._queue.append(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
+        return doubles
 
     def receive(self, link_name: str, event_id: str, payload_bytes: int, *, seen: bool) -> Received:
         """Take in an event from a link, unless it is known or there is no room for it.
@@ -174,7 +182,7 @@ class Inbox:
     def _take_in(self, ref: EventRef) -> None:
         self._pending[ref.tag, ref.event_id] = ref
         self._pending_bytes += ref.size_bytes
-        self._next_sequence = ref.sequence + 1
+        self._next_sequence = max(self._next_sequence, ref.sequence + 1)
 
     def committed(self, refs: Iterable[EventRef]) -> list[EventRef]:
         """These events are durable: queue them, and return those to acknowledge."""
@@ -247,7 +255,8 @@ class Inbox:
         for ref in refs:
             self._unmarked.discard(ref.sequence)
             self._tries.pop(ref.sequence, None)
-            if self._pending.pop((ref.tag, ref.event_id), None) is not None:
+            if self._pending.get((ref.tag, ref.event_id)) == ref:
+                del self._pending[ref.tag, ref.event_id]
                 self._pending_bytes -= ref.size_bytes
                 done.append(ref)
         return done if self._ack_when_handled else []

@@ -101,7 +101,7 @@ class IncomingEvents:
             "The inbox", commit=self._commit, committed=self._committed, report=report
         )
         self._dying: dict[int, StoredEvent] = {}
-        self._lost: set[int] = set()
+        self._unhandled: set[int] = set()
         self._refused = Trouble("Taking in events")
         self._handling = Trouble("The handler of received events")
         self._deliverable = asyncio.Event()
@@ -130,7 +130,9 @@ class IncomingEvents:
             else:
                 undone.append(ref)
         self._next_dead_sequence = self._dead_letters.next_sequence
-        self._inbox.restore(undone, self._store.next_sequence)
+        for double in self._inbox.restore(undone, self._store.next_sequence):
+            self._unhandled.add(double.sequence)
+            self._writer.remove(double)
         self._running = True
         self._deliverable.set()
         self._report_damages(damages)
@@ -223,10 +225,10 @@ class IncomingEvents:
         dying = [self._dying[ref.sequence] for ref in removals if ref.sequence in self._dying]
         if dying:
             await self._dead_letters.commit(dying, ())
-        done = [(ref.tag, ref.event_id) for ref in removals if ref.sequence not in self._lost]
-        unseen = [key for key in done if key not in self._seen]
-        if unseen:
-            await self._seen.add(unseen)
+        done = [(ref.tag, ref.event_id) for ref in removals if ref.sequence not in self._unhandled]
+        news = [key for key in done if key not in self._seen]
+        if news:
+            await self._seen.add(news)
         await self._store.commit(puts, [ref.sequence for ref in removals])
 
     def _committed(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
@@ -237,7 +239,7 @@ class IncomingEvents:
                 self._payloads.drop(event.sequence)
         for ref in removals:
             self._dying.pop(ref.sequence, None)
-            self._lost.discard(ref.sequence)
+            self._unhandled.discard(ref.sequence)
         for ref in acknowledge:
             self._acknowledge(ref.tag, ref.event_id)
         self._deliverable.set()
@@ -313,7 +315,7 @@ class IncomingEvents:
 
     def _lose(self, ref: EventRef, damage: Damage) -> None:
         """Go on without an event that cannot be read; if it ever comes again, it is a new one."""
-        self._lost.add(ref.sequence)
+        self._unhandled.add(ref.sequence)
         self._writer.remove(ref)
         self._report_damages([damage])
 

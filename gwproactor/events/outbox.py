@@ -136,17 +136,22 @@ class Outbox:
 
     # Events come in
 
-    def restore(self, refs: Iterable[EventRef], next_sequence: int) -> None:
+    def restore(self, refs: Iterable[EventRef], next_sequence: int) -> list[EventRef]:
         """Take in what a store kept from earlier runs, in order of sequence; only at the start.
 
-        It is all taken in, also where the limit was higher then.
+        It is all taken in, also where the limit was higher then. What is returned is to be removed
+        from the store: a power cut may have brought an event back whose id was posted once more.
         """
+        doubles = []
         for ref in refs:
+            if ref.event_id in self._pending:
+                doubles.append(ref)
+                continue
             self._pending[ref.event_id] = ref
             self._pending_bytes += ref.size_bytes
             self._queue.append(ref)
-            self._next_sequence = ref.sequence + 1
         self._next_sequence = max(self._next_sequence, next_sequence)
+        return doubles
 
     def add(self, event_id: str, payload_bytes: int, tag: str = "") -> Added:
         """Take in a new event; one whose id is pending already is kept once, as it was.

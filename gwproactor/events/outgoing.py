@@ -94,7 +94,8 @@ class OutgoingEvents:
             StoreError: The store cannot be used.
         """
         damages = await self._store.open()
-        self._outbox.restore(self._store.pending(), self._store.next_sequence)
+        for double in self._outbox.restore(self._store.pending(), self._store.next_sequence):
+            self._writer.remove(double)
         self._running = True
         self._note_count()
         self._report_damages(damages)

@@ -21,7 +21,7 @@ from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.seen_log import MemorySeen, Seen, SeenLog
-from gwproactor.events.store import EventStore
+from gwproactor.events.store import EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
 
@@ -197,6 +197,19 @@ async def test_a_removal_that_a_power_cut_took_back_is_no_second_delivery(tmp_pa
         node.receive("b")
         await node.idle()
         assert node.got() == ["b"]
+
+
+async def test_an_event_that_a_power_cut_doubled_is_delivered_once(tmp_path: Path) -> None:
+    store = LogStore(tmp_path / "inbox")
+    await store.open()
+    await store.commit([StoredEvent(n, "a", payload("a"), "child") for n in (1, 2)], ())
+    await store.close()
+    for expected in (["a"], []):
+        async with started(Node(tmp_path)) as node:
+            await node.idle()
+            node.receive("a")
+            assert node.log[-1] == "ack a"
+            assert node.got() == expected
 
 
 async def test_the_same_id_from_two_links_is_two_events(tmp_path: Path) -> None:

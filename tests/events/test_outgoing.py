@@ -17,7 +17,7 @@ from gwproactor.events.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.store import EventRef, EventStore
+from gwproactor.events.store import EventRef, EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
 
@@ -385,3 +385,19 @@ async def test_in_memory_it_is_the_same_without_the_disk() -> None:
             node.events.acked(event_id)
         await node.events.drained()
         assert node.told == [f"{word} {i}" for word in ("stored", "acked") for i in "abc"]
+
+
+async def test_an_id_that_a_power_cut_doubled_is_sent_once(tmp_path: Path) -> None:
+    store = LogStore(tmp_path)
+    await store.open()
+    await store.commit([StoredEvent(n, "a", payload("a"), "line") for n in (1, 2)], ())
+    await store.close()
+    async with running(LogStore(tmp_path)) as node:
+        assert node.events.pending_count == 1
+        node.events.activated()
+        assert await node.sent() == ["a"]
+        node.events.acked("a")
+        await node.events.drained()
+        assert node.told == ["acked a"]
+    async with running(LogStore(tmp_path)) as node:
+        assert node.events.pending_count == 0
