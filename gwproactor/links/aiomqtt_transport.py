@@ -328,13 +328,11 @@ class _Client(aiomqtt.Client):
         self._client._send_pingreq()  # noqa: SLF001 - paho offers no other way
 
     def abort(self, reason: OSError) -> None:
-        """Give the connection up: paho meets `reason` at the socket and cleans up after it."""
+        """Give the connection up, and let paho let go of its socket."""
         self._socket.abort(reason)
-        with contextlib.suppress(Exception):
-            self._client.loop_read()
-        if self.lost is None:  # paho is stuck on a packet that it has read but cannot digest
+        if self.lost is None:
             self._client._sock_close()  # noqa: SLF001 - paho offers no other way
-            self._over(reason)
+            self._over(self._socket.fault or reason)
 
     def close(self) -> None:
         """End the connection without waiting for anybody."""
@@ -430,6 +428,9 @@ class _Client(aiomqtt.Client):
 
     def _read(self) -> None:
         more = self._socket.fill()
+        if self._socket.fault is not None:
+            self.abort(self._socket.fault)
+            return
         while self._socket.pending():
             if self._guarded(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return

@@ -53,6 +53,10 @@ from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ACK, PING
 
+GREETING_ANSWER_SECONDS = 0.02
+"""How long the answer to a greeting may take before the peer is asked once more: some round trips
+in one building. Over a longer way the second ping costs a message and nothing else."""
+
 OUTAGE_REPORT_SECONDS = 2.0
 """An outage after a good connection becomes a problem when it lasts so long: restarts are shorter.
 A broker that was never reached is reported at once, for then it is probably the settings."""
@@ -103,6 +107,8 @@ class Conversation:
         self._rate = ReportRate()
         self._connection: Connection | None = None
         self._was_set_up = False
+        self._greeted = False
+        self._answer_to_greeting = DeadlineTimer(timers, self._ping_if_not_active)
         self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
         self._dropped_packets = 0
@@ -111,7 +117,7 @@ class Conversation:
             ConnectFailed: lambda effect: tell(listener.link_transitioned, effect.transition),
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
-            SendPing: lambda _: self._send_quietly(self._emission.ping()),
+            SendPing: self._ping,
             SendAck: lambda effect: self.acknowledge(effect.message_id),
             ProbeBroker: self._probe,
             GiveUp: self._give_up,
@@ -131,19 +137,22 @@ class Conversation:
         """End for good; a second call changes nothing."""
         self._perform(self.core.stop(time.monotonic(), reason))
         self._timer.cancel()
+        self._answer_to_greeting.cancel()
 
     def greeting(self) -> Greeting | None:
         """What the next connection may send without waiting for CONNACK.
 
         All subscriptions and a ping, where the last attempt came to a complete setup. After any
         other one nothing: a broker that cannot stand it, against the standard, costs one attempt
-        and not the link. Nor is the ack of this ping waited for: one that a broker lets pass
-        before the subscription stands may be lost, and the ping after the SUBACK asks again.
+        and not the link. Nor does the core wait for the ack of this ping: a broker may let it
+        pass before the subscription stands. The ping that is due with the SUBACK asks again,
+        after a moment in which the answer to the first one may come.
         """
-        was_set_up, self._was_set_up = self._was_set_up, False
+        was_set_up, self._was_set_up, self._greeted = self._was_set_up, False, False
         subscriptions = self.core.subscriptions.wanted()
         if not was_set_up or not subscriptions:
             return None
+        self._greeted = True
         ping = self._emission.ping()
         return Greeting(subscriptions, ping.topic, ping.payload)
 
@@ -167,6 +176,7 @@ class Conversation:
         if self._connection is not None:
             self._lost_at = time.monotonic()
         self._connection = None
+        self._answer_to_greeting.cancel()
         self._perform(self.core.disconnected(time.monotonic(), reason))
 
     def lost_too_soon(self) -> None:
@@ -297,6 +307,18 @@ class Conversation:
     def _unsubscribe(self, effect: Unsubscribe) -> None:
         with contextlib.suppress(ConnectionLostError):
             self._require_connection().unsubscribe(effect.filters)
+
+    def _ping(self, _effect: SendPing) -> None:
+        if self._greeted:
+            self._greeted = False
+            self._answer_to_greeting.follow(time.monotonic() + GREETING_ANSWER_SECONDS)
+        else:
+            self._send_quietly(self._emission.ping())
+
+    def _ping_if_not_active(self) -> None:
+        self._answer_to_greeting.cancel()
+        if not self.core.active:
+            self._send_quietly(self._emission.ping())
 
     def _probe(self, _effect: ProbeBroker) -> None:
         self._probed_at = time.monotonic()

@@ -8,6 +8,7 @@ interrupt the system's resolver and no program should wait for it when it wants 
 """
 
 import asyncio
+import functools
 import socket
 import ssl
 import threading
@@ -69,9 +70,15 @@ async def resolve(host: str, port: int) -> list[Address]:
         OSError: The name is not known, or the resolver cannot be reached.
     """
     try:
-        return _look_up(host, port, socket.AI_NUMERICHOST)
+        return _numeric(host, port)
     except (socket.gaierror, UnicodeError):
         return await _in_daemon_thread(lambda: _look_up(host, port, 0))
+
+
+@functools.lru_cache
+def _numeric(host: str, port: int) -> list[Address]:
+    """The address that `host` itself is, which is the same each time."""
+    return _look_up(host, port, socket.AI_NUMERICHOST)
 
 
 def _look_up(host: str, port: int, flags: int) -> list[Address]:

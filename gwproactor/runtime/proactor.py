@@ -25,7 +25,7 @@ from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
-from gwproactor.runtime.comm_events import comm_events
+from gwproactor.runtime.comm_events import CommEvents
 from gwproactor.runtime.dispatch import Dispatch, MessageHandler
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.lifecycle import Lifecycle
@@ -85,6 +85,7 @@ class Proactor(Lifecycle):
         self._links = LinkManager(self._name, self)
         self._event_handler: EventHandler = self.process_event
         self._observers: list[Observer] = []
+        self._comm_events = CommEvents(self._name, self._generate_own)
         self._stop_now = asyncio.Event()
         self._events = EventFlow(
             self._name,
@@ -300,12 +301,15 @@ class Proactor(Lifecycle):
             for task in talking:
                 task.cancel()
             await asyncio.wait(talking)
+            self._comm_events.flush()
             async with asyncio.timeout(self._settings.stop_seconds):
                 await self._events.close()
 
     async def _say_farewell(self) -> None:
         """Tell the peer that this node stops, and wait for its acks as long as was asked for."""
+        self._comm_events.flush()
         await until_any(self.all_events_acked(), self._stop_now.wait())
+        self._comm_events.flush()
         self._generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
         await until_any(self.all_events_acked(), self._stop_now.wait())
         upstream = self._links.upstream
@@ -324,8 +328,8 @@ class Proactor(Lifecycle):
         logger.info("%s", transition)
         if transition:
             self._tell(lambda observer: observer.link_transitioned(transition))
-        for event in comm_events(transition, self._name):
-            self._generate_own(event)
+        if self._links.upstream is not None:
+            self._comm_events.add(transition)
 
     def message_received(self, link_name: str, message: Message[Any]) -> None:
         """Pass a message on to where it belongs."""

@@ -1,8 +1,10 @@
+import asyncio
+
 import pytest
 
 from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.runtime.comm_events import comm_events
-from gwproactor.wire.payloads import CommEvent
+from gwproactor.runtime.comm_events import CommEvents, event_types
+from gwproactor.wire.payloads import CommEvent, MQTTConnectEvent, PeerActiveEvent, now_ms
 
 S, T = StateName, TransitionName
 COMM = "gridworks.event.comm."
@@ -31,9 +33,37 @@ COMM = "gridworks.event.comm."
 def test_which_event_tells_of_which_transition(
     name: TransitionName, old: StateName, new: StateName, expected: list[str]
 ) -> None:
-    events = list(comm_events(Transition("the link", name, old, new), "d1.site.scada"))
-    assert [event.TypeName.removeprefix(COMM) for event in events] == expected
-    for event in events:
-        assert isinstance(event, CommEvent)
+    types = event_types(Transition("the link", name, old, new))
+    names = [event.model_fields["TypeName"].default for event in types]
+    assert [each.removeprefix(COMM) for each in names] == expected
+
+
+CONNECTED = Transition("the link", T.mqtt_connected, S.connecting, S.awaiting_setup_and_peer)
+ACTIVE = Transition("the link", T.message_from_peer, S.awaiting_peer, S.active)
+
+
+async def test_events_are_made_a_moment_later_with_the_time_of_the_transition() -> None:
+    made: asyncio.Queue[CommEvent] = asyncio.Queue()
+    events = CommEvents("d1.site.scada", made.put_nowait)
+    before_ms = now_ms()
+    events.add(CONNECTED)
+    events.add(ACTIVE)
+    after_ms = now_ms()
+    assert made.empty()
+    for kind in (MQTTConnectEvent, PeerActiveEvent):
+        event = await made.get()
+        assert isinstance(event, kind)
         assert (event.Src, event.PeerName) == ("d1.site.scada", "the link")
-        assert event.MessageId
+        assert before_ms <= event.TimeCreatedMs <= after_ms
+
+
+async def test_flush_makes_them_at_once_and_once() -> None:
+    made: list[CommEvent] = []
+    events = CommEvents("d1.site.scada", made.append)
+    events.add(CONNECTED)
+    events.flush()
+    events.flush()
+    assert len(made) == 1
+    events.add(ACTIVE)
+    events.flush()
+    assert len({event.MessageId for event in made}) == 2
