@@ -120,7 +120,7 @@ class PacketSocket:
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """What is sent within the context goes out in one write.
+        """What is sent within the context goes out in one write. A failure is kept as by `send`.
 
         Raises:
             OSError: The operating system did not take it all; meant for little, on a new socket.
@@ -130,8 +130,14 @@ class PacketSocket:
             yield
         finally:
             data, self._together = self._together, None
-        if data and self._socket.send(data) < len(data):
+        if data and not self._takes_all(data):
             raise ConnectionAbortedError("the system does not take what is to be sent")
+
+    def _takes_all(self, data: bytearray) -> bool:
+        try:
+            return self.send(data) == len(data)
+        except BlockingIOError:
+            return self._send_failed
 
     def abort(self, reason: OSError) -> None:
         """From now on every use fails with `reason`; the first reason stays."""

@@ -99,6 +99,22 @@ def test_a_broken_pipe_is_remembered(pair: tuple[PacketSocket, socket.socket]) -
     assert isinstance(tested.fault, BrokenPipeError)
 
 
+def test_the_last_words_are_read_before_a_break_of_what_goes_together(
+    pair: tuple[PacketSocket, socket.socket],
+) -> None:
+    """As a broker's that closed at once, with its reason, on a connection that is new."""
+    tested, theirs = pair
+    theirs.sendall(b"why")
+    theirs.close()
+    with tested.together():
+        assert tested.send(b"a") == 1
+        assert tested.send(b"b") == 1
+    tested.fill()
+    assert tested.recv(10) == b"why"
+    with pytest.raises(BrokenPipeError):
+        tested.send(b"c")
+
+
 def test_the_last_words_are_read_before_the_break(
     pair: tuple[PacketSocket, socket.socket],
 ) -> None:
