@@ -81,6 +81,8 @@ class OutgoingEvents:
         self._acked_waiters = Waiters()
         self._lost: dict[int, StoreError] = {}
         self._sendable = asyncio.Event()
+        self._released = asyncio.Event()
+        self._released.set()
         self._empty = asyncio.Event()
         self._running = False
         self._end: GwproactorError | None = None
@@ -123,6 +125,7 @@ class OutgoingEvents:
         if self._end is not None:
             return
         self._running = False
+        self.release()
         self.deactivated()
         try:
             await self._writer.close()
@@ -236,6 +239,14 @@ class OutgoingEvents:
         self._outbox.deactivate()
         self._sendable.set()
 
+    def hold(self) -> None:
+        """Give nothing to send until `release`: who hears of acks cannot keep up."""
+        self._released.clear()
+
+    def release(self) -> None:
+        """Go on after `hold`."""
+        self._released.set()
+
     async def next_to_send(self) -> Sequence[StoredEvent]:
         """Wait until something may be sent, and give it, at least one event, in order.
 
@@ -247,6 +258,7 @@ class OutgoingEvents:
         """
         while True:
             await self._sendable.wait()
+            await self._released.wait()
             if not self._running:
                 raise NotRunningError(_ENDED)
             refs = self._outbox.sendable()

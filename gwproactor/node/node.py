@@ -89,6 +89,7 @@ class Node(Observer):
             watching = [
                 group.create_task(self._read_input(), name="node: input"),
                 group.create_task(self._watch_output(), name="node: output"),
+                group.create_task(self._keep_output_small(), name="node: pressure"),
             ]
             await self._proactor.stopped()
             for task in watching:
@@ -114,6 +115,15 @@ class Node(Observer):
     async def _watch_output(self) -> None:
         await self._output.wait_closed()
         self._stop("output_closed")
+
+    async def _keep_output_small(self) -> None:
+        """While the reader is slow, send no events: each would make a line when it is acked."""
+        with contextlib.suppress(OutputClosedError):
+            while True:
+                await self._output.full()
+                self._proactor.hold_events()
+                await self._output.room()
+                self._proactor.release_events()
 
     # Input
 

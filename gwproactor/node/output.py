@@ -68,6 +68,16 @@ class LineOutput:
         self._accepted_bytes += len(text)
         if not self._watching:
             self._write_what_is_taken()
+        elif len(self._waiting) >= HIGH_WATER_BYTES:
+            self._progress.set()  # for `full`
+
+    async def full(self) -> None:
+        """Wait until so many bytes are waiting that no more should be made. Cancelling is safe.
+
+        Raises:
+            OutputClosedError: The reader has gone.
+        """
+        await self._until(lambda: len(self._waiting) >= HIGH_WATER_BYTES)
 
     async def room(self) -> None:
         """Wait until so few bytes are waiting that more may be made. Cancelling is safe.

@@ -49,7 +49,7 @@ class EventFlow:
         report: Callable[[str, str], None],
     ) -> None:
         self._folder: DataFolder | None = None
-        if settings.folder is not None and settings.durability is not Durability.none:
+        if settings.folder is not None and not settings.in_memory:
             self._folder = DataFolder(settings.folder, node_name)
         outbox = Outbox(
             max_bytes=settings.max_bytes,

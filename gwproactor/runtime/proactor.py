@@ -228,6 +228,17 @@ class Proactor(Lifecycle):
         """How many events of this node the upstream peer has not acknowledged."""
         return self._events.outgoing.pending_count
 
+    def hold_events(self) -> None:
+        """Send no events until `release_events`; for a program that cannot keep up with acks.
+
+        Events can still be posted and become durable; links stay as they are.
+        """
+        self._events.outgoing.hold()
+
+    def release_events(self) -> None:
+        """Go on sending after `hold_events`."""
+        self._events.outgoing.release()
+
     async def flush_events(self) -> None:
         """Wait until every event posted so far is durable. Cancelling is safe.
 

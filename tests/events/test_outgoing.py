@@ -193,6 +193,21 @@ async def test_nothing_in_flight_is_lost_by_a_cancelled_wait(tmp_path: Path) -> 
                 assert await node.sent() == list("abc")
 
 
+async def test_held_back_nothing_is_sent_and_all_is_stored(tmp_path: Path) -> None:
+    node = Node(LogStore(tmp_path))
+    async with running(node):
+        node.events.activated()
+        waiting = asyncio.create_task(node.sent())
+        await asyncio.sleep(0)
+        node.events.hold()
+        node.post("a", "b")
+        await node.events.flush()
+        assert node.told == ["stored a", "stored b"]
+        assert not waiting.done()
+        node.events.release()
+        assert await waiting == ["a", "b"]
+
+
 async def test_a_damaged_event_is_named_and_holds_up_nobody(tmp_path: Path) -> None:
     async with running(LogStore(tmp_path), memory_bytes=0) as node:
         node.post("a", "b", "c")

@@ -74,6 +74,16 @@ async def test_a_slow_reader_holds_back_and_gets_everything(pipe: Pipe) -> None:
     assert [json.loads(line)["n"] for line in text.splitlines()] == list(range(count))
 
 
+async def test_a_full_output_is_told(pipe: Pipe) -> None:
+    full = asyncio.create_task(pipe.output.full())
+    pipe.output.line("event", {})
+    await asyncio.sleep(0)
+    assert not full.done()
+    while len(pipe.output._waiting) < HIGH_WATER_BYTES:
+        pipe.output.line("event", {"text": "x" * 1000})
+    await asyncio.wait_for(full, 5)
+
+
 async def test_a_reader_that_goes_is_noticed_without_writing(pipe: Pipe) -> None:
     pipe.close_reader()
     await asyncio.wait_for(pipe.output.wait_closed(), 5)
