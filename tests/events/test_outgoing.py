@@ -194,8 +194,7 @@ async def test_nothing_in_flight_is_lost_by_a_cancelled_wait(tmp_path: Path) -> 
 
 
 async def test_held_back_nothing_is_sent_and_all_is_stored(tmp_path: Path) -> None:
-    node = Node(LogStore(tmp_path))
-    async with running(node):
+    async with running(LogStore(tmp_path)) as node:
         node.events.activated()
         waiting = asyncio.create_task(node.sent())
         await asyncio.sleep(0)
