@@ -274,6 +274,7 @@ class _Client(aiomqtt.Client):
         It has a MqttConnectError where the broker refuses, and an OSError where the connection is
         lost before it answers.
         """
+        self._connected.add_done_callback(_mark_retrieved)  # the greeting may fail before
         self._client_connect()
         return self._connected
 
@@ -520,7 +521,7 @@ def _will(will: Will | None) -> aiomqtt.Will | None:
     return None if will is None else aiomqtt.Will(will.topic, will.payload, will.qos, will.retain)
 
 
-def _mark_retrieved(answer: asyncio.Future[Sequence[int]]) -> None:
+def _mark_retrieved(answer: asyncio.Future[Any]) -> None:
     """Who asked may not care: an answer that nobody reads is no warning."""
     if not answer.cancelled():
         answer.exception()
