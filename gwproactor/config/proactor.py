@@ -16,7 +16,7 @@ class ProactorSettings(BaseSettings):
         events: How events are kept.
         mailbox_messages: Messages that may wait for `process_message`; beyond that they are
             dropped un-acked, so that the peer sends them again where it wants them acknowledged.
-        stop_seconds: How long an orderly stop may take before it is cut short.
+        stop_seconds: How long a stop waits for handlers and the disk before it is cut short.
     """
 
     model_config = SettingsConfigDict(
@@ -25,4 +25,4 @@ class ProactorSettings(BaseSettings):
 
     events: EventSettings = EventSettings()
     mailbox_messages: int = Field(default=1000, ge=1)
-    stop_seconds: float = Field(default=1.5, gt=0, le=3600)
+    stop_seconds: float = Field(default=1.0, gt=0, le=3600)

@@ -12,8 +12,9 @@ from typing import ParamSpec, TypeVar
 
 from aiofiles.os import wrap
 
-_LAST_CALL_SECONDS = 1.0
-"""A node must stop within 2 s, also when its disk does not answer."""
+_LAST_CALL_SECONDS = 0.3
+"""A node must stop within 2 s, also when its disk does not answer. The thread itself cannot be
+ended from outside: Python waits for it when the process exits in the usual way."""
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -102,6 +102,11 @@ class Outbox:
         return len(self._pending)
 
     @property
+    def stored_count(self) -> int:
+        """How many of them are durable."""
+        return len(self._pending) - len(self._unstored)
+
+    @property
     def pending_bytes(self) -> int:
         """What they count against the limit."""
         return self._pending_bytes

@@ -147,6 +147,11 @@ class OutgoingEvents:
         return self._outbox.pending_count
 
     @property
+    def stored_count(self) -> int:
+        """How many of them are durable; after `close`, what the next run will find."""
+        return self._outbox.stored_count
+
+    @property
     def pending_bytes(self) -> int:
         """What they count against the limit of the outbox."""
         return self._outbox.pending_bytes

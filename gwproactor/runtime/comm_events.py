@@ -44,6 +44,7 @@ class CommEvents:
         self._generate = generate
         self._waiting: deque[tuple[type[CommEvent], str, int]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._flushing = False
 
     def add(self, transition: Transition) -> None:
         """Take note of a transition that happens now."""
@@ -53,14 +54,23 @@ class CommEvents:
             self._timer = asyncio.get_running_loop().call_later(MOMENT_SECONDS, self.flush)
 
     def flush(self) -> None:
-        """Make the events of all transitions so far."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Make the events of all transitions so far; for before another event is posted."""
+        if self._flushing or not self._waiting:
+            return
+        self._flushing = True  # each event that is made is posted, which asks for a flush
         while self._waiting:
             event, name, created_ms = self._waiting.popleft()
             fields = {"Src": self._source, "PeerName": name, "TimeCreatedMs": created_ms}
             self._generate(event.model_validate(fields))
+        self._flushing = False
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what has not been made."""
+        self._waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 def event_types(transition: Transition) -> Iterator[type[CommEvent]]:

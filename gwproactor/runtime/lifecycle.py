@@ -1,7 +1,7 @@
 """Starting, stopping and joining something that runs as one task.
 
-`Lifecycle` knows nothing of what runs: a derived class says in `_run` what that is, calls
-`_running` when it is ready, and ends soon after `_stop_requested`. From that follow the ways of
+`Lifecycle` knows nothing of what runs: a derived class says in `_run` what that is, sets
+`_ready` when everything runs, and ends soon after `_stop_requested`. From that follow the ways of
 use: as an async context manager, by `start`, `stop` and `join`, or by `run_forever`.
 """
 
@@ -120,7 +120,13 @@ class Lifecycle(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-        await self.join()
+        try:
+            await self.join()
+        except asyncio.CancelledError:  # cancelled once more: no time for good order
+            main = self._require_main()
+            main.cancel()
+            await asyncio.wait((main,))
+            raise
 
     def _require_main(self) -> asyncio.Task[None]:
         if self._main is None:

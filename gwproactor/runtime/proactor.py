@@ -19,7 +19,7 @@ from result import Err, Ok, Result
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import GwproactorError, UsageError, WireError
+from gwproactor.errors import GwproactorError, StoreError, UsageError, WireError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
@@ -204,6 +204,7 @@ class Proactor(Lifecycle):
             event = event.model_copy(update={"Src": self._name})
         payload = event.model_dump_json().encode()
         _refuse_unsendable(event, payload, self._name, upstream.settings)
+        self._comm_events.flush()  # what happened before is told before
         return self._events.outgoing.post(event.MessageId, payload, tag, urgent=urgent)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
@@ -227,6 +228,11 @@ class Proactor(Lifecycle):
     def pending_event_count(self) -> int:
         """How many events of this node the upstream peer has not acknowledged."""
         return self._events.outgoing.pending_count
+
+    @property
+    def stored_event_count(self) -> int:
+        """How many of them are durable; after the stop, what the next run will send."""
+        return self._events.outgoing.stored_count
 
     def hold_events(self) -> None:
         """Send no events until `release_events`; for a program that cannot keep up with acks.
@@ -294,6 +300,7 @@ class Proactor(Lifecycle):
             await self._events.open()
             await self._run_tasks()
         finally:
+            self._comm_events.discard()
             await self._events.close()
 
     async def _run_tasks(self) -> None:
@@ -313,8 +320,17 @@ class Proactor(Lifecycle):
                 task.cancel()
             await asyncio.wait(talking)
             self._comm_events.flush()
+            await self._close_events()
+
+    async def _close_events(self) -> None:
+        try:
             async with asyncio.timeout(self._settings.stop_seconds):
                 await self._events.close()
+        except TimeoutError:
+            count = self.pending_event_count - self.stored_event_count
+            raise StoreError(
+                f"the disk does not answer; {count} events could not be stored"
+            ) from None
 
     async def _say_farewell(self) -> None:
         """Tell the peer that this node stops, and wait for its acks as long as was asked for."""
