@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
 from gwproactor.errors import DecodingError, UsageError
-from gwproactor.wire.envelope import Header, Message
+from gwproactor.wire.envelope import Header, Message, filled_header
 from gwproactor.wire.payloads import KNOWN_PAYLOADS, AnyEvent, EventBase, is_event_type
 from gwproactor.wire.topics import ENVELOPE_TYPE, decode_topic, encode_part, encode_topic
 
@@ -68,7 +68,7 @@ class WireCodec:
         """
         parts = decode_topic(topic)
         fields = parse_json_object(payload)
-        header = _validated(Header, fields.get("Header"), "Header")
+        header = _header_of(fields)
         if fields.get("TypeName") != ENVELOPE_TYPE:
             raise DecodingError(f"the envelope's TypeName is not {ENVELOPE_TYPE!r}")
         if encode_part(header.MessageType) != encode_part(parts.message_type):
@@ -90,6 +90,14 @@ class WireCodec:
         if isinstance(model, EventBase) and model.MessageId != header.MessageId:
             raise DecodingError("the event's MessageId differs from the header's")
         return model
+
+
+def _header_of(envelope: Mapping[str, Any]) -> Header:
+    """The header, with what it lacks and the payload has."""
+    given = envelope.get("Header")
+    if isinstance(given, dict):
+        given = filled_header(given, envelope.get("Payload"))
+    return _validated(Header, given, "Header")
 
 
 def parse_event(fields: Mapping[str, Any]) -> EventBase:

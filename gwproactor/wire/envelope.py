@@ -78,14 +78,8 @@ class Message(BaseModel, Generic[PayloadT]):
         values = dict(data)
         given = values.get("Header")
         header = given.model_dump() if isinstance(given, BaseModel) else dict(given or {})
-        for field, payload_field in _HEADER_FIELDS_OF_PAYLOAD.items():
-            if field in values:
-                header[field] = values.pop(field)
-            elif field not in header:
-                found = _field_of(values["Payload"], payload_field)
-                if found is not None:
-                    header[field] = found
-        return {**values, "Header": header}
+        single = {name: values.pop(name) for name in _HEADER_FIELDS_OF_PAYLOAD if name in values}
+        return {**values, "Header": filled_header(header | single, values["Payload"])}
 
     def message_type(self) -> str:
         """The TypeName of the payload, from the header."""
@@ -107,6 +101,21 @@ class Message(BaseModel, Generic[PayloadT]):
     def mqtt_topic(self) -> str:
         """The topic on which this message travels."""
         return encode_topic(self.src(), self.dst(), self.message_type())
+
+
+def filled_header(given: Mapping[str, Any], payload: object) -> dict[str, Any]:
+    """The fields of a header; each that is not given is taken from the payload, where it has it.
+
+    Args:
+        given: The fields that are given.
+        payload: The payload, as a model or as the fields of one.
+    """
+    found = {
+        field: _field_of(payload, payload_field)
+        for field, payload_field in _HEADER_FIELDS_OF_PAYLOAD.items()
+        if field not in given
+    }
+    return {**given, **{field: value for field, value in found.items() if value is not None}}
 
 
 def _field_of(payload: object, name: str) -> object:

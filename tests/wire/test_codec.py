@@ -134,6 +134,28 @@ def test_what_is_wrong_is_said(topic_and_payload: tuple[str, bytes], said: str) 
         WireCodec().decode(*topic_and_payload)
 
 
+def test_header_fields_that_are_not_given_are_taken_from_the_payload() -> None:
+    ping = {"TypeName": "gridworks.ping", "MessageId": "i", "AckRequired": True, "Dst": "s"}
+    content = {"Header": {"Src": "d1.p"}, "Payload": ping, "TypeName": "gw"}
+    message = WireCodec().decode("gw/d1-p/to/s/gridworks-ping", json.dumps(content).encode())
+    assert message.Header == Header(
+        Src="d1.p", Dst="s", MessageType="gridworks.ping", MessageId="i", AckRequired=True
+    )
+
+
+def test_header_fields_that_are_given_stay() -> None:
+    ping = {"TypeName": "gridworks.ping", "MessageId": "i", "AckRequired": True, "Src": "x"}
+    message = WireCodec().decode(*envelope(ping, MessageId="j", AckRequired=False))
+    header = message.Header
+    assert (header.Src, header.MessageId, header.AckRequired) == ("d1.p", "j", False)
+
+
+def test_a_header_that_nothing_can_fill_is_refused() -> None:
+    content = b'{"Header": {}, "Payload": 3, "TypeName": "gw"}'
+    with pytest.raises(DecodingError, match=r"Header\.Src.*Header\.MessageType"):
+        WireCodec().decode("gw/d1-p/to/s/x", content)
+
+
 def test_the_values_of_a_refused_payload_stay_out_of_the_error() -> None:
     fields = {"TypeName": "gridworks.ack", "AckMessageID": {"password": "hunter2"}}
     with pytest.raises(DecodingError) as caught:
