@@ -1,8 +1,11 @@
 """Runs a node between standard input and standard output."""
 
 import asyncio
+import gc
+import os
 import signal
 import sys
+import threading
 from typing import TextIO
 
 from gwproactor.errors import UsageError
@@ -22,7 +25,18 @@ def main(settings: NodeSettings) -> int:
     """
     source, sink = _descriptor(sys.stdin, "input"), _descriptor(sys.stdout, "output")
     asyncio.run(_run(settings, source, sink))
+    _leave_hung_threads()
     return 0
+
+
+def _leave_hung_threads() -> None:
+    """End the process at once where a thread is still at a disk that does not answer.
+
+    Python would wait for it. Whatever it was to write was not reported stored.
+    """
+    others = (thread for thread in threading.enumerate() if thread is not threading.main_thread())
+    if any(not thread.daemon for thread in others):
+        os._exit(0)
 
 
 def _descriptor(stream: TextIO | None, name: str) -> int:
@@ -35,6 +49,7 @@ async def _run(settings: NodeSettings, source: int, sink: int) -> None:
     output = LineOutput(sink)
     try:
         node = Node(settings, source, output)
+        gc.freeze()  # what is there by now stays; looking at it again would only hold up the link
         with calling_on_stop_signals(lambda: node.stop("signal")):
             await node.run()
             await _block_stop_signals()

@@ -6,8 +6,8 @@ what happens in the order in which it happens, and each call writes its line bef
 
 import asyncio
 import contextlib
-import gc
 import os
+import time
 from collections import defaultdict, deque
 
 from pydantic_core import from_json
@@ -32,8 +32,12 @@ _LAST_LINES_SECONDS = 0.3
 """How long a reader that is slow may take for the last lines, once the node has stopped."""
 
 _FLUSH_BYTES = 256 * 1024
+_FLUSH_LINES = 1000
 """Input that may be ahead of the disk. Waiting for it slows a fast input down to the disk's pace
-long before events would be refused for lack of memory."""
+long before events would be refused for lack of memory, and keeps a stop short."""
+
+_TURN_SECONDS = 0.002
+"""How long input may be taken before the loop has a turn: acks and pings do not wait for it."""
 
 
 class Node(Observer):
@@ -53,7 +57,8 @@ class Node(Observer):
         self._input_descriptor = input_descriptor
         self._output = output
         self._lines_of_id: defaultdict[str, deque[int]] = defaultdict(deque)
-        self._unflushed_bytes = 0
+        self._unflushed_bytes = self._unflushed_lines = 0
+        self._reading: asyncio.Task[None] | None = None
         self._end_reason = ""
         self._proactor = Proactor(settings.name, ProactorSettings(events=settings.event_settings()))
         self._link = self._proactor.add_link(settings.link_settings())
@@ -69,7 +74,6 @@ class Node(Observer):
         self._proactor.start()
         await self._proactor.started()
         self._output.line("ready", {"pid": os.getpid()})
-        gc.freeze()  # what is there by now stays; looking at it again would only hold up the link
         try:
             await self._serve()
         finally:
@@ -86,8 +90,9 @@ class Node(Observer):
     async def _serve(self) -> None:
         """Read the input and watch the output, until the proactor has stopped."""
         async with asyncio.TaskGroup() as group:
+            self._reading = group.create_task(self._read_input(), name="node: input")
             watching = [
-                group.create_task(self._read_input(), name="node: input"),
+                self._reading,
                 group.create_task(self._watch_output(), name="node: output"),
                 group.create_task(self._keep_output_small(), name="node: pressure"),
             ]
@@ -101,7 +106,8 @@ class Node(Observer):
             await self._proactor.stop_and_join()
         except StoreError as error:
             self._print_problem("Not everything could be stored", str(error))
-        pending = self._proactor.pending_event_count
+        self._refuse_what_is_not_stored()
+        pending = self._proactor.stored_event_count
         self._output.line("stopped", {"reason": self._end_reason, "pending": pending})
         with contextlib.suppress(TimeoutError, OutputClosedError):
             async with asyncio.timeout(_LAST_LINES_SECONDS):
@@ -111,6 +117,8 @@ class Node(Observer):
         if not self._proactor.has_stopped:
             self._end_reason = reason
             self._proactor.stop(reason, wait_for_acks=wait_for_acks)
+        if self._reading is not None and not wait_for_acks:
+            self._reading.cancel()
 
     async def _watch_output(self) -> None:
         await self._output.wait_closed()
@@ -129,8 +137,12 @@ class Node(Observer):
 
     async def _read_input(self) -> None:
         lines = read_lines(self._input_descriptor, self._settings.max_line_bytes)
+        turn_ends = time.monotonic() + _TURN_SECONDS
         async for number, line in lines:
             await self._take_line(number, line)
+            if time.monotonic() > turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = time.monotonic() + _TURN_SECONDS
         if not self._settings.follow:
             self._stop("input_end", wait_for_acks=True)
 
@@ -149,6 +161,11 @@ class Node(Observer):
     def _refuse(self, number: int, error: str) -> None:
         self._output.line("error", {"line": number, "error": error})
 
+    def _refuse_what_is_not_stored(self) -> None:
+        for lines in self._lines_of_id.values():
+            for number in lines:
+                self._refuse(number, "not stored before the node stopped")
+
     def _post(self, number: int, event: EventBase) -> None:
         if not self._link.settings.upstream:
             raise UsageError("this node is --downstream: it has no peer that events could go to")
@@ -158,8 +175,9 @@ class Node(Observer):
     async def _keep_pace(self, line_bytes: int) -> None:
         """Wait for the disk now and then; where it is in trouble, lines will be refused later."""
         self._unflushed_bytes += line_bytes
-        if self._unflushed_bytes >= _FLUSH_BYTES:
-            self._unflushed_bytes = 0
+        self._unflushed_lines += 1
+        if self._unflushed_bytes >= _FLUSH_BYTES or self._unflushed_lines >= _FLUSH_LINES:
+            self._unflushed_bytes = self._unflushed_lines = 0
             with contextlib.suppress(StoreError):
                 await self._proactor.flush_events()
 
