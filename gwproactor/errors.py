@@ -10,6 +10,7 @@ program can catch either branch without knowing its leaves::
     ├── WireError                 a topic or payload that is not what wire format says
     │   ├── TopicError
     │   └── DecodingError
+    │       └── UnknownTypeError  no payload class stands for its TypeName
     ├── TransportError            the broker or the way to it
     │   ├── ConnectFailedError    no connection now; trying again soon may help
     │   ├── ConnectRefusedError   login, certificate or protocol refused; somebody must act
@@ -54,6 +55,10 @@ class TopicError(WireError):
 
 class DecodingError(WireError):
     """A payload that cannot be understood."""
+
+
+class UnknownTypeError(DecodingError):
+    """A payload whose TypeName stands for no payload class that is known here."""
 
 
 class TransportError(GwproactorError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
+from gwproactor.errors import UnknownTypeError
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
@@ -41,6 +42,7 @@ class Reception:
 
     def __init__(self, settings: LinkSettings, codec: MQTTCodec) -> None:
         self._codec = codec
+        self._peer_name = settings.peer_name
         self._max_payload_bytes = settings.max_payload_bytes
         self.topic_filter = link_filter(settings.peer_name, settings.subscription_name)
         """What is subscribed to, to hear the peer."""
@@ -59,10 +61,23 @@ class Reception:
             return Refusal("too long a payload was refused", f"{topic}: {size}")
         try:
             message: Message[Any] = self._codec.decode(packet.topic, packet.payload)
+            sender = message.Header.Src
         except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
-            text = f"{topic}: {in_words(error)}"
-            return Refusal("a payload that cannot be read was refused", text)
+            return Refusal(_kind_of_fault(error), f"{topic}: {in_words(error)}")
+        if sender != self._peer_name:  # peers `d1.s` and `d1-s` have the same topics
+            says = f"{topic}: it is from {_shown(sender)}, not from {self._peer_name!r}"
+            return Refusal("a message of another sender was refused", says)
         return message
+
+
+def _kind_of_fault(error: Exception) -> str:
+    if isinstance(error, UnknownTypeError):
+        return "a message of an unknown type was refused"
+    return "a payload that cannot be read was refused"
+
+
+def _shown(sender: object) -> str:
+    return repr(sender)[:_SHOWN_TOPIC_CHARACTERS]
 
 
 def in_words(error: Exception) -> str:

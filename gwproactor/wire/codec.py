@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json, to_json
 
-from gwproactor.errors import DecodingError, UsageError
+from gwproactor.errors import DecodingError, UnknownTypeError, UsageError
 from gwproactor.wire.envelope import Header, Message, filled_header
 from gwproactor.wire.payloads import KNOWN_PAYLOADS, AnyEvent, EventBase, is_event_type
 from gwproactor.wire.topics import ENVELOPE_TYPE, decode_topic, encode_part, encode_topic
@@ -64,7 +64,8 @@ class WireCodec:
 
         Raises:
             TopicError: The topic is not one of a link's.
-            DecodingError: The payload is no envelope, or of an unknown or different type.
+            UnknownTypeError: No payload class stands for its TypeName.
+            DecodingError: The payload is no envelope, or of another type than it says.
         """
         parts = decode_topic(topic)
         fields = parse_json_object(payload)
@@ -82,7 +83,7 @@ class WireCodec:
         cls = self._classes.get(header.MessageType)
         if cls is None:
             if not is_event_type(header.MessageType):
-                raise DecodingError(f"no payload class for TypeName {header.MessageType!r}")
+                raise UnknownTypeError(f"no payload class for TypeName {header.MessageType!r}")
             cls = AnyEvent
         if not isinstance(fields, dict) or fields.get("TypeName") != header.MessageType:
             raise DecodingError(f"the payload's TypeName is not {header.MessageType!r}")

@@ -50,6 +50,24 @@ def test_a_payload_that_is_too_long() -> None:
     assert "1025 bytes" in refusal(ReceivedPacket(TOPIC, b" " * 1025)).details
 
 
+@pytest.mark.parametrize("sender", ["d1-parent", "d1.stranger", ""])
+def test_a_message_of_another_sender(sender: str) -> None:
+    """`d1-parent` and `d1.parent` have the same topics."""
+    ping = CODEC.encode(Message[Ping](Src=sender, Dst=CHILD_SHORT, Payload=Ping()))
+    refused = refusal(ReceivedPacket(TOPIC, ping))
+    assert "another sender" in refused.what
+    assert repr(sender) in refused.details
+
+
+def test_kinds_of_faults_are_told_apart() -> None:
+    unknown = PING.replace(b"gridworks.ping", b"my.type")
+    topic = encode_topic(PARENT, CHILD_SHORT, "my.type")
+    stranger = PING.replace(PARENT.encode(), b"d1-parent")
+    packets = [(topic, unknown), (TOPIC, b"garbage"), (TOPIC, stranger)]
+    kinds = {refusal(ReceivedPacket(topic, payload)).what for topic, payload in packets}
+    assert len(kinds) == 3
+
+
 def test_a_codec_may_raise_anything() -> None:
     class Raising:
         def encode(self, content: object, /) -> bytes:
