@@ -35,6 +35,9 @@ PORT_ATTEMPTS = 5
 
 LOG_TAIL_CHARS = 2000
 
+_RUNS = " running\n"
+"""Ends what it logs when it listens: `mosquitto version 2.0.11 running`."""
+
 _SEARCH_PATH = os.pathsep.join(
     [os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"]
 )
@@ -52,6 +55,10 @@ def find_mosquitto(program: str = "mosquitto") -> str | None:
 def mosquitto_available() -> bool:
     """Whether Mosquitto is installed."""
     return find_mosquitto() is not None
+
+
+class PortTakenError(MosquittoError):
+    """Something else listens on the port."""
 
 
 class Mosquitto:
@@ -107,18 +114,11 @@ class Mosquitto:
         """Start it and return when it accepts connections; nothing happens when it runs already.
 
         Raises:
-            MosquittoError: it is not installed, the port is taken, or it does not come up.
+            PortTakenError: the port is taken.
+            MosquittoError: it is not installed, or it does not come up.
         """
-        if self._process is not None:
-            return
-        attempts = 1 if self.port else PORT_ATTEMPTS
-        for attempt in range(1, attempts + 1):
-            self.port = self.port if attempts == 1 else _free_port(self.host)
-            if await self._comes_up():
-                return
-            await self.kill()
-            if "Address already in use" not in self.log() or attempt == attempts:
-                raise MosquittoError(f"mosquitto did not start: {self.log()[-LOG_TAIL_CHARS:]}")
+        if self._process is None:
+            await (self._come_up() if self.port else self._come_up_somewhere())
 
     async def stop(self) -> None:
         """End it with SIGTERM, and kill it if that takes too long; cancelling kills it."""
@@ -145,16 +145,34 @@ class Mosquitto:
                 self._folder.cleanup()
                 self._folder = None
 
-    async def _comes_up(self) -> bool:
+    async def _come_up_somewhere(self) -> None:
+        """Choose a free port and start it there, and again where somebody else was faster."""
+        for attempt in range(1, PORT_ATTEMPTS + 1):
+            self.port = _free_port(self.host)
+            try:
+                await self._come_up()
+            except PortTakenError:
+                self.port = 0
+                if attempt == PORT_ATTEMPTS:
+                    raise
+            else:
+                break
+
+    async def _come_up(self) -> None:
+        """Start it on its port; by its own word it has the port, and no other broker."""
         if _somebody_listens(self.host, self.port):
-            raise MosquittoError(f"port {self.port} is in use")
+            raise PortTakenError(f"port {self.port} is in use")
+        logged_before = len(self.log())
         self._process = self._launch()
         deadline = time.monotonic() + START_SECONDS
         while self._process.poll() is None and time.monotonic() < deadline:
-            if await _connects(self.host, self.port):
-                return True
+            if _RUNS in self.log()[logged_before:] and await _connects(self.host, self.port):
+                return
             await asyncio.sleep(POLL_SECONDS)
-        return False
+        await self.kill()
+        words = self.log()[logged_before:][-LOG_TAIL_CHARS:]
+        cause = PortTakenError if "Address already in use" in words else MosquittoError
+        raise cause(f"mosquitto did not start: {words}")
 
     async def _ended_within(self, seconds: float) -> bool:
         deadline = time.monotonic() + seconds

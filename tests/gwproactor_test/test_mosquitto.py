@@ -7,7 +7,7 @@ import pytest
 from mqtt5 import ConnectPacket
 
 from gwproactor_test.clients import PacketClient
-from gwproactor_test.mosquitto import Mosquitto, MosquittoError, find_mosquitto
+from gwproactor_test.mosquitto import Mosquitto, MosquittoError, _free_port, find_mosquitto
 
 PASSWORD = "s3cret-and-long"
 
@@ -64,6 +64,17 @@ async def test_a_port_in_use_is_an_error(mosquitto: Mosquitto) -> None:
     with pytest.raises(MosquittoError, match="in use"):
         async with Mosquitto(port=mosquitto.port):
             pass
+
+
+async def test_a_port_that_is_taken_at_the_last_moment_costs_one_more_try(
+    mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = [mosquitto.port, _free_port("127.0.0.1")]
+    offered = iter(ports)
+    monkeypatch.setattr("gwproactor_test.mosquitto._free_port", lambda _host: next(offered))
+    monkeypatch.setattr("gwproactor_test.mosquitto._somebody_listens", lambda *_: False)
+    async with Mosquitto() as second:
+        assert second.port == ports[1]
 
 
 @pytest.mark.usefixtures("mosquitto")
