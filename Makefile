@@ -2,9 +2,13 @@
 #
 #   PYTHON=python3.12   the interpreter that makes .venv (else: the newest that is found)
 #   ARGS="-k outbox"    handed on to the command
+#   WORKERS=2           processes that share the tests; ARGS="-n 0" runs them in one, as --pdb needs
 .PHONY: help demo test prove bench style format types setup peer names clean
 
 RUN = .venv/bin/python -m
+# One more than there are cores, for tests wait more than they compute; more than 8 gain nothing.
+WORKERS = $(shell cores=$$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1); \
+	[ $$cores -lt 8 ] && expr $$cores + 1 || echo 8)
 
 help:
 	@echo 'make demo     watch two nodes lose their broker and not one event (30 s)'
@@ -21,7 +25,7 @@ demo:
 
 test: setup
 	@sh tools/mosquitto.sh
-	@$(RUN) pytest -m 'not prove' $(ARGS)
+	@$(RUN) pytest -m 'not prove' -n $(WORKERS) $(ARGS)
 
 prove: setup
 	@sh tools/mosquitto.sh
