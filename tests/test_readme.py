@@ -1,5 +1,6 @@
 """README's program runs as it stands there."""
 
+import json
 import re
 import subprocess
 import sys
@@ -28,6 +29,9 @@ def test_the_program_in_readme_runs(tmp_path: Path) -> None:
     assert run.returncode == 0
     assert '"Reading":"celsius","Value":21.5' in run.stdout
     assert run.stdout.count("celsius") == 1
+    events = [json.loads(line.partition(" ")[2]) for line in run.stdout.splitlines()]
+    times_ms = [event["TimeCreatedMs"] for event in events]
+    assert times_ms == sorted(times_ms), "events come in the order in which things happened"
 
 
 def test_the_program_in_readme_is_short() -> None:

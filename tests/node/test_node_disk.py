@@ -177,6 +177,41 @@ async def test_a_disk_that_stays_full_holds_up_no_stop(tmp_path: Path) -> None:
         assert await child.exited(timeout_seconds=2.0) == 0
     assert len(child.of(Stored)) == 1
     assert child.of(Problem)[-1].summary == "Not everything could be stored"
+    assert [refused.line for refused in child.of(Refused)] == [2], (
+        "what became of each line is said"
+    )
+
+
+HANGING_DISK = """
+import os, sys, time
+from gwproactor.cli import main
+real = os.fdatasync
+def fdatasync(descriptor):
+    while os.path.exists(os.environ["HANGS"]):
+        time.sleep(0.01)
+    return real(descriptor)
+os.fdatasync = fdatasync
+sys.exit(main())
+"""
+
+
+async def test_a_disk_that_hangs_holds_up_no_stop(tmp_path: Path) -> None:
+    hangs = tmp_path / "hangs"
+    command = (sys.executable, "-c", HANGING_DISK, "node")
+    options = child_options(NOBODY, tmp_path / "c", "--follow")
+    environment = {"HANGS": str(hangs)}
+    async with NodeProcess(*options, command=command, environment=environment) as child:
+        await child.send({"n": 1})
+        await child.wait(Stored)
+        hangs.touch()
+        await child.send({"n": 2}, "no event")
+        await child.wait(Refused)  # so line 2 was taken
+        child.terminate()
+        assert await child.exited(timeout_seconds=2.0) == 0
+    assert [stored.line for stored in child.of(Stored)] == [1]
+    assert [refused.line for refused in child.of(Refused)] == [3, 2]
+    assert "does not answer" in child.of(Problem)[-1].details
+    assert child.of(Stopped)[0].pending >= 1
 
 
 async def test_a_parent_with_a_full_disk_acknowledges_nothing_more(

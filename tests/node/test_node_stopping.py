@@ -305,3 +305,28 @@ async def test_input_end_waits_for_acks_and_follow_does_not_end(
             await stopped(parent)
         assert follower.of(Stopped) == []
         assert (await stopped(follower)).reason == "signal"
+
+
+async def test_many_short_lines_hold_up_neither_the_link_nor_the_stop(
+    embedded_broker: Broker, tmp_path: Path
+) -> None:
+    """A pipe holds some 20,000 of the shortest events, which are seconds of work."""
+    options = ("--ack-timeout", "0.5", "--poll", "0.5")
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"{}\n" * 300_000)
+    command = ("sh", "-c", f'exec "$@" < {lines}', "sh", *NODE_COMMAND)
+    async with (
+        NodeProcess(
+            *parent_options(embedded_broker.url, tmp_path / "p", *options, "--durability", "os")
+        ),
+        NodeProcess(
+            *child_options(embedded_broker.url, tmp_path / "c", *options), command=command
+        ) as child,
+    ):
+        await child.wait_active()
+        await child.until(lambda: len(child.of(Stored)) > 5000)
+        last = await stopped(child)
+    assert last.pending > 0
+    assert len(child.of(Stored)) < 300_000
+    whys = [transition.why for transition in child.of(Transition)]
+    assert "response_timeout" not in whys

@@ -67,3 +67,26 @@ async def test_flush_makes_them_at_once_and_once() -> None:
     events.add(ACTIVE)
     events.flush()
     assert len({event.MessageId for event in made}) == 2
+
+
+async def test_making_them_may_ask_for_a_flush_itself() -> None:
+    made: list[CommEvent] = []
+
+    def post(event: CommEvent) -> None:
+        events.flush()  # as whoever posts an event does first
+        made.append(event)
+
+    events = CommEvents("d1.site.scada", post)
+    events.add(CONNECTED)
+    events.add(ACTIVE)
+    events.flush()
+    assert [type(event) for event in made] == [MQTTConnectEvent, PeerActiveEvent]
+
+
+async def test_what_is_discarded_is_not_made() -> None:
+    made: list[CommEvent] = []
+    events = CommEvents("d1.site.scada", made.append)
+    events.add(CONNECTED)
+    events.discard()
+    events.flush()
+    assert made == []

@@ -144,6 +144,32 @@ async def test_cancelling_a_wait_leaves_it_running() -> None:
         assert not worker.has_stopped
 
 
+async def test_cancelled_twice_it_is_not_left_running() -> None:
+    worker = Stubborn()
+
+    async def use() -> None:
+        async with worker:
+            await asyncio.Event().wait()
+
+    using = asyncio.create_task(use())
+    await until(worker._ready.is_set)
+    using.cancel()
+    await until(worker._stop_requested.is_set)
+    assert not worker.has_stopped
+    using.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await using
+    assert worker.has_stopped
+
+
+class Stubborn(Worker):
+    """Does not stop when it is asked to."""
+
+    async def _run(self) -> None:
+        self._ready.set()
+        await asyncio.Event().wait()
+
+
 async def test_cancelled_while_it_starts_it_is_stopped() -> None:
     worker = Worker()
     worker.may_start.clear()
