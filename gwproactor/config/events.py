@@ -32,7 +32,7 @@ class EventSettings(BaseModel):
         max_window: Events in flight at most, however quick the peer.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     folder: Path | None = None
     durability: Durability = Durability.fsync

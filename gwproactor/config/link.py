@@ -59,7 +59,7 @@ class LinkSettings(BaseModel):
         max_payload_bytes: Longer payloads from the broker are refused.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str = ""
     peer_name: str

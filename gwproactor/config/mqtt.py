@@ -40,7 +40,7 @@ class TLSInfo(BaseModel):
         ciphers: OpenSSL cipher list; the library's default when not given.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     use_tls: bool = False
     ca_cert_path: Path | None = None
@@ -67,7 +67,7 @@ class MQTTClient(BaseModel):
         bind_port: Local port to connect from; any when 0.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     host: str = Field(default="localhost", min_length=1)
     port: int = Field(default=0, ge=0, le=65535)

@@ -1,7 +1,9 @@
 """The settings of a proactor."""
 
+from typing import Any
+
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gwproactor.config.events import EventSettings
 
@@ -20,9 +22,39 @@ class ProactorSettings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="PROACTOR_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix="PROACTOR_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     events: EventSettings = EventSettings()
     mailbox_messages: int = Field(default=1000, ge=1)
     stop_seconds: float = Field(default=1.0, gt=0, le=3600)
+
+    @staticmethod
+    def without_environment(**values: Any) -> "ProactorSettings":
+        """Settings of what is given here and the defaults, whatever the environment says.
+
+        For a program that has a configuration of its own, as `gwproactor node` has.
+
+        Raises:
+            pydantic.ValidationError: A value cannot work, or has no such name.
+        """
+        checked = _OfArgumentsOnly(**values)
+        return ProactorSettings.model_construct(checked.model_fields_set, **dict(checked))
+
+
+class _OfArgumentsOnly(ProactorSettings):
+    """The same settings, for which the environment is not read."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the signature is the package's
+        init_settings: PydanticBaseSettingsSource,
+        *_others: PydanticBaseSettingsSource,
+        **_further: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)

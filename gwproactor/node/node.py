@@ -60,7 +60,9 @@ class Node(Observer):
         self._unflushed_bytes = self._unflushed_lines = 0
         self._reading: asyncio.Task[None] | None = None
         self._end_reason = ""
-        self._proactor = Proactor(settings.name, ProactorSettings(events=settings.event_settings()))
+        self._proactor = Proactor(
+            settings.name, ProactorSettings.without_environment(events=settings.event_settings())
+        )
         self._link = self._proactor.add_link(settings.link_settings())
         self._proactor.on_event(self._print_event)
         self._proactor.observe(self)

@@ -49,7 +49,7 @@ around it. The longest line allowed must arrive at a node with the same limit.""
 class TLSTable(BaseModel):
     """The table `[tls]` of the file: towards brokers whose URL begins with mqtts://."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     ca_cert: Path | None = None
     cert: Path | None = None
@@ -71,7 +71,7 @@ class TLSTable(BaseModel):
 class NodeSettings(BaseModel):
     """Every setting of `gwproactor node`; docs/node.md describes them."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     name: str
     short: str
@@ -253,6 +253,8 @@ def _with_direction(given: dict[str, _Given]) -> dict[str, _Given]:
 
 
 class _Flag(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     value: bool
 
 
