@@ -1,6 +1,12 @@
-"""The commands and their options, by the node's contract (docs/node.md)."""
+"""The commands and their options, by the node's contract (docs/node.md).
 
+A wrong call is refused without repeating what has no place in it: a broker URL that lost its
+`--broker` on the way holds a password.
+"""
+
+import difflib
 import os
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +14,10 @@ import click
 
 from gwproactor.errors import UsageError
 
-_CONTEXT = {"help_option_names": ["-h", "--help"]}
+_CONTEXT = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
+"""Extra arguments get as far as to our own check, which does not repeat them."""
+
+_OPTION = re.compile(r"-{1,2}[a-z-]*", re.IGNORECASE)
 
 
 class WrongUsageError(UsageError):
@@ -23,6 +32,8 @@ def run(arguments: Sequence[str] | None) -> int:
     """
     try:
         status = gwproactor.main(arguments, prog_name="gwproactor", standalone_mode=False)
+    except click.NoSuchOption as error:
+        raise WrongUsageError(_no_such_option(error)) from None
     except click.ClickException as error:
         raise WrongUsageError(error.format_message()) from None
     except click.Abort:
@@ -30,13 +41,57 @@ def run(arguments: Sequence[str] | None) -> int:
     return status if isinstance(status, int) else 0
 
 
-@click.group(context_settings=_CONTEXT)
+def _no_such_option(error: click.NoSuchOption) -> str:
+    """Which option there is none of: of what was typed only as much as can be a name."""
+    name = _OPTION.match(error.option_name)
+    shown = f"No such option {name.group() if name else '-'}"
+    near = error.possibilities
+    return f"{shown}; did you mean {' or '.join(near)}?" if near else shown
+
+
+class _Command(click.Command):
+    """A command that takes options only."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and refuse extra arguments, without repeating them."""
+        extra = super().parse_args(ctx, args)
+        if extra and not ctx.resilient_parsing:
+            ctx.fail(
+                f"'{self.name}' takes only options, but {len(extra)} more"
+                f" argument{'s were' if len(extra) > 1 else ' was'} given:"
+                f" see gwproactor {self.name} --help"
+            )
+        return extra
+
+
+class _Commands(click.Group):
+    """The commands; a name that is none of theirs is refused, without repeating it."""
+
+    command_class = _Command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names."""
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            meant = (
+                f"did you mean {near[0]!r}?" if near else "there are " + " and ".join(self.commands)
+            )
+            ctx.fail(f"No such command; {meant}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, invoke_without_command=True, context_settings=_CONTEXT)
 @click.version_option(package_name="gwproactor")
-def gwproactor() -> None:
+@click.pass_context
+def gwproactor(context: click.Context) -> None:
     """Monitored MQTT links and events that are never lost."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
-@gwproactor.command()
+@gwproactor.command(context_settings=_CONTEXT)
 @click.option("--name", help="This node's long name.  [required]")
 @click.option("--short", help="This node's short name.  [required]")
 @click.option("--peer", help="The peer's long name.  [required]")
@@ -68,7 +123,7 @@ def node(**options: Any) -> int:
     return main(load_settings(options, os.environ))
 
 
-@gwproactor.command()
+@gwproactor.command(context_settings=_CONTEXT)
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON instead of a screen.")
 @click.option("--broker", help="Use this broker instead of the embedded one: mqtt://host[:port].")
 def demo(as_json: bool, broker: str | None) -> int:

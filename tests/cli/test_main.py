@@ -44,7 +44,12 @@ def refused(capfd: pytest.CaptureFixture[str], arguments: Sequence[str]) -> str:
     [
         (["--no-such-option"], "No such option"),
         (["--brokr", NOBODY], "--broker"),
-        (["stray"], "stray"),
+        (["stray"], "'node' takes only options, but 1 more argument was given"),
+        ([f"mqtt://u:{SECRET}@h", "x"], "2 more arguments were given"),
+        ([f"--brokermqtt://u:{SECRET}@h"], "No such option --brokermqtt"),
+        ([f"--brokr=mqtt://u:{SECRET}@h"], "did you mean --broker?"),
+        ([f"--upstream=mqtt://u:{SECRET}@h"], "--upstream"),
+        ([f"-bmqtt://u:{SECRET}@h"], "No such option -b"),
         (["--poll"], "--poll"),
         (["--downstream"], "exclude each other"),
         (["--name", ""], "--name"),
@@ -83,8 +88,11 @@ def test_wrong_options(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["nod"], "nod"),
+        (["nod"], "did you mean 'node'?"),
+        ([f"mqtt://u:{SECRET}@h"], "No such command; there are node and demo"),
         (["--nod"], "--nod"),
+        (["demo", f"mqtt://u:{SECRET}@h"], "'demo' takes only options"),
+        (["demo", "--broker", f"mqtt://u:{SECRET}@h:0"], "port 0"),
         (["node"], "--name is required (or GWPROACTOR_NAME, or name in the --config file)"),
         (["demo", "--broker"], "--broker"),
     ],
@@ -139,7 +147,7 @@ def test_wrong_tls_files_are_no_wrong_usage_yet_named(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["node", "-h"], ["demo", "--help"], ["--version"]]
+    "arguments", [[], ["--help"], ["node", "-h"], ["demo", "--help"], ["--version"]]
 )
 def test_help_is_no_error(capfd: pytest.CaptureFixture[str], arguments: list[str]) -> None:
     assert main(arguments) == 0
@@ -178,7 +186,11 @@ async def test_the_installed_command_is_the_same(tmp_path: Path) -> None:
         *node(tmp_path),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        env={**os.environ, "GWPROACTOR_FOLLOW": "1"},
+        env={
+            **os.environ,
+            "GWPROACTOR_FOLLOW": "1",
+            "PROACTOR_EVENTS__NO_SUCH": "of other programs, and none of its business",
+        },
     )
     assert process.stdout is not None
     async with asyncio.timeout(20):
