@@ -17,7 +17,8 @@ help:
 	@echo 'make bench    how fast a link is back, beside the predecessor and bare sockets'
 	@echo 'make style    ruff check and ruff format --check      make format   mend both'
 	@echo 'make types    mypy --strict                           make names    pin the public names'
-	@echo 'make setup    only the environment                    make clean    away with all of it'
+	@echo 'make peer     the predecessor, for tests with it      make setup    only the environment'
+	@echo 'make clean    away with all of it'
 
 demo:
 	@sh tools/setup.sh demo

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks import reactivation
-from benchmarks.contestants import CONTESTANTS, PREDECESSOR_PYTHON, ROOT, Contestant
+from benchmarks.contestants import CONTESTANTS, ROOT, Contestant, predecessor_is_installed
 from benchmarks.processes import BenchmarkError
 from benchmarks.report import make_report
 
@@ -39,7 +39,7 @@ def chosen(names: Sequence[str] | None) -> list[Contestant]:
         BenchmarkError: the predecessor is among them and not installed.
     """
     contestants = [c for c in CONTESTANTS if names is None or c.name in names]
-    if any(c.name == "predecessor" for c in contestants) and not PREDECESSOR_PYTHON.exists():
+    if any(c.name == "predecessor" for c in contestants) and not predecessor_is_installed():
         raise BenchmarkError("the predecessor is not installed: run `make peer`, or choose --only")
     return contestants
 

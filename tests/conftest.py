@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from benchmarks.contestants import predecessor_is_installed
 from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker, MakeBroker
 from gwproactor_test.certificates import CertificateFiles, Certificates
@@ -18,20 +19,30 @@ REQUIRE_MOSQUITTO = "GWPROACTOR_REQUIRE_MOSQUITTO"
 """Environment variable that turns a skip for a missing Mosquitto into a failure."""
 
 
-def pytest_report_header() -> str | None:
-    """Say in one line what is skipped where Mosquitto is missing."""
-    if mosquitto_available():
-        return None
-    return "mosquitto is not installed: tests that need it are skipped"
+REQUIRE_PEER = "GWPROACTOR_REQUIRE_PEER"
+"""The same for a missing environment of the predecessor."""
+
+
+def pytest_report_header() -> list[str]:
+    """Say in one line each what is skipped where Mosquitto or the predecessor is missing."""
+    lines = {
+        "mosquitto is not installed: tests that need it are skipped": mosquitto_available(),
+        "no .peer-venv: tests with the predecessor are skipped; `make peer` makes it": predecessor_is_installed(),
+    }
+    return [line for line, there in lines.items() if not there]
 
 
 def need_mosquitto() -> None:
     """Skip the test where Mosquitto is missing; fail it where Mosquitto is required."""
-    if mosquitto_available():
-        return
-    if os.environ.get(REQUIRE_MOSQUITTO) == "1":
-        pytest.fail("mosquitto is required and not installed", pytrace=False)
-    pytest.skip("mosquitto is not installed")
+    if not mosquitto_available():
+        skip_or_fail("mosquitto is not installed", REQUIRE_MOSQUITTO)
+
+
+def skip_or_fail(reason: str, required_by: str) -> None:
+    """Skip the test, or fail it where the environment variable says that it must run."""
+    if os.environ.get(required_by) == "1":
+        pytest.fail(f"{reason}, and {required_by}=1", pytrace=False)
+    pytest.skip(reason)
 
 
 def pytest_collection_finish() -> None:
@@ -124,6 +135,19 @@ async def embedded_broker() -> AsyncIterator[Broker]:
     """A running embedded broker, for tests that look inside it."""
     async with Broker() as running:
         yield running
+
+
+@pytest.fixture
+def needs_peer() -> None:
+    """For tests that run the predecessor: as `need_mosquitto`."""
+    if not predecessor_is_installed():
+        skip_or_fail("no .peer-venv: `make peer` makes it", REQUIRE_PEER)
+
+
+@pytest.fixture
+def needs_mosquitto() -> None:
+    """For tests that have Mosquitto started by what they test."""
+    need_mosquitto()
 
 
 @pytest.fixture

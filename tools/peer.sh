@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make .peer-venv: the predecessor that the benchmark compares with, away from our own packages.
+# Make .peer-venv: the predecessor, which tests of interoperability and the benchmark run.
 #
 # It has packages of the same names as ours, so the two never share an environment.
 set -eu

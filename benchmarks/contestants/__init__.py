@@ -16,7 +16,8 @@ from typing import Literal
 Role = Literal["child", "parent"]
 
 ROOT = Path(__file__).resolve().parents[2]
-PREDECESSOR_PYTHON = ROOT / ".peer-venv" / "bin" / "python"
+PREDECESSOR_VENV = ROOT / ".peer-venv"
+PREDECESSOR_PYTHON = PREDECESSOR_VENV / "bin" / "python"
 PREDECESSOR_PACKAGE = "gridworks-proactor"
 OTHER: dict[Role, Role] = {"child": "parent", "parent": "child"}
 
@@ -56,6 +57,11 @@ def predecessor_command(role: Role, port: int, folder: Path) -> list[str]:
     script = Path(__file__).with_name("predecessor_node.py")
     python = [str(PREDECESSOR_PYTHON), "-I", str(script)]
     return [*python, "--role", role, "--port", str(port), "--folder", str(folder)]
+
+
+def predecessor_is_installed() -> bool:
+    """Whether its environment is there and whole; tools/peer.sh writes the stamp last."""
+    return (PREDECESSOR_VENV / "peer.stamp").exists()
 
 
 def bare_sockets_command(role: Role, port: int, folder: Path) -> list[str]:  # noqa: ARG001

@@ -7,7 +7,8 @@ gridworks-proactor and this project is nowhere on the path::
 
     .peer-venv/bin/python -I predecessor_node.py --role child --port 1883 --folder F
 
-The application is the predecessor's own: the child and the parent that its test package brings.
+The application is the predecessor's own: the child and the parent that its test package brings,
+with the short names `s` and `a`. The benchmark and the tests of interoperability run it.
 """
 
 import argparse
@@ -44,8 +45,10 @@ class Reporter(ProactorCallbackInterface):
         line = {
             "kind": "transition",
             "t": moment,
+            "link": transition.link_name,
             "old": transition.old_state.value,
             "new": transition.new_state.value,
+            "why": transition.transition_name.value,
         }
         sys.stdout.write(json.dumps(line) + "\n")
         sys.stdout.flush()

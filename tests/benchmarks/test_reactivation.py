@@ -10,7 +10,6 @@ import pytest
 from benchmarks.__main__ import main
 from benchmarks.processes import BenchmarkError, LineProcess
 from benchmarks.report import SCENARIOS, Report, make_report
-from gwproactor_test.mosquitto import mosquitto_available
 
 
 def report_of(samples_ms: dict[str, dict[str, list[float]]]) -> Report:
@@ -43,7 +42,7 @@ def test_no_target_is_judged_without_its_samples() -> None:
     assert make_report([], {}, load_before=0.0).summary("gwproactor", "cut") is None
 
 
-@pytest.mark.skipif(not mosquitto_available(), reason="mosquitto is not installed")
+@pytest.mark.usefixtures("needs_mosquitto")
 def test_a_quick_run_of_the_floor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "report.json"
     assert main(["--only", "floor", "--cuts", "2", "--outages", "1", "--json", str(path)]) == 0
