@@ -1,4 +1,4 @@
-"""Every exception that gwproactor raises, in one tree.
+"""The exceptions of gwproactor, in one tree.
 
 What the caller did wrong stands apart from what the broker, the peer or the disk did, so that a
 program can catch either branch without knowing its leaves::
@@ -6,7 +6,8 @@ program can catch either branch without knowing its leaves::
     GwproactorError
     ├── UsageError                the caller's mistake
     │   ├── SettingsError         a setting that cannot work; names it and its cure
-    │   └── NotRunningError       a call on something not started yet, or stopped already
+    │   ├── NotRunningError       a call on something not started yet, or stopped already
+    │   └── WrongUsageError           (gwproactor.cli.commands)
     ├── WireError                 a topic or payload that is not what wire format says
     │   ├── TopicError
     │   └── DecodingError
@@ -21,11 +22,18 @@ program can catch either branch without knowing its leaves::
     │       ├── CommLinkAlreadyExists     (gwproactor.links)
     │       ├── CommLinkMissing           (gwproactor.links)
     │       └── RuntimeLinkStateError     (gwproactor.links)
-    └── StoreError                the folder that holds events
-        ├── StoreUnusableError    it cannot be made, read or written
-        ├── StoreLockedError      another node holds it
-        ├── StoreFormatError      it was written by a newer version
-        └── StoreFullError        its size limit is reached; the event was refused
+    ├── StoreError                the folder that holds events
+    │   ├── StoreUnusableError    it cannot be made, read or written
+    │   ├── StoreLockedError      another node holds it
+    │   ├── StoreFormatError      it was written by a newer version
+    │   └── StoreFullError        its size limit is reached; the event was refused
+    └── OutputClosedError             (gwproactor.node.output)
+
+Three others come out of this library, because everybody knows them. `pydantic.ValidationError`:
+settings, payloads and messages are models, and a program that builds one of wrong values learns it
+in pydantic's words, without the values where it is a setting; a broker URL is read by us, so what
+is wrong with one is a SettingsError. `TimeoutError`: a wait took longer than its caller allowed.
+`ExceptionGroup`: several tasks of a proactor failed, or one did in a way that is a fault of ours.
 """
 
 

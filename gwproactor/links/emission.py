@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from gwproactor.config.link import LinkSettings
@@ -49,7 +50,11 @@ class Emission:
         self._ping = self._template(Ping(MessageId=_PLACEHOLDER), ack_required=True)
 
     def message(self, payload: object, *, ack_required: bool) -> Outgoing:
-        """A message of the application; what its codec raises goes to the caller."""
+        """A message of the application; what its codec raises goes to the caller.
+
+        Raises:
+            UsageError: The payload is no model with a `TypeName`, or holds what JSON cannot.
+        """
         message = self._message(payload, ack_required=ack_required)
         awaited_id = message.Header.MessageId if ack_required else None
         return Outgoing(message.mqtt_topic(), self._codec.encode(message), awaited_id)
@@ -88,10 +93,16 @@ class Emission:
 
     def _message(self, payload: object, *, ack_required: bool) -> Message[Any]:
         message_id = getattr(payload, "MessageId", "") or (new_message_id() if ack_required else "")
-        return Message[Any](
-            Src=self._own_name,
-            Dst=self._peer,
-            MessageId=message_id,
-            AckRequired=ack_required,
-            Payload=payload,
-        )
+        try:
+            return Message[Any](
+                Src=self._own_name,
+                Dst=self._peer,
+                MessageId=message_id,
+                AckRequired=ack_required,
+                Payload=payload,
+            )
+        except ValidationError:
+            raise UsageError(
+                f"{type(payload).__name__} cannot be sent: a payload is a model with a text"
+                " TypeName and, where it has one, a text MessageId"
+            ) from None

@@ -167,7 +167,8 @@ class Link:
 
         Raises:
             ConnectionLostError: The link has no connection.
-            UsageError: No topic can be made of the payload's `TypeName`.
+            UsageError: The payload has no `TypeName` of which a topic can be made, or holds what
+                JSON cannot.
         """
         return self._conversation.send(payload, ack_required=ack_required)
 

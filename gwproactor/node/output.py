@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 
 from pydantic_core import to_json
 
+from gwproactor.errors import GwproactorError
+
 _PIECE_BYTES = select.PIPE_BUF
 """What a pipe that is ready takes without blocking, by POSIX."""
 
@@ -26,7 +28,7 @@ HIGH_WATER_BYTES = 256 * 1024
 """So much may wait for a slow reader before `room` holds back the makers of lines."""
 
 
-class OutputClosedError(Exception):
+class OutputClosedError(GwproactorError):
     """The reader of the output has gone."""
 
 

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from pydantic import BaseModel
 from result import Err, Ok, Result
 
 from gwproactor.config.link import LinkSettings, checked_name
@@ -195,14 +196,16 @@ class Proactor(Lifecycle):
         Raises:
             StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
             NotRunningError: The proactor is not started, or stopped.
-            UsageError: There is no upstream link, or the event is one that the peer must refuse.
+            UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
+                or the peer must refuse.
         """
         upstream = self._links.upstream
         if upstream is None:
             raise UsageError(f"{self._label()} has no upstream link that events could go to")
+        _refuse_what_is_no_event(event)
         if not event.Src:
             event = event.model_copy(update={"Src": self._name})
-        payload = event.model_dump_json().encode()
+        payload = _json_of(event)
         _refuse_unsendable(event, payload, self._name, upstream.settings)
         self._comm_events.flush()  # what happened before is told before
         return self._events.outgoing.post(event.MessageId, payload, tag, urgent=urgent)
@@ -393,6 +396,21 @@ class Proactor(Lifecycle):
                 call(observer)
             except Exception:
                 logger.exception("an observer failed")
+
+
+def _refuse_what_is_no_event(event: object) -> None:
+    """Raise UsageError for anything but a model with the texts that every event has."""
+    texts = (getattr(event, name, None) for name in ("MessageId", "Src", "TypeName"))
+    if not isinstance(event, BaseModel) or not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"{type(event).__name__} is no event: make it an AnyEvent or an EventBase")
+
+
+def _json_of(event: EventBase) -> bytes:
+    """The event's JSON; raises UsageError when it holds what JSON cannot."""
+    try:
+        return event.model_dump_json().encode()
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"the event cannot be sent: {error}") from None
 
 
 def _refuse_unsendable(

@@ -56,8 +56,20 @@ class WireCodec:
         self._classes = {type_name_of(cls): cls for cls in (*KNOWN_PAYLOADS, *payloads)}
 
     def encode(self, content: BaseModel | bytes) -> bytes:
-        """The UTF-8 JSON of a message; bytes pass unchanged."""
-        return content if isinstance(content, bytes) else content.model_dump_json().encode()
+        """The UTF-8 JSON of a message; bytes pass unchanged.
+
+        Raises:
+            UsageError: The message holds what JSON cannot.
+        """
+        if isinstance(content, bytes):
+            return content
+        try:
+            text = to_json(content, inf_nan_mode="constants")
+            if b"NaN" in text or b"Infinity" in text:
+                from_json(text, allow_inf_nan=False)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"the message cannot be sent: {error}") from None
+        return text
 
     def decode(self, topic: str, payload: bytes) -> Message[Any]:
         """Read a message and check that its topic says the same.

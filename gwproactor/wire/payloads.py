@@ -62,6 +62,8 @@ class Ping(BaseModel):
 class EventBase(BaseModel):
     """What every event has. Fields that a class does not know are kept.
 
+    Numbers must be finite: an infinity or NaN is refused when the event is handed in.
+
     Args:
         MessageId: Identifies the event for ever; the receiver delivers it once.
         TimeCreatedMs: When it was created, UTC milliseconds.
@@ -69,7 +71,8 @@ class EventBase(BaseModel):
         TypeName: Begins with `gridworks.event`.
     """
 
-    model_config = ConfigDict(extra="allow")
+    # Written as NaN, which is no JSON, they are noticed; as null they would be a lie.
+    model_config = ConfigDict(extra="allow", ser_json_inf_nan="constants")
 
     MessageId: str = Field(
         default_factory=new_message_id, min_length=1, max_length=MAX_ID_CHARACTERS

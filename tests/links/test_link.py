@@ -210,6 +210,35 @@ async def test_sending_without_a_connection(broker: AnyBroker) -> None:
     child.link.acknowledge("anything")
 
 
+class Holder(BaseModel):
+    TypeName: str = "my.type"
+    MessageId: object = ""
+    held: object = None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "text",
+        None,
+        {},
+        object(),
+        Holder(held=object()),
+        Holder(held="\ud800"),
+        Holder(held=b"\xff"),
+        Holder(TypeName="\ud800"),
+        Holder(MessageId=5),
+    ],
+)
+async def test_what_is_no_payload_is_refused(broker: AnyBroker, payload: object) -> None:
+    child = End(CHILD, child_settings(broker_from_url(broker.url)))
+    async with running(child):
+        await child.link.wait_for(StateName.awaiting_peer, timeout_seconds=WAIT_SECONDS)
+        with pytest.raises(UsageError):
+            child.link.send(payload)
+        await child.link.send(event(), ack_required=False).acked()
+
+
 async def test_a_payload_that_no_topic_can_be_made_of(broker: AnyBroker) -> None:
     async with link_pair(broker.url, broker.url) as (child, _):
         with pytest.raises(UsageError):

@@ -416,6 +416,29 @@ async def test_an_event_that_the_peer_would_refuse_is_refused(event: EventBase, 
         assert child.generate_event(AnyEvent()).unwrap() is True
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        AnyEvent(x="\ud800"),
+        AnyEvent(x=object()),
+        AnyEvent(x=b"\xff"),
+        AnyEvent(x=float("inf")),
+        AnyEvent(x=[{"y": float("nan")}]),
+        AnyEvent().model_copy(update={"MessageId": 5}),
+        Greeting(Text="no event"),
+        {"TypeName": "gridworks.event.data"},
+        None,
+    ],
+)
+async def test_what_is_no_event_or_no_json_is_refused(event: Any) -> None:
+    child, _ = child_of(NOBODY)
+    async with child:
+        with pytest.raises(UsageError):
+            child.post_event(event)
+        assert isinstance(child.generate_event(event).unwrap_err(), UsageError)
+        await child.post_event(AnyEvent()).stored()
+
+
 async def test_an_event_nested_too_deeply_is_refused() -> None:
     deep: list[Any] = []
     for _ in range(220):

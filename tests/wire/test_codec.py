@@ -180,6 +180,16 @@ def test_a_payload_class_without_type_name_is_refused() -> None:
         WireCodec([Nameless])
 
 
+def test_what_json_cannot_hold_is_refused() -> None:
+    for held in (object(), "\ud800", b"\xff", float("inf"), [float("nan")]):
+        with pytest.raises(UsageError, match="cannot be sent"):
+            WireCodec().encode(AnyEvent(held=held))
+
+
+def test_a_text_that_speaks_of_nan_can_be_sent() -> None:
+    assert b"NaN, Infinity" in WireCodec().encode(AnyEvent(held="NaN, Infinity"))
+
+
 def test_bytes_pass_unchanged() -> None:
     assert WireCodec().encode(b"x") == b"x"
 
