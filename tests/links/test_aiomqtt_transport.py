@@ -402,8 +402,13 @@ async def test_a_broker_without_3_1_1_names_the_option() -> None:
 
 
 @contextlib.asynccontextmanager
-async def server_that(answers: bytes | None) -> AsyncIterator[str]:
-    """A TCP server that answers anything with the same bytes and hangs up; None: stays silent."""
+async def server_that(
+    answers: bytes | None, greeted: asyncio.Event | None = None
+) -> AsyncIterator[str]:
+    """A TCP server that answers anything with the same bytes and hangs up; None: stays silent.
+
+    `greeted` is set when a client has said something.
+    """
     handlers: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -412,6 +417,8 @@ async def server_that(answers: bytes | None) -> AsyncIterator[str]:
         handlers.add(task)
         with contextlib.suppress(OSError):
             await reader.read(1)
+            if greeted is not None:
+                greeted.set()
             if answers is None:
                 await reader.read()
             else:
@@ -704,9 +711,11 @@ async def test_cancelling_at_any_moment_leaves_nothing(
 
 
 async def test_cancelling_while_a_server_is_silent() -> None:
-    async with server_that(None) as url:
+    greeted = asyncio.Event()
+    async with server_that(None, greeted) as url:
         task = asyncio.create_task(connect(url).__aenter__())
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(WAIT_SECONDS):
+            await greeted.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -21,6 +22,7 @@ from gwproactor.wire.topics import encode_topic
 from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
+from gwproactor_test.clients import until
 from gwproactor_test.link_pair import (
     CHILD,
     CHILD_SHORT,
@@ -177,9 +179,8 @@ async def test_a_broker_without_the_peer_is_kept_for_long(broker: AnyBroker) -> 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LinkCore, "broker_heard", broker_heard)
-        async with running(child), asyncio.timeout(WAIT_SECONDS):
-            while len(heard) < 3:  # noqa: ASYNC110 - the core tells nobody
-                await asyncio.sleep(0.01)
+        async with running(child):
+            await until(lambda: len(heard) >= 3)
             assert child.link.state is StateName.awaiting_peer
     assert TransitionName.mqtt_disconnected not in names(child)
 
@@ -483,24 +484,27 @@ async def test_stopping_with_a_frozen_broker_is_quick(
         relay.freeze()
     async with running(child, parent):
         await child.link.wait_for(moment, timeout_seconds=WAIT_SECONDS)
+        await until(lambda: relay.accepted_connections == 1)
         relay.freeze()
-        await asyncio.sleep(0.01)
         async with asyncio.timeout(1):
             await child.stop()
     assert child.link.state is StateName.stopped
 
 
 async def test_a_server_that_never_answers_does_not_hold_the_stop() -> None:
-    async def say_nothing(accepted) -> None:  # type: ignore[no-untyped-def]
+    accepted = asyncio.Event()
+
+    async def say_nothing(_socket: socket.socket) -> None:
+        accepted.set()
         await asyncio.Event().wait()
-        accepted.close()
 
     listener = Listener(say_nothing)
     listener.open()
     child = End(CHILD, child_settings(broker_from_url(f"mqtt://{listener.netloc}")))
     async with running(child):
-        await child.link.wait_for(StateName.connecting, timeout_seconds=WAIT_SECONDS)
-        await asyncio.sleep(0.01)
+        async with asyncio.timeout(WAIT_SECONDS):
+            await accepted.wait()
+        assert child.link.state is StateName.connecting
     listener.close()
     await listener.join(0)
 
