@@ -25,11 +25,12 @@ REQUIRE_PEER = "GWPROACTOR_REQUIRE_PEER"
 
 def pytest_report_header() -> list[str]:
     """Say in one line each what is skipped where Mosquitto or the predecessor is missing."""
-    lines = {
-        "mosquitto is not installed: tests that need it are skipped": mosquitto_available(),
-        "no .peer-venv: tests with the predecessor are skipped; `make peer` makes it": predecessor_is_installed(),
-    }
-    return [line for line, there in lines.items() if not there]
+    lines = []
+    if not mosquitto_available():
+        lines.append("mosquitto is not installed: tests that need it are skipped")
+    if not predecessor_is_installed():
+        lines.append("no .peer-venv: tests with the predecessor are skipped; `make peer` makes it")
+    return lines
 
 
 def need_mosquitto() -> None:
