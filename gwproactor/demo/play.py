@@ -235,7 +235,6 @@ class Play:
     def acked(self, event: EventRef) -> None:
         """The parent has acknowledged an event of the child."""
         if event.tag == READING_TAG:
-            self.tally.acked(event.event_id)
             self._view.acked(event.event_id)
 
     def problem(self, node: NodeName, event: ProblemEvent) -> None:

@@ -69,16 +69,11 @@ class Tally:
 
     def __init__(self) -> None:
         self._stored: set[str] = set()
-        self._acked: set[str] = set()
         self._delivered: Counter[str] = Counter()
 
     def stored(self, event_id: str) -> None:
         """The child reported that a reading is durable."""
         self._stored.add(event_id)
-
-    def acked(self, event_id: str) -> None:
-        """The child reported that the parent has acknowledged a reading."""
-        self._acked.add(event_id)
 
     def delivered(self, event_id: str) -> None:
         """The parent's handler was given a reading."""
@@ -88,16 +83,6 @@ class Tally:
     def stored_count(self) -> int:
         """Readings stored so far."""
         return len(self._stored)
-
-    @property
-    def acked_count(self) -> int:
-        """Readings acknowledged so far."""
-        return len(self._acked)
-
-    @property
-    def delivered_count(self) -> int:
-        """Readings delivered so far, each counted once."""
-        return len(self._delivered)
 
     @property
     def complete(self) -> bool:

@@ -44,9 +44,6 @@ class Subscription(NamedTuple):
     Qos: QOS = QOS.AtMostOnce
 
 
-FAILURE: Final = 0x80
-"""Reason codes from here on are refusals."""
-
 SUBACK_REASONS: Final[Mapping[int, str]] = {
     0x00: "granted QoS 0",
     0x01: "granted QoS 1",

@@ -19,7 +19,7 @@ def test_the_result_is_what_the_ids_say(stored: list[str], delivered: list[str])
         tally.delivered(event_id)
     result = tally.result()
     assert result.stored == len(set(stored)) == tally.stored_count
-    assert result.delivered == len(set(delivered)) == tally.delivered_count
+    assert result.delivered == len(set(delivered))
     assert result.lost == len([i for i in set(stored) if i not in delivered])
     assert result.twice == len([i for i, n in Counter(delivered).items() if n > 1])
     assert tally.complete == (result.lost == 0)
@@ -54,13 +54,6 @@ def test_one_too_few_or_too_many_is_not_good(stored: list[str], data: st.DataObj
 
 def test_nothing_at_all_proves_nothing() -> None:
     assert not Tally().result().good
-
-
-def test_acks_are_counted_once() -> None:
-    tally = Tally()
-    for event_id in ("a", "b", "a"):
-        tally.acked(event_id)
-    assert tally.acked_count == 2
 
 
 def test_the_first_activation_is_no_comeback() -> None:
