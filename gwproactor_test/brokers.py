@@ -1,7 +1,6 @@
 """What the embedded broker and Mosquitto have in common, so that one test can run on both."""
 
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Protocol, Self
 
 from gwproactor_test.broker import Limits
@@ -34,12 +33,7 @@ class AnyBroker(Protocol):
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    async def __aexit__(self, *_exception: object) -> None: ...
 
 
 class MakeBroker(Protocol):

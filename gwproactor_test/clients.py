@@ -11,7 +11,6 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
 from socket import IPPROTO_TCP, TCP_NODELAY
-from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 import aiomqtt
@@ -128,12 +127,7 @@ class PacketClient:
         )
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.close()
 
     async def close(self) -> None:

@@ -8,7 +8,6 @@ through, which is what a dead router, a pulled cable or a sleeping peer look lik
 import asyncio
 import contextlib
 import socket
-from types import TracebackType
 from typing import Self
 
 from gwproactor_test.listener import READ_CHUNK_BYTES, Listener, Streams, drop, open_streams
@@ -195,12 +194,7 @@ class Relay:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
 
 

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Collection, Mapping
-from types import TracebackType
 from typing import Self
 
 from mqtt5 import DisconnectReasonCode
@@ -171,10 +170,5 @@ class Broker:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         await self.stop()
