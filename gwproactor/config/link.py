@@ -1,33 +1,26 @@
 """What one link is: who the peer is, where it is met, how patient we are."""
 
-import re
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
-
-_FORBIDDEN_IN_NAMES = re.compile(
-    r"[\s/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
-    + "".join(
-        chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
-    )
-    + "]"
+from gwproactor.wire.timing import (
+    DEFAULT_ACK_TIMEOUT_SECONDS,
+    DEFAULT_POLL_SECONDS,
+    SHORTEST_SECONDS,
 )
-"""White space, what has a meaning in topics, and what a broker may end a connection for (MQTT 5,
-1.5.4): control characters, halves of characters, and what Unicode has set aside for ever."""
+from gwproactor.wire.topics import FORBIDDEN_IN_LEVELS
 
-DEFAULT_ACK_TIMEOUT_SECONDS = 5.0
-DEFAULT_POLL_SECONDS = 60.0
 DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024
 """Longest payload accepted from the broker: far above any event, far below any memory."""
 
 
 def checked_name(name: str) -> str:
     """Return `name`, or raise ValueError when it cannot be one level of an MQTT topic."""
-    if not name:
-        raise ValueError("a name cannot be empty; example: d1.site.scada")
-    if _FORBIDDEN_IN_NAMES.search(name):
+    if not name.strip("."):
+        raise ValueError("a name cannot be empty, nor of dots only; example: d1.site.scada")
+    if FORBIDDEN_IN_LEVELS.search(name):
         raise ValueError(
             f"the name {name!r} holds white space or one of / + #, or a character that a"
             " topic level cannot hold;"
@@ -69,14 +62,18 @@ class LinkSettings(BaseModel):
     downstream: bool = False
     brokers: tuple[MQTTClient, ...] = Field(default=(MQTTClient(),), min_length=1)
     ack_timeout_seconds: float = Field(
-        default=DEFAULT_ACK_TIMEOUT_SECONDS, gt=0, le=3600, allow_inf_nan=False
+        default=DEFAULT_ACK_TIMEOUT_SECONDS, ge=SHORTEST_SECONDS, le=3600, allow_inf_nan=False
     )
-    poll_seconds: float = Field(default=DEFAULT_POLL_SECONDS, gt=0, le=86400, allow_inf_nan=False)
+    poll_seconds: float = Field(
+        default=DEFAULT_POLL_SECONDS, ge=SHORTEST_SECONDS, le=86400, allow_inf_nan=False
+    )
     max_payload_bytes: int = Field(default=DEFAULT_MAX_PAYLOAD_BYTES, ge=1024)
 
     @field_validator("brokers", mode="before")
     @classmethod
     def _urls_are_brokers(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise ValueError('brokers is a list; example: ["mqtt://localhost:1883"]')  # noqa: TRY004
         if not isinstance(value, list | tuple):
             return value
         return tuple(broker_from_url(item) if isinstance(item, str) else item for item in value)

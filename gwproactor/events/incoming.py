@@ -25,7 +25,6 @@ from gwproactor.events.payloads import (
 )
 from gwproactor.events.seen_log import Seen
 from gwproactor.events.store import (
-    MAX_EVENT_ID_CHARS,
     Damage,
     EventRef,
     EventStore,
@@ -34,6 +33,7 @@ from gwproactor.events.store import (
 )
 from gwproactor.events.trouble import Report, Trouble
 from gwproactor.events.writer import GroupCommitter, ReportProblem
+from gwproactor.wire.payloads import MAX_ID_CHARACTERS
 
 DEFAULT_MAX_DEAD_BYTES = 100 * 1024 * 1024
 """Room for the events that the application failed to handle, until somebody looks at them."""
@@ -200,7 +200,7 @@ class IncomingEvents:
         """
         if not self._running:
             return
-        if not event_id or len(event_id) > MAX_EVENT_ID_CHARS:
+        if not event_id or len(event_id) > MAX_ID_CHARACTERS:
             self._refuse(f"an event from {link_name} has an id of {len(event_id)} characters")
             return
         payload = one_line(payload)

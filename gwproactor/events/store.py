@@ -12,12 +12,10 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from gwproactor.errors import UsageError
+from gwproactor.wire.payloads import MAX_ID_CHARACTERS
 
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 """Room for about a million ordinary events: weeks of an outage, on the smallest usual SD card."""
-
-MAX_EVENT_ID_CHARS = 1024
-"""Ids are uuid4 texts of 36 characters; what is far beyond is no id but a fault or an attack."""
 
 RECORD_OVERHEAD_BYTES = 64
 """What a store adds to an event, at most, when id and payload are plain text."""
@@ -156,7 +154,7 @@ def check_event_id(event_id: str) -> None:
     """Raise UsageError when `event_id` is empty or longer than any id should be."""
     if not event_id:
         raise UsageError("an event needs an id: MessageId is empty")
-    if len(event_id) > MAX_EVENT_ID_CHARS:
+    if len(event_id) > MAX_ID_CHARACTERS:
         raise UsageError(
-            f"the event's MessageId has {len(event_id)} characters; at most {MAX_EVENT_ID_CHARS}"
+            f"the event's MessageId has {len(event_id)} characters; at most {MAX_ID_CHARACTERS}"
         )

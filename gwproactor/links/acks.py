@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from gwproactor.links.timer_interface import TimerManagerInterface
+from gwproactor.wire.timing import DEFAULT_ACK_TIMEOUT_SECONDS
 
-DEFAULT_ACK_DELAY: Final = 5.0
+DEFAULT_ACK_DELAY: Final = DEFAULT_ACK_TIMEOUT_SECONDS
 """Seconds that a peer may take to acknowledge: the wire format's default."""
 
 MAX_OPEN_ACKS: Final = 65_536

@@ -20,7 +20,6 @@ nothing. Only an ack is still an ack then.
 import random as _random
 from collections.abc import Iterable, Mapping
 from enum import Enum
-from typing import Final
 
 from gwproactor.errors import SettingsError
 from gwproactor.links.acks import DEFAULT_ACK_DELAY, NEVER
@@ -47,12 +46,7 @@ from gwproactor.links.subscriptions import (
     SubscriptionRecord,
     suback_reason,
 )
-
-DEFAULT_POLL_SECONDS: Final = 60.0
-"""Seconds without sending or receiving until a ping: the wire format's default."""
-
-SHORTEST_SECONDS: Final = 0.001
-"""Shortest timeout that is taken: below a network's round trip a link could never be active."""
+from gwproactor.wire.timing import DEFAULT_POLL_SECONDS, SHORTEST_SECONDS
 
 
 class MessageKind(Enum):

@@ -26,15 +26,18 @@ from pydantic import (
 
 from gwproactor.config.events import Durability, EventSettings
 from gwproactor.config.link import (
-    DEFAULT_ACK_TIMEOUT_SECONDS,
     DEFAULT_MAX_PAYLOAD_BYTES,
-    DEFAULT_POLL_SECONDS,
     LinkSettings,
     checked_name,
     checked_short_name,
 )
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.errors import SettingsError
+from gwproactor.wire.timing import (
+    DEFAULT_ACK_TIMEOUT_SECONDS,
+    DEFAULT_POLL_SECONDS,
+    SHORTEST_SECONDS,
+)
 
 ENVIRONMENT_PREFIX = "GWPROACTOR_"
 MAX_PASSWORD_FILE_BYTES = 65536
@@ -82,8 +85,12 @@ class NodeSettings(BaseModel):
     data: Path = Path()
     durability: Durability = Durability.fsync
     max_bytes: int = Field(default=EventSettings().max_bytes, ge=1)
-    ack_timeout: float = Field(default=DEFAULT_ACK_TIMEOUT_SECONDS, gt=0, le=3600)
-    poll: float = Field(default=DEFAULT_POLL_SECONDS, gt=0, le=86400)
+    ack_timeout: float = Field(
+        default=DEFAULT_ACK_TIMEOUT_SECONDS, ge=SHORTEST_SECONDS, le=3600, allow_inf_nan=False
+    )
+    poll: float = Field(
+        default=DEFAULT_POLL_SECONDS, ge=SHORTEST_SECONDS, le=86400, allow_inf_nan=False
+    )
     keepalive: int = Field(default=60, ge=1, le=65535)
     mqtt: MQTTVersion = MQTTVersion.v5
     client_id: str | None = Field(default=None, min_length=1)

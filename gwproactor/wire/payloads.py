@@ -4,7 +4,6 @@ They are recognised by `TypeName`, never by class, so that messages made by anot
 the same type names are understood as well.
 """
 
-import re
 import time
 import uuid
 from enum import StrEnum
@@ -12,21 +11,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from gwproactor.wire.topics import FORBIDDEN_IN_LEVELS
+
 ACK: Literal["gridworks.ack"] = "gridworks.ack"
 PING: Literal["gridworks.ping"] = "gridworks.ping"
 EVENT_PREFIX = "gridworks.event"
 """A payload whose TypeName begins so is an event, known or not."""
 
 DEFAULT_EVENT_TYPE = "gridworks.event.data"
-_FORBIDDEN_IN_TYPES = re.compile(
-    r"[\s/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
-    + "".join(
-        chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
-    )
-    + "]"
-)
-"""White space, what has a meaning in topics, and what a broker may end a connection for (MQTT 5,
-1.5.4): control characters, halves of characters, and what Unicode has set aside for ever."""
 
 MAX_TYPE_CHARACTERS = 256
 """Longest TypeName of an event: far above any in use, far below what a topic can hold."""
@@ -84,7 +76,7 @@ class EventBase(BaseModel):
 
 def _checked_event_type(type_name: str) -> str:
     """Return it, or raise ValueError: it becomes a level of a topic, and says what it is."""
-    if not is_event_type(type_name) or _FORBIDDEN_IN_TYPES.search(type_name):
+    if not is_event_type(type_name) or FORBIDDEN_IN_LEVELS.search(type_name):
         raise ValueError(
             f"the TypeName of an event begins with {EVENT_PREFIX} and holds no white space,"
             " no control character and none of / + #"

@@ -6,6 +6,7 @@ substitution loses the difference between the two, so parts are compared in thei
 the exact names stand in the envelope's header.
 """
 
+import re
 from typing import NamedTuple
 
 from gwproactor.errors import TopicError
@@ -15,6 +16,16 @@ ENVELOPE_TYPE = "gw"
 
 _TO = "to"
 _LEVELS_BEFORE_REMAINDER = 5
+
+FORBIDDEN_IN_LEVELS = re.compile(
+    r"[\s/+#\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    + "".join(
+        chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
+    )
+    + "]"
+)
+"""White space, what has a meaning in topics, and what a broker may end a connection for (MQTT 5,
+1.5.4): control characters, halves of characters, and what Unicode has set aside for ever."""
 
 
 class Topic(NamedTuple):

@@ -304,7 +304,7 @@ async def test_what_there_is_no_room_for_is_dropped_and_told(tmp_path: Path) -> 
 
 async def test_an_impossible_id_is_dropped_and_told(tmp_path: Path) -> None:
     async with started(Node(tmp_path)) as node:
-        node.receive("", "x" * 1025)
+        node.receive("", "x" * 257)
         assert node.events.pending_count == 0
         assert len(node.reports) == 1
 

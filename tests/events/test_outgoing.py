@@ -351,12 +351,12 @@ async def test_only_a_running_node_takes_events() -> None:
         node.post("b")
 
 
-@pytest.mark.parametrize("event_id", ["", "x" * 1025])
+@pytest.mark.parametrize("event_id", ["", "x" * 257])
 async def test_an_impossible_id_is_the_callers_mistake(event_id: str) -> None:
     async with running(MemoryStore()) as node:
         with pytest.raises(UsageError):
             node.post(event_id)
-        node.events.post("x" * 1024, b"{}")
+        node.events.post("x" * 256, b"{}")
         assert node.events.pending_count == 1
 
 
