@@ -13,7 +13,6 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import BinaryIO, Self
 
 Line = dict[str, object]
@@ -54,12 +53,7 @@ class LineProcess:
         self._lines = self._out.open("rb")
         return self
 
-    async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_exception: object) -> None:
         process, lines = self._running()
         lines.close()
         with suppress(ProcessLookupError):
