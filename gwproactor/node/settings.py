@@ -7,14 +7,16 @@ the name its giver used for it, and checked once: so an error can say `--poll` t
 """
 
 import difflib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from platformdirs import user_data_path
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -49,14 +51,25 @@ _PAYLOAD_ROOM_BYTES = 4096
 around it. The longest line allowed must arrive at a node with the same limit."""
 
 
+def _at_home(path: Path) -> Path:
+    """The path with ~ replaced, which a shell does only at the beginning of a word."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("the home folder that ~ stands for is not known") from None
+
+
+_UserPath = Annotated[Path, AfterValidator(_at_home)]
+
+
 class TLSTable(BaseModel):
     """The table `[tls]` of the file: towards brokers whose URL begins with mqtts://."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    ca_cert: Path | None = None
-    cert: Path | None = None
-    key: Path | None = None
+    ca_cert: _UserPath | None = None
+    cert: _UserPath | None = None
+    key: _UserPath | None = None
     key_password: SecretStr | None = None
     check_hostname: bool = True
 
@@ -82,7 +95,7 @@ class NodeSettings(BaseModel):
     peer_short: str
     brokers: tuple[str, ...] = Field(min_length=1)
     upstream: bool
-    data: Path = Path()
+    data: _UserPath = Path()
     durability: Durability = Durability.fsync
     max_bytes: int = Field(default=EventSettings().max_bytes, ge=1)
     ack_timeout: float = Field(
@@ -93,8 +106,8 @@ class NodeSettings(BaseModel):
     )
     keepalive: int = Field(default=60, ge=1, le=65535)
     mqtt: MQTTVersion = MQTTVersion.v5
-    client_id: str | None = Field(default=None, min_length=1)
-    password_file: Path | None = None
+    client_id: str | None = Field(default=None, min_length=1, max_length=65535)
+    password_file: _UserPath | None = None
     max_line_bytes: int = Field(default=DEFAULT_MAX_PAYLOAD_BYTES, ge=1024)
     follow: bool = False
     tls: TLSTable = TLSTable()
@@ -102,7 +115,7 @@ class NodeSettings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _data_folder_is_the_platforms(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if "data" in values or "name" not in values:
+        if "data" in values or not isinstance(values.get("name"), str):
             return values
         return values | {"data": user_data_path("gwproactor", appauthor=False) / values["name"]}
 
@@ -179,7 +192,7 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str]) ->
     from_options = _options_layer(options)
     from_environment = _environment_layer(environment)
     config = options.get("config") or environment.get(ENVIRONMENT_PREFIX + "CONFIG")
-    given = _file_layer(Path(config)) if config else {}
+    given = _file_layer(config) if config else {}
     for layer in (from_environment, from_options):
         given |= layer
     return _checked(given)
@@ -218,13 +231,17 @@ def _environment_layer(environment: Mapping[str, str]) -> dict[str, _Given]:
         variable = ENVIRONMENT_PREFIX + key.upper()
         value = environment.get(variable)
         if value and key == "broker":
-            given["brokers"] = _Given(tuple(value.replace(",", " ").split()), variable)
+            given["brokers"] = _Given(tuple(value.split()), variable)  # commas may be of a password
         elif value:
             given[key] = _Given(value, variable)
     return _with_direction(given)
 
 
-def _file_layer(path: Path) -> dict[str, _Given]:
+def _file_layer(name: str) -> dict[str, _Given]:
+    try:
+        path = _at_home(Path(name))
+    except ValueError as error:
+        raise SettingsError(f"--config {name} cannot be read: {error}") from None
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -281,6 +298,14 @@ def _checked(given: Mapping[str, _Given]) -> NodeSettings:
 
 
 _MAY_HOLD_SECRETS = ("brokers", _TLS)
+_LOGIN = re.compile(r"://[^/\s]*@")
+"""The login of a URL, which may stand where it has no place, as after `--name`."""
+
+_WORDS = {
+    "tuple_type": 'it must be a list, as ["mqtt://localhost:1883"]',
+    "model_type": "it must be a table",
+}
+"""What pydantic says in words of Python, in words of the file."""
 
 _EXAMPLES = {
     "name": "d1.site.scada",
@@ -309,11 +334,13 @@ def _explained(fault: Any, given: Mapping[str, _Given]) -> str:
     place = given[key].giver if key in given else key
     inner = ".".join(map(str, fault["loc"][1:]))
     shown = f" is {given[key].value!r}" if key in given and key not in _MAY_HOLD_SECRETS else ""
-    message = fault["msg"].removeprefix("Value error, ")
+    if key == _TLS and inner:
+        place = place.replace(key, f"{key}.{inner}", 1)
+    message = _WORDS.get(fault["type"]) or fault["msg"].removeprefix("Value error, ")
     example = (
         f"; example: {_EXAMPLES[key]}" if key in _EXAMPLES and "example" not in message else ""
     )
-    return f"{place}{'.' + inner if key == _TLS and inner else ''}{shown}: {message}{example}"
+    return _LOGIN.sub("://...@", f"{place}{shown}: {message}{example}")
 
 
 def _missing(key: str) -> str:

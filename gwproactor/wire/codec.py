@@ -191,7 +191,9 @@ def _validated(cls: type[ModelT], fields: object, place: str) -> ModelT:
         return cls.model_validate(fields)
     except ValidationError as error:
         faults = [
-            ".".join((place, *map(str, fault["loc"]))) + ": " + fault["msg"]
+            ".".join((place, *map(str, fault["loc"])))
+            + ": "
+            + fault["msg"].removeprefix("Value error, ")
             for fault in error.errors(include_input=False, include_url=False)[:_SHOWN_ERRORS]
         ]
         raise DecodingError("; ".join(faults)) from None

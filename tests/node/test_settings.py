@@ -49,12 +49,12 @@ def test_everything_may_come_from_the_environment() -> None:
         "GWPROACTOR_SHORT": "s",
         "GWPROACTOR_PEER": "d1",
         "GWPROACTOR_PEER_SHORT": "p",
-        "GWPROACTOR_BROKER": "mqtt://a, mqtt://b",
+        "GWPROACTOR_BROKER": "mqtt://u:p,w@a  mqtt://b",
         "GWPROACTOR_DOWNSTREAM": "1",
         "GWPROACTOR_FOLLOW": "",
     }
     settings = load_settings({}, environment)
-    assert settings.brokers == ("mqtt://a", "mqtt://b")
+    assert settings.brokers == ("mqtt://u:p,w@a", "mqtt://b")
     assert not settings.upstream
     assert not settings.follow
 
@@ -121,7 +121,13 @@ def test_a_useless_password_file_is_refused(tmp_path: Path, name: str) -> None:
         ({"durability": "sync"}, "'fsync', 'os' or 'none'"),
         ({"short": "a.b"}, "one word without dots"),
         ({"peer": "a/b"}, "--peer is 'a/b'"),
+        ({"name": ".."}, "--name is '..': a name cannot be empty, nor of dots only"),
+        ({"peer": "."}, "--peer is '.'"),
+        ({"client_id": "x" * 65536}, "--client-id"),
+        ({"data": "~nobody-of-that-name/x"}, "--data is '~nobody-of-that-name/x': the home folder"),
+        ({"name": "mqtt://user:hunter2@a"}, "--name is 'mqtt://...@a'"),
         ({"max_bytes": "0"}, "--max-bytes is '0'"),
+        ({"config": "~nobody-of-that-name/x"}, "cannot be read: the home folder"),
         ({"config": "/nowhere/node.toml"}, "--config /nowhere/node.toml cannot be read"),
     ],
 )
@@ -141,6 +147,11 @@ def test_what_is_wrong_is_said(changed: dict[str, Any], said: str) -> None:
         ("= 3", "is not TOML"),
         ('upstream = true\npoll = "x"', "poll in"),
         ("upstream = 3", "neither true nor false"),
+        ("upstream = true\nname = 5", "is 5: Input should be a valid string; example: d1."),
+        ("upstream = true\ntls = 3", "node.toml: it must be a table"),
+        ("upstream = true\n[tls]\nkey_password = 5", "tls.key_password in "),
+        ('upstream = true\nbrokers = "mqtt://a"', "node.toml: it must be a list, as ["),
+        ("upstream = true\ndata = 5", "data in "),
         ("upstream = true\n[tls]\ncheck_hostname = 7", "check_hostname"),
     ],
 )
@@ -148,8 +159,28 @@ def test_what_is_wrong_in_the_file_is_said(tmp_path: Path, text: str, said: str)
     config = tmp_path / "node.toml"
     config.write_text(text)
     with pytest.raises(SettingsError) as caught:
-        load_settings(without("upstream") | {"config": str(config)}, {})
+        load_settings(_not_in(text) | {"config": str(config)}, {})
     assert said in str(caught.value)
+    assert "Value error" not in str(caught.value)
+
+
+def _not_in(text: str) -> dict[str, Any]:
+    """The options, without those that the file's text gives."""
+    return without(
+        "upstream",
+        *(["name"] if "\nname =" in text else []),
+        *(["broker"] if "brokers =" in text else []),
+    )
+
+
+def test_home_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "node.toml").write_text('data = "~/x"\n[tls]\nkey = "~/key"\n')
+    settings = load_settings(OPTIONS | {"config": "~/node.toml", "password_file": "~/p"}, {})
+    assert settings.data == tmp_path / "x"
+    assert settings.password_file == tmp_path / "p"
+    assert settings.tls.key == tmp_path / "key"
+    assert load_settings(OPTIONS | {"data": "~/y"}, {}).data == tmp_path / "y"
 
 
 def test_a_password_in_the_file_stays_out_of_errors(tmp_path: Path) -> None:
