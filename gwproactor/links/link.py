@@ -71,7 +71,7 @@ class Link:
             _random.random,
         )
         options = ConnectOptions(
-            client_id=f"{own_name}-{settings.peer_name}",
+            client_id=default_client_id(own_name, settings),
             max_packet_bytes=max_packet_bytes(settings.max_payload_bytes),
         )
         pace = Pace(settings.brokers, Backoff(delays))
@@ -191,6 +191,11 @@ class Link:
     def _transitioned(self, transition: Transition) -> None:
         for stream in self._streams:
             stream.put(transition)
+
+
+def default_client_id(own_name: str, settings: LinkSettings) -> str:
+    """The MQTT client id of a link, where a broker's settings name none."""
+    return f"{own_name}-{settings.peer_name}"
 
 
 class _TransitionStream:

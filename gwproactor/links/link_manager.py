@@ -1,14 +1,17 @@
 """The links of a node: one task for each, together under one roof."""
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Iterator
 
 from gwproactor.config.link import LinkSettings
+from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import UsageError
 from gwproactor.links.event_pump import EventSource
-from gwproactor.links.link import Link
+from gwproactor.links.link import Link, default_client_id
 from gwproactor.links.listener import LinkListener
 from gwproactor.wire.codec import MQTTCodec
+from gwproactor.wire.topics import link_filter
 
 
 class LinkManager:
@@ -58,7 +61,8 @@ class LinkManager:
             delays: See `Link`.
 
         Raises:
-            UsageError: There is a link of that name, or a second upstream one.
+            UsageError: There is a link of that name, or a second upstream one, or one that over
+                the same broker would have the same client id or hear the same topics.
         """
         if settings.link_name in self._links:
             raise UsageError(f"there is a link '{settings.link_name}' already")
@@ -66,11 +70,38 @@ class LinkManager:
             raise UsageError(
                 f"link '{self.upstream.name}' is upstream already; a node has one upstream peer"
             )
+        for other in self:
+            self._refuse_clash(settings, other.settings)
         link = Link(
             self._own_name, settings, self._listener, codec=codec, events=events, delays=delays
         )
         self._links[link.name] = link
         return link
+
+    def _refuse_clash(self, new: LinkSettings, old: LinkSettings) -> None:
+        """Raise UsageError when two links would disturb each other over a broker of both.
+
+        A broker ends a connection when another comes under the same client id, and each of two
+        links that hear the same topics would refuse the other's messages.
+        """
+        for ours, theirs in itertools.product(new.brokers, old.brokers):
+            if (ours.host, ours.effective_port) != (theirs.host, theirs.effective_port):
+                continue
+            both = f"links '{old.link_name}' and '{new.link_name}' over {ours}"
+            if _topics(new) == _topics(old):
+                raise UsageError(
+                    f"{both} would hear the same topics;"
+                    " give one of them another broker or another subscription_name"
+                )
+            client_id = self._client_id(new, ours)
+            if client_id == self._client_id(old, theirs):
+                raise UsageError(
+                    f"{both} would have the same MQTT client id, '{client_id}';"
+                    " give one of their brokers a client_id of its own"
+                )
+
+    def _client_id(self, settings: LinkSettings, broker: MQTTClient) -> str:
+        return broker.client_id or default_client_id(self._own_name, settings)
 
     async def run(self) -> None:
         """Run every link until cancelled, which stops all of them.
@@ -81,3 +112,7 @@ class LinkManager:
         async with asyncio.TaskGroup() as group:
             for link in self:
                 group.create_task(link.run(), name=f"link:{link.name}")
+
+
+def _topics(settings: LinkSettings) -> str:
+    return link_filter(settings.peer_name, settings.subscription_name)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from gwproactor.config.mqtt import broker_from_url
+from gwproactor.config.link import LinkSettings
+from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.errors import UsageError
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import StateName
@@ -43,6 +44,55 @@ def test_one_name_one_link_and_one_upstream() -> None:
         links.add(child_settings())
     with pytest.raises(UsageError, match="upstream already"):
         links.add(child_settings(name="second"))
+
+
+def second(*brokers: MQTTClient, **changes: object) -> LinkSettings:
+    return child_settings(*brokers, name="second", upstream=False, **changes)
+
+
+HERE = MQTTClient(host="here")
+NAMED = MQTTClient(host="here", client_id="named")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (second(HERE), "would hear the same topics"),
+        (second(MQTTClient(host="there"), HERE), "over mqtt://here:1883 would hear"),
+        (second(HERE, peer_name=PARENT.replace(".", "-")), "would hear the same topics"),
+        (second(NAMED), "would hear the same topics"),
+        (second(HERE, subscription_name="c2"), f"same MQTT client id, 'd1-{PARENT}'"),
+    ],
+)
+def test_links_that_would_disturb_each_other_are_refused(settings: LinkSettings, said: str) -> None:
+    links = LinkManager("d1", Recorder())
+    links.add(child_settings(HERE))
+    with pytest.raises(UsageError, match=said):
+        links.add(settings)
+    assert len(links) == 1
+
+
+def test_one_client_id_for_two_peers_is_refused_too() -> None:
+    links = LinkManager("d1", Recorder())
+    links.add(child_settings(NAMED))
+    with pytest.raises(UsageError, match="same MQTT client id, 'named'"):
+        links.add(parent_settings(NAMED))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        second(MQTTClient(host="there")),
+        second(MQTTClient(host="here", port=1884)),
+        second(NAMED, subscription_name="c2"),
+        parent_settings(HERE),
+    ],
+)
+def test_links_that_do_not_disturb_each_other(settings: LinkSettings) -> None:
+    links = LinkManager("d1", Recorder())
+    links.add(child_settings(HERE))
+    links.add(settings)
+    assert len(links) == 2
 
 
 async def test_all_of_them_run_and_stop_together(broker: AnyBroker) -> None:
