@@ -102,6 +102,8 @@ class IncomingEvents:
         )
         self._dying: dict[int, StoredEvent] = {}
         self._unhandled: set[int] = set()
+        self._without_ack: set[tuple[str, str]] = set()
+        """Of the events that are not acknowledged yet, those whose sender wants no ack."""
         self._refused = Trouble("Taking in events")
         self._handling = Trouble("The handler of received events")
         self._deliverable = asyncio.Event()
@@ -187,7 +189,9 @@ class IncomingEvents:
         """How many events are not yet dealt with."""
         return self._inbox.pending_count
 
-    def receive(self, link_name: str, event_id: str, payload: bytes) -> None:
+    def receive(
+        self, link_name: str, event_id: str, payload: bytes, ack_required: bool = True
+    ) -> None:
         """Take in an event that has arrived; it is acknowledged when it may be.
 
         What cannot be taken in, for lack of room, or before `open` or after `close`, is dropped
@@ -197,6 +201,7 @@ class IncomingEvents:
             link_name: The link it came over.
             event_id: Its id.
             payload: Its JSON in UTF-8.
+            ack_required: Its sender waits for an acknowledgement.
         """
         if not self._running:
             return
@@ -206,12 +211,16 @@ class IncomingEvents:
         payload = one_line(payload)
         seen = (link_name, event_id) in self._seen
         reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
+        if ack_required:
+            self._without_ack.discard((link_name, event_id))
         if ref is not None:
+            if not ack_required:
+                self._without_ack.add((link_name, event_id))
             event = StoredEvent(ref.sequence, event_id, payload, link_name)
             self._payloads.keep(event)
             self._writer.put(event)
             self._tell(self._refused.worked())
-        elif reception is Reception.KNOWN:
+        elif reception is Reception.KNOWN and ack_required:
             self._acknowledge(link_name, event_id)
         elif reception is Reception.REFUSED:
             self._refuse(self._writer.trouble or "the inbox is full")
@@ -241,8 +250,14 @@ class IncomingEvents:
             self._dying.pop(ref.sequence, None)
             self._unhandled.discard(ref.sequence)
         for ref in acknowledge:
-            self._acknowledge(ref.tag, ref.event_id)
+            self._acknowledge_if_wanted(ref.tag, ref.event_id)
         self._deliverable.set()
+
+    def _acknowledge_if_wanted(self, link_name: str, event_id: str) -> None:
+        if (link_name, event_id) in self._without_ack:
+            self._without_ack.discard((link_name, event_id))
+        else:
+            self._acknowledge(link_name, event_id)
 
     # Events are delivered
 

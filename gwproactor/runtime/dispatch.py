@@ -25,7 +25,7 @@ class Dispatch:
     Args:
         handler: Is given each message of the mailbox; may be replaced at any time.
         max_messages: So many may wait in the mailbox.
-        receive_event: Takes in an event: link's name, id, its JSON.
+        receive_event: Takes in an event: link's name, id, its JSON, whether it wants an ack.
         acknowledge: Acknowledges a message: link's name, id.
         report: Called with summary and details when something is wrong.
     """
@@ -35,7 +35,7 @@ class Dispatch:
         handler: MessageHandler,
         *,
         max_messages: int,
-        receive_event: Callable[[str, str, bytes], None],
+        receive_event: Callable[[str, str, bytes, bool], None],
         acknowledge: Callable[[str, str], None],
         report: Callable[[str, str], None],
     ) -> None:
@@ -56,7 +56,7 @@ class Dispatch:
         header = message.Header
         if is_event_type(header.MessageType):
             payload = message.Payload.model_dump_json().encode()
-            self._receive_event(link_name, header.MessageId, payload)
+            self._receive_event(link_name, header.MessageId, payload, header.AckRequired)
         elif self._mailbox.full():
             self._report_often("The mailbox is full: messages are dropped un-acked", link_name)
         else:

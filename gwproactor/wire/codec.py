@@ -14,7 +14,13 @@ from pydantic_core import from_json, to_json
 
 from gwproactor.errors import DecodingError, UnknownTypeError, UsageError
 from gwproactor.wire.envelope import Header, Message, filled_header
-from gwproactor.wire.payloads import KNOWN_PAYLOADS, AnyEvent, EventBase, is_event_type
+from gwproactor.wire.payloads import (
+    EVENT_FIELDS,
+    KNOWN_PAYLOADS,
+    AnyEvent,
+    EventBase,
+    is_event_type,
+)
 from gwproactor.wire.topics import ENVELOPE_TYPE, decode_topic, encode_part, encode_topic
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -99,10 +105,18 @@ class WireCodec:
             cls = AnyEvent
         if not isinstance(fields, dict) or fields.get("TypeName") != header.MessageType:
             raise DecodingError(f"the payload's TypeName is not {header.MessageType!r}")
+        _refuse_incomplete(header.MessageType, fields)
         model = _validated(cls, fields, "Payload")
         if isinstance(model, EventBase) and model.MessageId != header.MessageId:
             raise DecodingError("the event's MessageId differs from the header's")
         return model
+
+
+def _refuse_incomplete(type_name: str, fields: Mapping[str, Any]) -> None:
+    """Raise DecodingError for an event that does not say what only its maker knows."""
+    missing = [field for field in EVENT_FIELDS if field not in fields]
+    if missing and is_event_type(type_name):
+        raise DecodingError(f"the event has no {' and no '.join(missing)}")
 
 
 def _header_of(envelope: Mapping[str, Any]) -> Header:

@@ -54,11 +54,12 @@ class Ping(BaseModel):
 class EventBase(BaseModel):
     """What every event has. Fields that a class does not know are kept.
 
-    Numbers must be finite: an infinity or NaN is refused when the event is handed in.
+    What an event that is made here does not say of itself is filled in; one that is received must
+    have said it. Numbers must be finite: an infinity or NaN is refused when the event is handed in.
 
     Args:
         MessageId: Identifies the event for ever; the receiver delivers it once.
-        TimeCreatedMs: When it was created, UTC milliseconds.
+        TimeCreatedMs: When it was created, UTC milliseconds; a text of digits is refused.
         Src: Long name of the node where it was created.
         TypeName: Begins with `gridworks.event`.
     """
@@ -69,7 +70,7 @@ class EventBase(BaseModel):
     MessageId: str = Field(
         default_factory=new_message_id, min_length=1, max_length=MAX_ID_CHARACTERS
     )
-    TimeCreatedMs: int = Field(default_factory=now_ms)
+    TimeCreatedMs: int = Field(default_factory=now_ms, strict=True)
     Src: str = ""
     TypeName: str
 
@@ -188,6 +189,10 @@ KNOWN_PAYLOADS: tuple[type[BaseModel], ...] = (
     PeerActiveEvent,
 )
 """Every payload class of this module that stands for one TypeName."""
+
+
+EVENT_FIELDS = ("MessageId", "TimeCreatedMs", "Src")
+"""What a received event says of itself, besides its TypeName: nobody else can know."""
 
 
 def is_event_type(type_name: str) -> bool:

@@ -110,6 +110,26 @@ async def test_acknowledged_then_handled_then_known(tmp_path: Path) -> None:
         assert node.log == ["ack b", "ack c", "got c"]
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_who_wants_no_acknowledgement_gets_none(tmp_path: Path, in_memory: bool) -> None:
+    async with started(Node(None if in_memory else tmp_path)) as node:
+        node.events.receive("child", "a", payload("a"), ack_required=False)
+        node.receive("b")
+        await node.idle()
+        node.events.receive("child", "a", payload("a"), ack_required=False)
+        assert sorted(node.log) == ["ack b", "got a", "got b"]
+        node.receive("a")
+        assert node.log[-1] == "ack a"
+
+
+async def test_who_asks_for_it_later_is_acknowledged(tmp_path: Path) -> None:
+    async with started(Node(tmp_path)) as node:
+        node.events.receive("child", "a", payload("a"), ack_required=False)
+        node.receive("a")
+        await node.idle()
+        assert node.log == ["ack a", "got a"]
+
+
 async def test_nothing_is_acknowledged_before_it_is_durable(tmp_path: Path) -> None:
     disk = SlowDisk()
     async with started(Node(tmp_path, disk=disk)) as node:

@@ -15,7 +15,7 @@ class Desk:
 
     def __init__(self, max_messages: int = 3) -> None:
         self.handled: list[str] = []
-        self.events: list[tuple[str, str, bytes]] = []
+        self.events: list[tuple[str, str, bytes, bool]] = []
         self.acknowledged: list[tuple[str, str]] = []
         self.reports: list[tuple[str, str]] = []
         self.dispatch = Dispatch(
@@ -38,12 +38,13 @@ def message(message_id: str, *, ack_required: bool = True) -> Message[Any]:
     )
 
 
-async def test_an_event_goes_to_the_inbox_and_is_not_acknowledged_here() -> None:
+@pytest.mark.parametrize("wants_ack", [True, False])
+async def test_an_event_goes_to_the_inbox_and_is_not_acknowledged_here(wants_ack: bool) -> None:
     desk = Desk()
     event = AnyEvent(MessageId="e", n=1)
-    desk.dispatch.take("link", Message[Any](Src="a.b", Payload=event, AckRequired=True))
-    ((link, event_id, payload),) = desk.events
-    assert (link, event_id) == ("link", "e")
+    desk.dispatch.take("link", Message[Any](Src="a.b", Payload=event, AckRequired=wants_ack))
+    ((link, event_id, payload, ack_required),) = desk.events
+    assert (link, event_id, ack_required) == ("link", "e", wants_ack)
     assert AnyEvent.model_validate_json(payload) == event
     assert desk.acknowledged == []
 

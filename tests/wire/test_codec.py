@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gwproactor.errors import DecodingError, UsageError, WireError
-from gwproactor.wire.codec import WireCodec, encode_event, parse_json_object
+from gwproactor.wire.codec import WireCodec, encode_event, parse_event, parse_json_object
 from gwproactor.wire.envelope import Header, Message
 from gwproactor.wire.payloads import (
     KNOWN_PAYLOADS,
@@ -32,7 +32,12 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-STARTUP = {"TypeName": "gridworks.event.startup", "MessageId": "a"}
+STARTUP = {
+    "TypeName": "gridworks.event.startup",
+    "MessageId": "a",
+    "TimeCreatedMs": 1,
+    "Src": "d1.p",
+}
 
 
 def envelope(payload: Any, topic_type: str | None = None, **header: Any) -> tuple[str, bytes]:
@@ -123,6 +128,8 @@ def test_any_json_is_a_message_or_a_wire_error(value: Any, type_name: str) -> No
         (envelope({"TypeName": "gridworks.ack", "AckMessageID": ""}), "Payload.AckMessageID"),
         (envelope({"TypeName": "gridworks.ping", "MessageId": "i" * 300}), "at most 256"),
         (envelope(STARTUP, MessageId="other"), "differs"),
+        (envelope(STARTUP | {"TimeCreatedMs": "12"}), "Payload.TimeCreatedMs"),
+        (envelope(STARTUP | {"TimeCreatedMs": 1.5}), "Payload.TimeCreatedMs"),
         (envelope({"TypeName": "gridworks.ping"}, Src=3), "Header.Src"),
         (("gw/a/to/b/c", b'{"Header": 1}'), "Header"),
         (("gw/a/to/b/c", b"[1]"), "an array"),
@@ -154,6 +161,22 @@ def test_a_header_that_nothing_can_fill_is_refused() -> None:
     content = b'{"Header": {}, "Payload": 3, "TypeName": "gw"}'
     with pytest.raises(DecodingError, match=r"Header\.Src.*Header\.MessageType"):
         WireCodec().decode("gw/d1-p/to/s/x", content)
+
+
+@pytest.mark.parametrize("field", ["MessageId", "TimeCreatedMs", "Src"])
+@pytest.mark.parametrize("type_name", ["gridworks.event.startup", "gridworks.event.data"])
+def test_nothing_is_invented_for_a_received_event(field: str, type_name: str) -> None:
+    fields = STARTUP | {"TypeName": type_name}
+    assert WireCodec().decode(*envelope(fields)).Payload.Src == "d1.p"
+    del fields[field]
+    with pytest.raises(DecodingError, match=f"the event has no {field}"):
+        WireCodec().decode(*envelope(fields, MessageId="a"))
+
+
+def test_an_input_lines_fields_are_not_read_into() -> None:
+    assert parse_event({"TypeName": "gridworks.event.data"}).TimeCreatedMs > 0
+    with pytest.raises(DecodingError, match=r"event\.TimeCreatedMs"):
+        parse_event({"TypeName": "gridworks.event.data", "TimeCreatedMs": "12"})
 
 
 def test_the_values_of_a_refused_payload_stay_out_of_the_error() -> None:
