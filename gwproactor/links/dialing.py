@@ -47,7 +47,7 @@ async def dial(broker: MQTTClient) -> socket.socket:
         return await _start_tls(connected, context, broker.host)
     except OSError as error:
         connected.close()
-        raise connect_error(broker, error) from None
+        raise _handshake_error(broker, error) from None
     except BaseException:
         connected.close()
         raise
@@ -204,6 +204,19 @@ def connect_error(broker: MQTTClient, error: OSError) -> ConnectFailedError | Co
     if refused is not None:
         return ConnectRefusedError(f"{broker}: {refused}")
     return ConnectFailedError(f"{broker}: {describe(error)}")
+
+
+def _handshake_error(
+    broker: MQTTClient, error: OSError
+) -> ConnectFailedError | ConnectRefusedError:
+    """What to raise for a handshake that failed: a server without TLS often just hangs up."""
+    failure = connect_error(broker, error)
+    if isinstance(failure, ConnectRefusedError):
+        return failure
+    return ConnectFailedError(
+        f"{failure}, in the TLS handshake; if that lasts, the port may not speak TLS:"
+        " is it an mqtt:// port?"
+    )
 
 
 def describe(error: OSError) -> str:

@@ -3,15 +3,17 @@
 import asyncio
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from gwproactor.config.mqtt import MQTTClient
+from gwproactor.config.mqtt import MQTTClient, TLSInfo, broker_from_url
 from gwproactor.errors import ConnectFailedError, ConnectRefusedError
 from gwproactor.links import dialing
 from gwproactor.links.dialing import connect_error, describe, dial, resolve
+from gwproactor_test.brokers import AnyBroker
 
 
 @pytest.fixture
@@ -89,6 +91,28 @@ async def test_a_look_up_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(asyncio.CancelledError):
         await looking
     release.set()
+
+
+async def test_a_port_that_does_not_speak_tls(broker: AnyBroker) -> None:
+    plain = broker_from_url(broker.url)
+    with pytest.raises((ConnectFailedError, ConnectRefusedError), match="is it an mqtt:// port"):
+        async with asyncio.timeout(10):
+            await dial(plain.model_copy(update={"tls": TLSInfo(use_tls=True)}))
+
+
+@pytest.mark.parametrize("reset", [True, False])
+async def test_a_port_that_hangs_up_may_not_speak_tls(reset: bool) -> None:
+    def hang_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if reset:
+            no_time = struct.pack("ii", 1, 0)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        broker = MQTTClient(host="127.0.0.1", port=port, tls=TLSInfo(use_tls=True))
+        with pytest.raises(ConnectFailedError, match="is it an mqtt:// port"):
+            await dial(broker)
 
 
 @pytest.mark.parametrize(
