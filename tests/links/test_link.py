@@ -14,12 +14,17 @@ from gwproactor.errors import (
     UsageError,
 )
 from gwproactor.links import link as link_module
+from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.wire.payloads import AnyEvent
+from gwproactor.links.transport import ConnectOptions
+from gwproactor.wire.payloads import ACK, PING, AnyEvent
+from gwproactor.wire.topics import encode_topic
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.link_pair import (
     CHILD,
+    CHILD_SHORT,
     PARENT,
+    PARENT_SHORT,
     WAIT_SECONDS,
     End,
     child_settings,
@@ -201,6 +206,23 @@ async def test_the_same_id_sent_again_takes_the_place_of_the_first(broker: AnyBr
         with pytest.raises(ConnectionLostError, match="sent again"):
             await first.acked()
         await second.acked()
+
+
+async def test_a_ping_with_its_id_in_the_payload_only_is_acknowledged(broker: AnyBroker) -> None:
+    """A header field that is not given is taken from the payload."""
+    options = ConnectOptions(client_id="another-peer", max_packet_bytes=100_000)
+    url = broker_from_url(broker.url)
+    child = End(CHILD, child_settings(url))
+    async with connect_with_aiomqtt(url, options) as peer, running(child):
+        await peer.subscribe([(encode_topic(CHILD, PARENT_SHORT, ACK), 0)])
+        await child.link.wait_for(StateName.awaiting_peer, timeout_seconds=WAIT_SECONDS)
+        ping = b'{"MessageId":"of-the-payload","AckRequired":true,"TypeName":"gridworks.ping"}'
+        envelope = b'{"Header":{"Src":"d1.parent"},"Payload":%b,"TypeName":"gw"}' % ping
+        peer.publish(encode_topic(PARENT, CHILD_SHORT, PING), envelope)
+        async with asyncio.timeout(WAIT_SECONDS):
+            [packet] = await peer.packets()
+        assert b'"AckMessageID":"of-the-payload"' in packet.payload
+        assert child.link.active
 
 
 async def test_sending_without_a_connection(broker: AnyBroker) -> None:
