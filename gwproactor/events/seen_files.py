@@ -136,6 +136,7 @@ class SeenFiles:
             paths = [self._folder / n for n in self._files.names(self._folder) if _NAME.match(n)]
             damages = self._load_all(paths)
             self._sync_all()
+            self._forget_oldest()  # a power cut may bring back files that were removed
         except OSError as error:
             raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
         if paths:
