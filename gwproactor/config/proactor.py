@@ -31,7 +31,7 @@ class ProactorSettings(BaseSettings):
 
     events: EventSettings = EventSettings()
     mailbox_messages: int = Field(default=1000, ge=1)
-    stop_seconds: float = Field(default=1.0, gt=0, le=3600)
+    stop_seconds: float = Field(default=0.8, gt=0, le=3600)
 
     @staticmethod
     def without_environment(**values: Any) -> "ProactorSettings":

@@ -19,6 +19,9 @@ flight: 5 after an activation, one more for each ack from then on, up to a maxim
 than so many bytes, except that one event alone is always let through. What was in flight when the
 link became inactive goes back to the head of the queue.
 
+An event that this node finds it cannot send, as after a change of its settings, is parked: kept in
+the store for the next run, and no longer in the way.
+
 **Budget.** What is pending counts, by `size_bytes`, against a limit; an event beyond it is refused.
 """
 
@@ -88,6 +91,7 @@ class Outbox:
         self._pending_bytes = 0
         self._unstored: set[int] = set()
         self._acked: set[int] = set()
+        self._parked: set[int] = set()
         self._queue: deque[EventRef] = deque()
         self._in_flight: dict[str, EventRef] = {}
         self._in_flight_bytes = 0
@@ -244,12 +248,20 @@ class Outbox:
             self._in_flight[ref.event_id] = ref
             self._in_flight_bytes += ref.size_bytes
 
+    def park(self, event_id: str) -> None:
+        """Set an event aside that cannot be sent: it is kept, and holds up nobody in this run."""
+        ref = self._pending.get(event_id)
+        if ref is not None:
+            self._parked.add(ref.sequence)
+            self._land(ref)
+
     def _skip_done(self) -> None:
         while self._queue and not self._is_due(self._queue[0]):
             self._queue.popleft()
 
     def _is_due(self, ref: EventRef) -> bool:
-        return self.is_pending(ref) and ref.sequence not in self._acked
+        done = ref.sequence in self._acked or ref.sequence in self._parked
+        return not done and self.is_pending(ref)
 
     # Events are done
 
@@ -273,6 +285,7 @@ class Outbox:
                 self._pending_bytes -= ref.size_bytes
                 self._land(ref)
             self._acked.discard(ref.sequence)
+            self._parked.discard(ref.sequence)
             self._unstored.discard(ref.sequence)
 
     def _land(self, ref: EventRef) -> bool:

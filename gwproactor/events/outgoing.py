@@ -36,6 +36,9 @@ DEFAULT_MAX_WAITING_BYTES = 32 * 1024 * 1024
 _MAX_LOST_REMEMBERED = 1000
 """Lost events whose tickets can still say so; more than that at once is a lost disk."""
 
+_MAX_STORED_AGAIN = 100_000
+"""Repeated posts of pending events that wait for the disk to be reported."""
+
 _ENDED = "the node has stopped; what is stored is sent by its next run"
 
 
@@ -187,6 +190,8 @@ class OutgoingEvents:
             self._empty.clear()
             self._sendable.set()
         else:
+            if len(self._stored_again) >= _MAX_STORED_AGAIN:
+                raise StoreFullError(f"{event_id} is posted again and again: {self._cause()}")
             self._stored_again.append(ref)
             self._writer.wake()
         return EventTicket(self, ref)
@@ -194,11 +199,13 @@ class OutgoingEvents:
     def _check_waiting(self, size_bytes: int) -> None:
         waiting_bytes = self._writer.waiting_bytes
         if waiting_bytes and waiting_bytes + size_bytes > self._max_waiting_bytes:
-            cause = self._writer.trouble or "more is posted than the disk can take"
             raise StoreFullError(
                 f"the event was refused: {waiting_bytes} bytes wait in memory to be stored"
-                f" (at most {self._max_waiting_bytes}): {cause}"
+                f" (at most {self._max_waiting_bytes}): {self._cause()}"
             )
+
+    def _cause(self) -> str:
+        return self._writer.trouble or "more is posted than the disk can take"
 
     async def _commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
         await self._store.commit(puts, [ref.sequence for ref in removals])
@@ -315,6 +322,18 @@ class OutgoingEvents:
             self._writer.remove(ref)
         self._sendable.set()
         return True
+
+    def unsendable(self, event_id: str, reason: str) -> None:
+        """An event that was given to be sent cannot be; the others go on without it.
+
+        It stays in the store, and the next run tries it again.
+        """
+        self._outbox.park(event_id)
+        self._sendable.set()
+        self._report(
+            f"Event {event_id} cannot be sent",
+            f"{reason}. It is kept; the next run tries it again.",
+        )
 
     async def drained(self) -> None:
         """Wait until nothing is pending. Cancelling is safe."""

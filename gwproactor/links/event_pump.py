@@ -27,6 +27,10 @@ class EventSource(Protocol):
         """The link is not active any more."""
         ...
 
+    def unsendable(self, event_id: str, reason: str) -> None:
+        """An event that `next_to_send` gave cannot be sent; it must not hold up the others."""
+        ...
+
     def acked(self, event_id: str) -> bool:
         """The peer acknowledged a message; False when it is none of the source's events."""
         ...

@@ -58,12 +58,14 @@ class CommEvents:
         if self._flushing or not self._waiting:
             return
         self._flushing = True  # each event that is made is posted, which asks for a flush
-        while self._waiting:
-            event, name, created_ms = self._waiting.popleft()
-            fields = {"Src": self._source, "PeerName": name, "TimeCreatedMs": created_ms}
-            self._generate(event.model_validate(fields))
-        self._flushing = False
-        self.discard()
+        try:
+            while self._waiting:
+                event, name, created_ms = self._waiting.popleft()
+                fields = {"Src": self._source, "PeerName": name, "TimeCreatedMs": created_ms}
+                self._generate(event.model_validate(fields))
+        finally:
+            self._flushing = False
+            self.discard()
 
     def discard(self) -> None:
         """Forget what has not been made."""

@@ -5,11 +5,11 @@ what is done with events is the business of `gwproactor.events`.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from gwproactor.config.events import Durability, EventSettings
+from gwproactor.errors import StoreError
 from gwproactor.events.folder import DataFolder
 from gwproactor.events.inbox import Inbox
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
@@ -19,6 +19,9 @@ from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.seen_log import MemorySeen, Seen, SeenLog
 from gwproactor.events.store import EventRef, EventStore
+
+CLOSE_SECONDS = 0.8
+"""How long closing waits for a disk; a node is to stop within 2 s, with all that it does then."""
 
 _HANDLER_SECONDS = 0.5
 """How long a stop waits for the handler to finish the event it has."""
@@ -100,18 +103,35 @@ class EventFlow:
             await self.close()
             raise
 
-    async def close(self) -> None:
+    async def close(self, timeout_seconds: float = CLOSE_SECONDS) -> None:
         """Write what is left to write, close the stores, let go of the folder. Cancel-safe.
+
+        Both directions are closed side by side, so that neither waits for the other's disk.
+
+        Args:
+            timeout_seconds: How long to wait for the handler and for each disk.
 
         Raises:
             StoreError: Something posted or handled could not be written.
         """
+        handler_seconds = min(_HANDLER_SECONDS, timeout_seconds / 2)
         try:
-            async with contextlib.AsyncExitStack() as stack:
-                stack.push_async_callback(self.outgoing.close)
-                stack.push_async_callback(
-                    lambda: self.incoming.close(handler_seconds=_HANDLER_SECONDS)
-                )
+            outcomes = await asyncio.gather(
+                _within(timeout_seconds, self.outgoing.close()),
+                _within(timeout_seconds, self.incoming.close(handler_seconds=handler_seconds)),
+                return_exceptions=True,
+            )
         finally:
             if self._folder is not None:
                 self._folder.close()
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+async def _within(timeout_seconds: float, closing: Awaitable[None]) -> None:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await closing
+    except TimeoutError:
+        raise StoreError(f"the disk did not answer within {timeout_seconds:g} s") from None

@@ -304,7 +304,7 @@ class Proactor(Lifecycle):
             await self._run_tasks()
         finally:
             self._comm_events.discard()
-            await self._events.close()
+            await self._events.close(self._settings.stop_seconds)
 
     async def _run_tasks(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -327,13 +327,10 @@ class Proactor(Lifecycle):
 
     async def _close_events(self) -> None:
         try:
-            async with asyncio.timeout(self._settings.stop_seconds):
-                await self._events.close()
-        except TimeoutError:
+            await self._events.close(self._settings.stop_seconds)
+        except StoreError as error:
             count = self.pending_event_count - self.stored_event_count
-            raise StoreError(
-                f"the disk does not answer; {count} events could not be stored"
-            ) from None
+            raise StoreError(f"{error}; {count} events were not stored") from error
 
     async def _say_farewell(self) -> None:
         """Tell the peer that this node stops, and wait for its acks as long as was asked for."""

@@ -207,6 +207,30 @@ async def test_held_back_nothing_is_sent_and_all_is_stored(tmp_path: Path) -> No
         assert await waiting == ["a", "b"]
 
 
+async def test_what_cannot_be_sent_is_told_kept_and_in_nobodys_way(tmp_path: Path) -> None:
+    async with running(LogStore(tmp_path), Outbox(first_window=2)) as node:
+        node.events.activated()
+        node.post("a", "b", "c", "d")
+        assert await node.sent() == ["a", "b"]
+        node.events.unsendable("a", "too long")
+        node.events.unsendable("b", "too long")
+        assert await node.sent() == ["c", "d"]
+        for event_id in ("c", "d"):
+            assert node.events.acked(event_id)
+        node.events.deactivated()
+        node.events.activated()
+        node.post("e")
+        assert await node.sent() == ["e"]
+        await node.events.flush()
+    assert [report.partition(":")[0] for report in node.reports] == [
+        "Event a cannot be sent",
+        "Event b cannot be sent",
+    ]
+    async with running(LogStore(tmp_path)) as again:
+        again.events.activated()
+        assert await again.sent() == ["a", "b", "e"]
+
+
 async def test_a_damaged_event_is_named_and_holds_up_nobody(tmp_path: Path) -> None:
     async with running(LogStore(tmp_path), memory_bytes=0) as node:
         node.post("a", "b", "c")

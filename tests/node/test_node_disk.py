@@ -210,7 +210,7 @@ async def test_a_disk_that_hangs_holds_up_no_stop(tmp_path: Path) -> None:
         assert await child.exited(timeout_seconds=2.0) == 0
     assert [stored.line for stored in child.of(Stored)] == [1]
     assert [refused.line for refused in child.of(Refused)] == [3, 2]
-    assert "does not answer" in child.of(Problem)[-1].details
+    assert "did not answer" in child.of(Problem)[-1].details
     assert child.of(Stopped)[0].pending >= 1
 
 

@@ -1,11 +1,19 @@
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from gwproactor.config.events import Durability, EventSettings
-from gwproactor.errors import NotRunningError, StoreLockedError, StoreUnusableError
+from gwproactor.errors import (
+    NotRunningError,
+    StoreError,
+    StoreLockedError,
+    StoreUnusableError,
+)
 from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.store import EventRef
+from gwproactor.runtime import event_flow
 from gwproactor.runtime.event_flow import EventFlow
 
 
@@ -95,3 +103,23 @@ async def test_a_store_that_cannot_be_opened_lets_the_folder_go(tmp_path: Path, 
     flow = Flow(settings)
     await flow.events.open()
     await flow.events.close()
+
+
+class HungStore(MemoryStore):
+    """A store whose disk never answers a commit."""
+
+    async def commit(self, *args: object, **options: object) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_disks_that_hang_in_both_directions_hold_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(event_flow, "MemoryStore", HungStore)
+    flow = Flow(EventSettings())
+    await flow.events.open()
+    flow.events.outgoing.post("out", b"{}")
+    flow.events.incoming.receive("link", "in", b"{}")
+    with pytest.raises(StoreError, match="did not answer"):
+        await flow.events.close(0.05)
+    assert flow.events.outgoing.stored_count == 0
