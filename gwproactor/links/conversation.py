@@ -240,8 +240,9 @@ class Conversation:
         try:
             outgoing = self._emission.event(event)
             self._publish(outgoing)
-        except UsageError as error:  # one that never was an event must not end the link for all
-            self._problem("an event cannot be sent", str(error))
+        except UsageError as error:  # it must not end the link for all
+            if self._events is not None:
+                self._events.unsendable(event.event_id, str(error))
         else:
             self._was_sent(outgoing)
 
