@@ -99,17 +99,27 @@ async def _one_broker(parts: LinkParts, position: int) -> bool:
 async def _one_connection(parts: LinkParts, connection: Connection) -> bool:
     began = time.monotonic()
     activations = parts.conversation.activations
+    cancels = _cancels()
     try:
         async with asyncio.TaskGroup() as group:
             await _talk(parts, connection, group)
     except* ConnectionLostError:
         pass  # told to the conversation already, with its reason
+    if _cancels() > cancels:
+        # Before Python 3.13 a TaskGroup that is ending already swallows a cancel from outside.
+        raise asyncio.CancelledError
     now = time.monotonic()
     was_active = parts.conversation.activations > activations
     success = parts.pace.lost(now, now - began, was_active=was_active)
     if not success:
         parts.conversation.lost_too_soon()
     return success
+
+
+def _cancels() -> int:
+    """How often this task was asked to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()
 
 
 async def _talk(parts: LinkParts, connection: Connection, group: asyncio.TaskGroup) -> None:

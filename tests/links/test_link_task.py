@@ -1,9 +1,10 @@
 """The life of a link on real brokers: whatever happens to it, it comes back or ends cleanly."""
 
 import asyncio
+import contextlib
 import random
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -472,6 +473,33 @@ async def test_stopping_at_any_moment_leaves_nothing(broker: AnyBroker) -> None:
                 await asyncio.sleep(0)
             await asyncio.sleep(chance.random() * 0.01)
         assert {end.link.state for end in ends} == {StateName.stopped}
+
+
+@pytest.mark.parametrize("turns", range(7))
+async def test_stopping_right_after_a_loss(broker: AnyBroker, turns: int) -> None:
+    """Whichever turn of the loop the cancel comes in, it ends the link and is not swallowed."""
+    made: list[Connection] = []
+
+    @contextlib.asynccontextmanager
+    async def connector(settings: MQTTClient, options: ConnectOptions) -> AsyncIterator[Connection]:
+        async with connect_with_aiomqtt(settings, options) as connection:
+            made.append(connection)
+            yield connection
+
+    settings = child_settings(broker_from_url(broker.url))
+    child = End(CHILD, settings, events=Events(3), connector=connector)
+    task = asyncio.create_task(child.link.run())
+    await child.link.wait_for(StateName.awaiting_peer, timeout_seconds=WAIT_SECONDS)
+    made[0].close()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task], timeout=WAIT_SECONDS)
+    ended = task.done()
+    task.cancel()  # where the first one was lost, nothing is left behind
+    await asyncio.wait([task])
+    assert ended
+    assert child.link.state is StateName.stopped
 
 
 @pytest.mark.parametrize("moment", [StateName.connecting, StateName.active])
