@@ -51,6 +51,10 @@ EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
 _PEERS_CODEC = WireCodec()
 """Reads events as any peer does."""
 
+OWN_EVENTS_SHARE = 0.9
+"""Up to so full a store the node's own events are kept. A link that comes and goes for days makes
+many; they must not take the room that the application's events need."""
+
 _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
@@ -382,7 +386,10 @@ class Proactor(Lifecycle):
             self._links[link_name].acknowledge(message_id)
 
     def _generate_own(self, event: EventBase) -> None:
-        """Send an event of the node's own, which nobody is waiting for."""
+        """Send an event of the node's own, which nobody is waiting for, while there is room."""
+        if self._events.outgoing.pending_bytes > OWN_EVENTS_SHARE * self._settings.events.max_bytes:
+            logger.warning("%s was not kept: the rest of the store is the application's", event)
+            return
         match self.generate_event(event):
             case Err(error):
                 logger.warning("%s was not kept: %s", event.TypeName, error)

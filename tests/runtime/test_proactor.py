@@ -449,6 +449,16 @@ async def test_an_event_nested_too_deeply_is_refused() -> None:
             child.post_event(AnyEvent(deep=deep))
 
 
+async def test_the_nodes_own_events_leave_room_for_the_applications(tmp_path: Path) -> None:
+    events = EventSettings(folder=tmp_path, max_bytes=50_000, durability=Durability.os)
+    child, _ = child_of(NOBODY, events=events)
+    async with child:
+        for n in range(100):
+            child.report_problem(f"problem {n}", "x" * 1000)
+        assert child.pending_event_count < 50
+        child.post_event(AnyEvent(text="x" * 3000))
+
+
 async def test_a_full_store_refuses(tmp_path: Path) -> None:
     events = EventSettings(folder=tmp_path, max_bytes=20_000, durability=Durability.os)
     child, _ = child_of(NOBODY, events=events)
