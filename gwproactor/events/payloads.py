@@ -77,9 +77,12 @@ class Payloads:
         """Bring events into memory, and return those that cannot be read any more.
 
         When the store as a whole cannot be read now, that is reported, and this returns after a
-        pause, with nothing lost and nothing brought. Cancelling is safe.
+        pause, with nothing lost and nothing brought. After that only the first of them is read,
+        so that one bad sector holds up no event before it. Cancelling is safe.
         """
         missing = {ref.sequence: ref for ref in refs if ref.sequence not in self._events}
+        if self._trouble.cause:
+            missing = dict(list(missing.items())[:1])
         try:
             events, damages = await self._store.read(list(missing))
         except StoreError as error:

@@ -17,8 +17,8 @@ not keep the disk full. At any moment the folder can be read back whole.
 it is found later is set aside when its time has come, not deleted.
 """
 
-import errno
 import re
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -54,6 +54,10 @@ _SPARE_SEGMENTS = 8
 
 _COMPACTION_PAUSE_COMMITS = 64
 """After a failed compaction: the disk is in trouble, and the next commit will tell."""
+
+_READ_TRIES = 3
+_READ_PAUSE_SECONDS = 0.1
+"""At the start, for a disk whose bus is being reset. Whoever starts the node again waits longer."""
 
 _NAME = re.compile(r"events-(\d{10})\.log")
 
@@ -103,7 +107,7 @@ class SegmentLog:
         """Read every segment once; repair what is damaged, and return it.
 
         Raises:
-            StoreUnusableError: The folder cannot be made or read.
+            StoreUnusableError: The folder cannot be made, or it or a segment cannot be read.
             StoreFormatError: A newer version wrote it.
         """
         try:
@@ -138,10 +142,7 @@ class SegmentLog:
     def _load(self, number: int) -> list[Damage]:
         segment = Segment(number, self._path(number))
         self._index.add(segment)
-        try:
-            data = self._files.read(segment.path)
-        except OSError as error:
-            return [self._unreadable(segment, error)]
+        data = self._read_whole(segment.path)
         contents = decode_segment(data, str(segment.path))
         self._index.grow(segment, len(data))
         self._replay(segment, contents)
@@ -152,12 +153,23 @@ class SegmentLog:
             for flaw in contents.flaws
         ]
 
-    def _unreadable(self, segment: Segment, error: OSError) -> Damage:
-        """Go on without a segment that the disk does not give back, and keep it."""
-        if error.errno != errno.EIO:
-            raise StoreUnusableError(f"cannot read {segment.path}: {describe(error)}") from error
-        segment.damaged = True
-        return Damage(str(segment.path), f"cannot be read: {describe(error)}")
+    def _read_whole(self, path: Path) -> bytes:
+        """Read a segment, if need be on a further try.
+
+        Going on without it would forget its events, take removed ones of older segments for
+        pending, and might use sequences again.
+
+        Raises:
+            StoreUnusableError: The disk does not give it back; the file is left as it is.
+        """
+        for _ in range(_READ_TRIES - 1):
+            with suppress(OSError):
+                return self._files.read(path)
+            time.sleep(_READ_PAUSE_SECONDS)
+        try:
+            return self._files.read(path)
+        except OSError as error:
+            raise StoreUnusableError(f"cannot read {path}: {describe(error)}") from error
 
     def _replay(self, segment: Segment, contents: Contents) -> None:
         self._saw(contents.next_sequence - 1)

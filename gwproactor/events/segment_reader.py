@@ -1,15 +1,15 @@
 """Reading single events back from the segments of a log. It blocks.
 
-Each segment is opened once for all that is read from it in one go. What an event's line does not
-give back whole is named as damaged, and its segment is marked, so that it is kept aside and not
-deleted when its time has come.
+Each segment is opened once for all that is read from it in one go. A call that fails says nothing
+about an event: a loose cable or a bus that is reset passes, and reading is tried again later.
+Damaged is only what was read and is wrong, or is not there any more; that is named, and its
+segment is marked, so that it is kept aside and not deleted when its time has come.
 """
 
-import errno
 from collections.abc import Sequence
 from pathlib import Path
 
-from gwproactor.events.file_calls import FileCalls, describe, store_error
+from gwproactor.events.file_calls import FileCalls, store_error
 from gwproactor.events.segment_index import Place, Segment, SegmentIndex
 from gwproactor.events.segments import decode_put
 from gwproactor.events.store import Damage, ReadBack, StoredEvent
@@ -48,13 +48,20 @@ class SegmentReader:
         try:
             line = self._line(segment.path, place)
         except OSError as error:
-            if error.errno != errno.EIO:
-                raise store_error("read", segment.path, error) from error
-            return self._damage(segment, place, f"cannot be read: {describe(error)}")
+            if isinstance(error, FileNotFoundError) and self._is_gone(segment.path):
+                return self._damage(segment, place, "the file is gone")
+            raise store_error("read", segment.path, error) from error
         event = decode_put(line)
         if event is None or event.ref != place.ref:
             return self._damage(segment, place, "its checksum does not fit")
         return event
+
+    def _is_gone(self, path: Path) -> bool:
+        """Whether just this file is missing, and not its folder, as when a disk is unmounted."""
+        try:
+            return path.name not in self._files.names(path.parent)
+        except OSError:
+            return False
 
     def _line(self, path: Path, place: Place) -> bytes:
         if path not in self._descriptors:

@@ -1,8 +1,11 @@
 """Payloads in memory and read back: what is kept is there, and what is gone is named."""
 
+from collections.abc import Sequence
+
+from gwproactor.errors import StoreError
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.payloads import Payloads
-from gwproactor.events.store import EventRef, StoredEvent
+from gwproactor.events.store import EventRef, ReadBack, StoredEvent
 
 
 def event(sequence: int, payload: bytes = b"12345") -> StoredEvent:
@@ -48,3 +51,32 @@ async def test_the_missing_are_read_and_the_gone_are_named() -> None:
     assert ref == gone
     assert (damage.event_id, damage.sequence) == ("e4", 4)
     assert [kept.get(event(n).ref) for n in (1, 2, 3)] == [event(n) for n in (1, 2, 3)]
+
+
+class BadSector(MemoryStore):
+    """A store that cannot read one of its events now."""
+
+    bad = 3
+
+    async def read(self, sequences: Sequence[int]) -> ReadBack:
+        if self.bad in sequences:
+            raise StoreError("bad sector")
+        return await super().read(sequences)
+
+
+async def test_a_bad_sector_holds_up_nothing_before_it_and_loses_nothing() -> None:
+    store = BadSector()
+    await store.commit([event(n) for n in range(1, 5)], ())
+    reports: list[str] = []
+    kept = Payloads(
+        store, "events", max_bytes=10, report=lambda summary, details: reports.append(summary)
+    )
+    refs = [event(n).ref for n in range(1, 5)]
+    for _ in range(4):
+        assert await kept.read_back(refs) == []
+    assert [kept.get(ref) for ref in refs] == [event(1), event(2), None, None]
+    store.bad = 0
+    for _ in range(2):
+        assert await kept.read_back(refs) == []
+    assert [kept.get(ref) for ref in refs] == [event(n) for n in range(1, 5)]
+    assert reports[0] == "Reading events back is in trouble"

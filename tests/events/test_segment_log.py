@@ -451,39 +451,62 @@ def test_damage_that_cannot_be_repaired_is_named_again(tmp_path: Path, opened: O
     )
 
 
-def test_a_segment_that_the_disk_does_not_give_back_is_named(
+def test_a_read_that_fails_once_at_the_start_costs_nothing(tmp_path: Path, opened: OpenLog) -> None:
+    log = opened(tmp_path)
+    log.commit([event(1)], ())
+    log.close()
+    disk = UnreliableDisk()
+    disk.fail(3, 1, errno.EIO)  # after the folder was read
+    log = opened(tmp_path, disk=disk)
+    assert pending(log) == [1]
+    assert log.next_sequence == 2
+
+
+def test_a_segment_that_the_disk_does_not_give_back_is_no_loss_but_a_refusal(
     tmp_path: Path, opened: OpenLog
 ) -> None:
     log = opened(tmp_path)
     log.commit([event(1)], ())
     log.close()
     disk = UnreliableDisk()
-    disk.fail(3, 1, errno.EIO)
-    log = SegmentLog(tmp_path, durable=False, files=disk)
-    (damage,) = log.open()
-    assert "EIO" in damage.reason
-    assert segment_paths(tmp_path)
+    disk.fail(3, 100, errno.EIO)
+    with pytest.raises(StoreUnusableError, match=r"events-0000000001\.log.*EIO"):
+        SegmentLog(tmp_path, durable=False, files=disk).open()
+    assert [path.name for path in tmp_path.iterdir()] == ["events-0000000001.log"]
+    assert pending(opened(tmp_path)) == [1]
 
 
-def test_reading_errors_that_may_pass_condemn_no_event(tmp_path: Path, opened: OpenLog) -> None:
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("error", [errno.EMFILE, errno.EIO, errno.ENOENT])
+def test_a_reading_error_condemns_no_event(
+    tmp_path: Path, opened: OpenLog, error: int, first: int
+) -> None:
     disk = UnreliableDisk()
     log = opened(tmp_path, disk=disk)
     log.commit([event(1)], ())
-    disk.fail(0, 1, errno.EMFILE)
-    with pytest.raises(StoreError, match="EMFILE"):
+    disk.fail(first, 1, error)
+    with pytest.raises(StoreError, match=errno.errorcode[error]):
         log.read([1])
     assert log.read([1]) == ([event(1)], [])
 
 
-def test_a_bad_sector_condemns_the_event_on_it_only(tmp_path: Path, opened: OpenLog) -> None:
-    disk = UnreliableDisk()
-    log = opened(tmp_path, disk=disk)
-    log.commit([event(1), event(2)], ())
-    disk.fail(1, 1, errno.EIO)
-    events, (damage,) = log.read([1, 2])
-    assert events == [event(2)]
-    assert damage.event_id == "id-1"
-    assert "EIO" in damage.reason
+def test_events_of_a_file_that_is_gone_are_damaged(tmp_path: Path, opened: OpenLog) -> None:
+    log = opened(tmp_path)
+    log.commit([event(1)], ())
+    segment_paths(tmp_path)[0].unlink()
+    events, (damage,) = log.read([1])
+    assert events == []
+    assert (damage.event_id, damage.reason) == ("id-1", "the file is gone")
+
+
+def test_a_folder_that_is_gone_may_come_back(tmp_path: Path, opened: OpenLog) -> None:
+    log = opened(tmp_path / "outbox")
+    log.commit([event(1)], ())
+    (tmp_path / "outbox").rename(tmp_path / "unmounted")
+    with pytest.raises(StoreError, match="ENOENT"):
+        log.read([1])
+    (tmp_path / "unmounted").rename(tmp_path / "outbox")
+    assert log.read([1]) == ([event(1)], [])
 
 
 @pytest.mark.parametrize("error", ERRORS)
