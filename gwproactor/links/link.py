@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
-from gwproactor.errors import NotRunningError
+from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
 from gwproactor.links.backoff import Backoff
@@ -107,7 +107,7 @@ class Link:
 
     async def wait_for(
         self,
-        state: StateName | Collection[StateName] = StateName.active,
+        state: StateName | str | Collection[StateName | str] = StateName.active,
         *,
         timeout_seconds: float | None = None,
     ) -> None:
@@ -117,14 +117,15 @@ class Link:
         the waiting task runs.
 
         Args:
-            state: The state, or several of which any will do.
+            state: The state or its name, or several of which any will do.
             timeout_seconds: How long to wait; None for as long as the link runs.
 
         Raises:
             TimeoutError: It did not come in time; the message names the state the link is in.
             NotRunningError: The link was stopped meanwhile, or before.
+            UsageError: There is no such state.
         """
-        wanted = {state} if isinstance(state, StateName) else set(state)
+        wanted = _states([state] if isinstance(state, str) else state)
         with self._stream() as stream:
             try:
                 async with asyncio.timeout(timeout_seconds):
@@ -191,6 +192,13 @@ class Link:
     def _transitioned(self, transition: Transition) -> None:
         for stream in self._streams:
             stream.put(transition)
+
+
+def _states(names: Iterable[StateName | str]) -> set[StateName]:
+    try:
+        return {StateName(name) for name in names}
+    except ValueError as error:
+        raise UsageError(f"{error}; there are {', '.join(StateName)}") from None
 
 
 def default_client_id(own_name: str, settings: LinkSettings) -> str:

@@ -59,6 +59,14 @@ async def test_waiting_for_the_present_state_returns_at_once(broker: AnyBroker) 
     async with link_pair(broker.url, broker.url) as (child, _):
         await child.link.wait_for(timeout_seconds=0)
         await child.link.wait_for([StateName.connecting, StateName.active], timeout_seconds=0)
+        await child.link.wait_for("active", timeout_seconds=0)
+        await child.link.wait_for(["connecting", "active"], timeout_seconds=0)
+
+
+@pytest.mark.parametrize("state", ["", "actve", ["active", "asleep"]])
+async def test_waiting_for_what_is_no_state(state: str | list[str]) -> None:
+    with pytest.raises(UsageError, match="awaiting_peer"):
+        await End(CHILD, child_settings()).link.wait_for(state)
 
 
 async def test_a_timeout_names_the_state(broker: AnyBroker) -> None:
