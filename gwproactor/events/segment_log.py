@@ -11,7 +11,8 @@ a sync.
 **Tidying.** A removal in one segment is about events in older ones, so segments go strictly from
 the oldest on, when nothing in them is live. Where garbage outweighs the rest, the live events of
 the oldest are written again at the end, under their old sequence: one event that nobody takes does
-not keep the disk full. At any moment the folder can be read back whole.
+not keep the disk full. When there is no room for the record of a removal, the oldest segments that
+it empties are deleted without one. At any moment the folder can be read back whole.
 
 **Damage** that is found at the start is handled in `gwproactor.events.repair`; a segment in which
 it is found later is set aside when its time has come, not deleted.
@@ -191,14 +192,19 @@ class SegmentLog:
         """Put and remove in one write; see `EventStore.commit`.
 
         Raises:
-            StoreError: Nothing of it counts as done; repeat it.
+            StoreError: Nothing of it counts as done; repeat it. Of removals alone, some may be.
         """
         lines = [encode_put(event) for event in puts]
         removals = _removal_lines(removed)
         if not lines and not removals:
             return
-        wanted = bool(lines) or sync_removals
-        segment, offset = self._append(b"".join((*lines, *removals)), sync=wanted)
+        data, sync = b"".join((*lines, *removals)), bool(lines) or sync_removals
+        try:
+            segment, offset = self._append(data, sync=sync)
+        except StoreError:
+            if lines or not self._make_room(removed):
+                raise
+            segment, offset = self._append(data, sync=sync)
         for event, line in zip(puts, lines, strict=True):
             self._index.put(segment, Put(offset, len(line), event))
             self._saw(event.sequence)
@@ -296,6 +302,21 @@ class SegmentLog:
         allowed_bytes = 2 * self._index.live_bytes + 2 * self._segment_bytes
         allowed_segments = _SPARE_SEGMENTS + 2 * self._index.total_bytes // self._segment_bytes
         return self._index.total_bytes > allowed_bytes or len(segments) > allowed_segments
+
+    def _make_room(self, removed: Sequence[int]) -> bool:
+        """Delete the oldest segments, as far as all in them is to be removed; False if none is.
+
+        On a disk that is full to the last byte there is no room even for the record of a removal,
+        and an event whose file is gone needs none.
+        """
+        gone, segments = set(removed), self._index.segments
+        before = len(segments)
+        with suppress(OSError):
+            while len(segments) > 1 and segments[0].live.keys() <= gone:
+                for sequence in list(segments[0].live):
+                    self._index.remove(sequence)
+                self._drop_oldest()
+        return len(segments) < before
 
     def _drop_oldest(self) -> None:
         oldest = self._index.segments[0]

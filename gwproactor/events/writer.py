@@ -1,9 +1,10 @@
 """Group commit: all that waits is written in one commit, and meanwhile the next one gathers.
 
 The writer loop runs as one task. When a commit fails it is repeated, whole, until it succeeds,
-after growing delays; what is handed in meanwhile waits in memory. What nobody waits for does not
-start a commit, but shares the next one, at the latest after the commit interval. Trouble and its
-end are reported at a bounded rate.
+after growing delays; what is handed in meanwhile waits in memory. Only removals go ahead: they are
+what makes room on a disk that is full, so they must not wait for events that do not fit. What
+nobody waits for does not start a commit, but shares the next one, at the latest after the commit
+interval. Trouble and its end are reported at a bounded rate.
 """
 
 import asyncio
@@ -180,10 +181,10 @@ class GroupCommitter:
             await self._round()
 
     async def _round(self) -> None:
-        """Write one batch.
+        """Write one batch, or at least the removals that wait.
 
         Raises:
-            StoreError: It remains to be written.
+            StoreError: All of it remains to be written.
         """
         async with self._turn:
             batch = self._current = self._current or self._gather()
@@ -192,13 +193,36 @@ class GroupCommitter:
                     await self._commit(batch.puts, batch.removals)
             except StoreError as error:
                 self._tell(self._trouble.failed(str(error), time.monotonic()))
-                raise
+                if not await self._make_room(batch):
+                    raise
+                return
             self._current = None
             self._waiting_bytes -= batch.size_bytes
-            self._written.puts += len(batch.puts)
-            self._written.removals += len(batch.removals)
-            self._committed(batch.puts, batch.removals)
+            self._note_written(batch.puts, batch.removals)
             self._tell(self._trouble.worked())
+
+    def _note_written(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        self._written.puts += len(puts)
+        self._written.removals += len(removals)
+        self._committed(puts, removals)
+
+    async def _make_room(self, batch: Batch) -> bool:
+        """Write removals alone, of a batch that failed and those behind it; True if that worked."""
+        if not batch.puts:
+            return False
+        while self._removals and len(batch.removals) < _MAX_BATCH_COUNT:
+            batch.removals.append(self._removals.popleft())
+        unwritten = {event.sequence for event in (*batch.puts, *self._puts)}
+        removals = [ref for ref in batch.removals if ref.sequence not in unwritten]
+        if not removals:
+            return False
+        try:
+            await self._commit((), removals)
+        except StoreError:
+            return False
+        batch.removals[:] = [ref for ref in batch.removals if ref.sequence in unwritten]
+        self._note_written((), removals)
+        return True
 
     def _forget_unhurried(self) -> None:
         if self._unhurried is not None:

@@ -195,3 +195,28 @@ def test_the_first_retry_is_at_once_and_the_delays_are_bounded() -> None:
     assert delays[0] == 0
     assert delays == sorted(delays)
     assert delays[-1] == 5
+
+
+class FullDisk(Disk):
+    """Takes removals only, until there is room."""
+
+    is_full = True
+
+    async def commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        self.failures = 1 if puts and self.is_full else 0
+        await super().commit(puts, removals)
+
+
+async def test_removals_do_not_wait_for_events_that_do_not_fit() -> None:
+    disk = FullDisk()
+    async with running(disk):
+        disk.writer.put(event(3))
+        disk.writer.remove(event(1).ref)
+        await until(lambda: disk.removed == [1])
+        disk.writer.remove(event(2).ref)
+        disk.writer.remove(event(3).ref)  # is not put yet: that one has to wait
+        await until(lambda: disk.removed == [1, 2])
+        assert disk.done == []
+        disk.is_full = False
+        await until(lambda: disk.done == [3] and disk.removed == [1, 2, 3])
+    assert disk.writer.waiting_bytes == 0
