@@ -87,7 +87,11 @@ class UnreliableDisk(FileCalls):
             path.unlink()
             return
         size_bytes = path.stat().st_size
-        left_bytes = choose(min(self._synced_bytes.get(path, 0), size_bytes), size_bytes)
+        synced_bytes = min(self._synced_bytes.get(path, 0), size_bytes)
+        if choose(0, 3) == 1:  # the last newline only, which chance alone would hardly ever choose
+            left_bytes = max(synced_bytes, size_bytes - 1)
+        else:
+            left_bytes = choose(synced_bytes, size_bytes)
         os.truncate(path, left_bytes)
 
     def _forget_everything(self) -> None:

@@ -205,13 +205,19 @@ class SegmentLog:
             if lines or not self._make_room(removed):
                 raise
             segment, offset = self._append(data, sync=sync)
-        for event, line in zip(puts, lines, strict=True):
-            self._index.put(segment, Put(offset, len(line), event))
-            self._saw(event.sequence)
-            offset += len(line)
+        self._note_puts(segment, offset, puts, lines)
         for sequence in removed:
             self._index.remove(sequence)
         self._compaction_pause = max(0, self._compaction_pause - 1)
+
+    def _note_puts(
+        self, segment: Segment, offset: int, events: Sequence[StoredEvent], lines: Sequence[bytes]
+    ) -> None:
+        """Note that the lines of these events stand in `segment`, one after the other."""
+        for event, line in zip(events, lines, strict=True):
+            self._index.put(segment, Put(offset, len(line), event))
+            self._saw(event.sequence)
+            offset += len(line)
 
     def _append(self, data: bytes, *, sync: bool) -> tuple[Segment, int]:
         """Write `data` at the end of the log; return where it begins.
@@ -335,17 +341,18 @@ class SegmentLog:
         oldest = self._index.segments[0]
         places = list(oldest.live.values())
         data = self._files.read(oldest.path)
-        lines = [data[place.offset : place.offset + place.line_bytes] for place in places]
-        if any(decode_put(line) is None for line in lines):
+        found = [decode_put(data[p.offset : p.offset + p.line_bytes]) for p in places]
+        events = [event for event in found if event is not None]
+        if [event.ref for event in events] != [place.ref for place in places]:
             oldest.damaged = True
             return False
+        # Encoded anew, not copied: a power cut may have taken the newline of the last one.
+        lines = [encode_put(event) for event in events]
         try:
             segment, offset = self._append(b"".join(lines), sync=True)
         except StoreError:
             return False
-        for place in places:
-            self._index.move(place.ref, segment, place._replace(offset=offset))
-            offset += place.line_bytes
+        self._note_puts(segment, offset, events, lines)
         self._compaction_pause = 0
         return True
 

@@ -340,6 +340,27 @@ def test_one_stuck_event_does_not_pin_the_disk(tmp_path: Path, opened: OpenLog) 
     assert pending(opened(tmp_path)) == [1, 1999]
 
 
+def test_compaction_gives_a_record_back_the_newline_that_a_power_cut_took(
+    tmp_path: Path, opened: OpenLog
+) -> None:
+    log = opened(tmp_path)
+    log.commit([event(1), event(2)], ())
+    log.close()
+    (first,) = segment_paths(tmp_path)
+    first.write_bytes(first.read_bytes().removesuffix(b"\n"))
+    log = opened(tmp_path)
+    sequence = 2
+    while first.exists():
+        sequence += 1
+        log.commit([event(sequence)], [sequence - 1] if sequence > 3 else [])
+        log.tidy()
+    log.commit([event(sequence + 1)], ())
+    kept = [1, 2, sequence, sequence + 1]
+    assert log.read(kept) == ([event(n) for n in kept], [])
+    log.close()
+    assert pending(opened(tmp_path)) == kept
+
+
 def test_many_restarts_leave_few_files(tmp_path: Path, opened: OpenLog) -> None:
     for sequence in range(1, 100):
         log = opened(tmp_path)
