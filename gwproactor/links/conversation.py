@@ -43,15 +43,13 @@ from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import LinkListener, tell
 from gwproactor.links.message_times import BEFORE_ALL_TIME
-from gwproactor.links.reception import Reception, Refusal
+from gwproactor.links.reception import Received, Reception, Refusal, in_words
 from gwproactor.links.reports import ReportRate
 from gwproactor.links.sent_messages import SentMessage, SentMessages
 from gwproactor.links.subscriptions import Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import Connection, Greeting, ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
-from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import ACK, PING
 
 GREETING_ANSWER_SECONDS = 0.02
 """How long the answer to a greeting may take before the peer is asked once more: some round trips
@@ -187,26 +185,29 @@ class Conversation:
     # What comes
 
     def received(self, packet: ReceivedPacket) -> None:
-        """Take a packet: what is valid goes to the core and on, the rest is reported."""
+        """Take a packet: what is valid goes to the core and on, the rest is reported.
+
+        What fails in it, be it a fault of ours, costs this packet and not the link.
+        """
+        try:
+            self._take(packet)
+        except Exception as error:  # noqa: BLE001 - a peer must not be able to end the node
+            self._problem("a packet could not be handled", in_words(error))
+            self._timer.follow(self.core.deadline())
+        if packet.qos and self._connection is not None:
+            self._connection.acknowledge(packet)
+
+    def _take(self, packet: ReceivedPacket) -> None:
         read = self._reception.read(packet)
         if isinstance(read, Refusal):
             self._perform(self.core.broker_heard(time.monotonic()))
             self._problem(read.what, read.details)
         else:
             self._received(read)
-        if packet.qos and self._connection is not None:
-            self._connection.acknowledge(packet)
 
-    def _received(self, message: Message[Any]) -> None:
-        header = message.Header
-        kind, message_id = MessageKind.other, header.MessageId
-        if header.MessageType == ACK:
-            kind, message_id = MessageKind.ack, message.Payload.AckMessageID
-        elif header.MessageType == PING:
-            kind = MessageKind.ping
-        self._perform(
-            self.core.message_received(time.monotonic(), kind, message_id, header.AckRequired)
-        )
+    def _received(self, read: Received) -> None:
+        kind, message_id, ack_required, message = read
+        self._perform(self.core.message_received(time.monotonic(), kind, message_id, ack_required))
         if kind is MessageKind.other:
             tell(self._listener.message_received, self._name, message)
 
@@ -247,7 +248,11 @@ class Conversation:
             self._was_sent(outgoing)
 
     def acknowledge(self, message_id: str) -> None:
-        """Acknowledge a message to the peer; without a connection nothing happens."""
+        """Acknowledge a message to the peer; without a connection nothing happens.
+
+        Raises:
+            UsageError: No message has such an id.
+        """
         self._send_quietly(self._emission.ack(message_id))
 
     def _send_quietly(self, outgoing: Outgoing) -> None:

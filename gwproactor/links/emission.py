@@ -60,8 +60,16 @@ class Emission:
         return Outgoing(message.mqtt_topic(), self._codec.encode(message), awaited_id)
 
     def ack(self, message_id: str) -> Outgoing:
-        """The ack of a received message."""
+        """The ack of a received message.
+
+        Raises:
+            UsageError: No message has such an id.
+        """
         topic, parts = self._ack
+        try:
+            message_id.encode()
+        except (AttributeError, UnicodeEncodeError):
+            raise UsageError("an id is a text without half a surrogate pair") from None
         return Outgoing(topic, to_json(message_id).join(parts))
 
     def ping(self) -> Outgoing:

@@ -177,6 +177,9 @@ class Link:
         """Acknowledge a received message that asked for it, once it is accepted.
 
         Without a connection nothing happens: the peer will send the message again.
+
+        Raises:
+            UsageError: No message has such an id.
         """
         self._conversation.acknowledge(message_id)
 

@@ -2,16 +2,21 @@
 
 What comes over a broker can come from anybody. Whatever is not a valid message is refused with a
 reason, never with an exception: it counts neither as a sign of the peer nor as a fault of ours.
+
+A codec may be the application's, and what it returns may be any object. So what the link itself
+uses of a message is looked at here, once, and handed on apart from the message.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gwproactor.config.link import LinkSettings
-from gwproactor.errors import UnknownTypeError
+from gwproactor.errors import DecodingError, UnknownTypeError
+from gwproactor.links.link_core import MessageKind
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import ACK, MAX_ID_CHARACTERS, PING
 from gwproactor.wire.topics import link_filter
 
 _SHOWN_TOPIC_CHARACTERS = 200
@@ -32,6 +37,22 @@ class Refusal:
     details: str
 
 
+class Received(NamedTuple):
+    """A message of the peer, and what of it the link itself uses; that is checked.
+
+    Args:
+        kind: What it is to the link.
+        message_id: Its id; of an ack, the id of what it acknowledges.
+        ack_required: The sender wants an ack.
+        message: The message, as the codec made it.
+    """
+
+    kind: MessageKind
+    message_id: str
+    ack_required: bool
+    message: Message[Any]
+
+
 class Reception:
     """Reads the packets of one link.
 
@@ -48,7 +69,7 @@ class Reception:
         """What is subscribed to, to hear the peer."""
         self._own_topics = self.topic_filter.removesuffix("#")
 
-    def read(self, packet: ReceivedPacket) -> Message[Any] | Refusal:
+    def read(self, packet: ReceivedPacket) -> Received | Refusal:
         """The message in a packet, or why there is none."""
         topic = f"topic {packet.topic[:_SHOWN_TOPIC_CHARACTERS]!r}"
         if not packet.topic.startswith(self._own_topics):
@@ -61,13 +82,42 @@ class Reception:
             return Refusal("too long a payload was refused", f"{topic}: {size}")
         try:
             message: Message[Any] = self._codec.decode(packet.topic, packet.payload)
-            sender = message.Header.Src
+            sender: object = message.Header.Src
+            received = _checked(message)
         except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
             return Refusal(_kind_of_fault(error), f"{topic}: {in_words(error)}")
-        if sender != self._peer_name:  # peers `d1.s` and `d1-s` have the same topics
+        if (
+            not isinstance(sender, str) or sender != self._peer_name
+        ):  # peers `d1.s` and `d1-s` have the same topics
             says = f"{topic}: it is from {_shown(sender)}, not from {self._peer_name!r}"
             return Refusal("a message of another sender was refused", says)
-        return message
+        return received
+
+
+def _checked(message: Message[Any]) -> Received:
+    """Take from a message what the link uses.
+
+    Raises:
+        DecodingError: It is not what it must be; anything else where there is no such thing.
+    """
+    header = message.Header
+    kind, message_id, ack_required = MessageKind.other, header.MessageId, header.AckRequired
+    if header.MessageType == ACK:
+        kind, message_id = MessageKind.ack, message.Payload.AckMessageID
+    elif header.MessageType == PING:
+        kind = MessageKind.ping
+    if not isinstance(ack_required, bool):
+        raise DecodingError(f"AckRequired is of the type {type(ack_required).__name__}")
+    return Received(kind, _checked_id(message_id), ack_required, message)
+
+
+def _checked_id(message_id: object) -> str:
+    if not isinstance(message_id, str):
+        raise DecodingError(f"an id is of the type {type(message_id).__name__}")
+    if len(message_id) > MAX_ID_CHARACTERS:
+        raise DecodingError(f"an id has {len(message_id)} characters; at most {MAX_ID_CHARACTERS}")
+    message_id.encode()  # raises where half a surrogate pair, which no JSON can say, is in it
+    return message_id
 
 
 def _kind_of_fault(error: Exception) -> str:
@@ -77,9 +127,15 @@ def _kind_of_fault(error: Exception) -> str:
 
 
 def _shown(sender: object) -> str:
-    return repr(sender)[:_SHOWN_TOPIC_CHARACTERS]
+    """What a sender is called; only a text is asked, for anything else may fail to answer."""
+    text = repr(sender) if isinstance(sender, str) else f"a {type(sender).__name__}"
+    return text[:_SHOWN_TOPIC_CHARACTERS]
 
 
 def in_words(error: Exception) -> str:
     """An exception for a report: its type and its text, of bounded length."""
-    return f"{type(error).__name__}: {error}"[:_SHOWN_ERROR_CHARACTERS]
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - an exception of the application may fail to say what it is
+        text = "?"
+    return f"{type(error).__name__}: {text}"[:_SHOWN_ERROR_CHARACTERS]

@@ -37,6 +37,11 @@ def test_ack() -> None:
     assert outgoing.awaited_id is None
 
 
+def test_an_ack_of_what_is_no_id() -> None:
+    with pytest.raises(UsageError, match="id"):
+        EMISSION.ack("\ud800")
+
+
 def test_message_keeps_the_id_of_its_payload() -> None:
     payload = AnyEvent(Src=CHILD)
     assert EMISSION.message(payload, ack_required=True).awaited_id == payload.MessageId

@@ -12,9 +12,10 @@ from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from
 from gwproactor.errors import ConnectionLostError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
-from gwproactor.links.link_core import LinkCore
+from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import InvalidCommStateInput, StateName, TransitionName
 from gwproactor.links.link_task import max_packet_bytes
+from gwproactor.links.reception import Received
 from gwproactor.links.transport import Connection, ConnectOptions
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
@@ -388,6 +389,30 @@ async def test_a_listener_that_fails_does_not_harm_the_link(
     assert "message_received fails" in caplog.text
 
 
+async def test_a_packet_that_cannot_be_handled_does_not_harm_the_link(broker: AnyBroker) -> None:
+    """Not even where the fault is ours."""
+    async with link_pair(broker.url, broker.url) as (child, parent):
+        conversation, good = child.link._conversation, True
+        received = conversation._received
+
+        def fail_once(read: Received) -> None:
+            nonlocal good
+            if read.kind is not MessageKind.other or good:
+                return received(read)
+            good = True
+            raise RuntimeError("a fault")
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(conversation, "_received", fail_once)
+            good = False
+            parent.link.send(AnyEvent(Src=PARENT), ack_required=False)
+            parent.link.send(AnyEvent(Src=PARENT, MessageId="next"), ack_required=False)
+            await child.heard.until(lambda: child.heard.messages)
+        assert [message.Header.MessageId for message in child.heard.messages] == ["next"]
+        assert "could not be handled" in child.heard.problem_texts()
+        assert child.link.active
+
+
 # Events
 
 
@@ -406,6 +431,7 @@ class Events:
             )
             for number in range(count)
         }
+        self.set_aside: dict[str, str] = {}
         self._to_send: list[StoredEvent] = []
         self._sendable = asyncio.Event()
 
@@ -422,6 +448,10 @@ class Events:
 
     def deactivated(self) -> None:
         self._to_send = []
+
+    def unsendable(self, event_id: str, reason: str) -> None:
+        self.set_aside[event_id] = reason
+        del self.unacked[event_id]
 
     def acked(self, event_id: str) -> bool:
         return self.unacked.pop(event_id, None) is not None
@@ -452,8 +482,8 @@ async def test_an_event_that_is_none_does_not_end_the_link(broker: AnyBroker) ->
     events = Events(3)
     events.unacked["id-1"] = StoredEvent(1, "id-1", b"no event")
     async with link_pair(broker.url, broker.url, child_options={"events": events}) as (child, _):
-        await child.heard.until(lambda: len(events.unacked) == 1)
-        assert "cannot be sent" in child.heard.problem_texts()
+        await child.heard.until(lambda: not events.unacked)
+        assert set(events.set_aside) == {"id-1"}
         assert child.link.active
 
 

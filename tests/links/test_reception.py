@@ -1,14 +1,18 @@
 """What is a message of the peer, and what is not."""
 
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproactor.links.reception import Reception, Refusal
+from gwproactor.links.link_core import MessageKind
+from gwproactor.links.reception import Received, Reception, Refusal
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import Ping
+from gwproactor.wire.payloads import ACK, Ping
+from gwproactor.wire.payloads import PING as PING_TYPE
 from gwproactor.wire.topics import encode_topic
 from gwproactor_test.link_pair import CHILD_SHORT, PARENT, child_settings
 
@@ -26,8 +30,11 @@ def refusal(packet: ReceivedPacket) -> Refusal:
 
 def test_a_message_is_read() -> None:
     read = RECEPTION.read(ReceivedPacket(TOPIC, PING))
-    assert isinstance(read, Message)
-    assert read.Header.Src == PARENT
+    assert isinstance(read, Received)
+    assert read.kind is MessageKind.ping
+    assert read.ack_required
+    assert read.message_id == read.message.Header.MessageId
+    assert read.message.Header.Src == PARENT
 
 
 def test_the_filter_covers_the_topics() -> None:
@@ -82,10 +89,62 @@ def test_a_codec_may_raise_anything() -> None:
     assert len(read.details) < 1500
 
 
+class Returning:
+    """A codec of an application that makes of every packet what the test says."""
+
+    def __init__(self, message: object) -> None:
+        self.message = message
+
+    def encode(self, content: object, /) -> bytes:
+        raise NotImplementedError
+
+    def decode(self, topic: str, payload: bytes, /) -> object:
+        return self.message
+
+
+def made(payload: object = None, **header: object) -> SimpleNamespace:
+    """A message with a header, of which a field that is given as `...` is missing."""
+    fields = {"Src": PARENT, "MessageId": "m", "AckRequired": True, "MessageType": "x", **header}
+    kept = {name: value for name, value in fields.items() if value is not ...}
+    return SimpleNamespace(Header=SimpleNamespace(**kept), Payload=payload)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        made(Src=...),
+        made(Src=["d1.parent"]),
+        made(MessageId=...),
+        made(MessageId=None),
+        made(MessageId="\ud800"),
+        made(MessageId="x" * 257),
+        made(MessageType=...),
+        made(AckRequired=...),
+        made(AckRequired="no"),
+        made(MessageType=PING_TYPE, MessageId="\ud800"),
+        made(MessageType=ACK),
+        made({"AckMessageID": "m"}, MessageType=ACK),
+        made(SimpleNamespace(AckMessageID=["m"]), MessageType=ACK),
+        made(SimpleNamespace(AckMessageID="\ud800"), MessageType=ACK),
+    ],
+)
+def test_a_codec_may_return_anything(message: object) -> None:
+    read = Reception(child_settings(), Returning(message)).read(ReceivedPacket(TOPIC, PING))
+    assert isinstance(read, Refusal)
+
+
+def test_what_the_link_uses_is_taken_from_any_object() -> None:
+    ack = made(SimpleNamespace(AckMessageID="acked"), MessageType=ACK, AckRequired=False)
+    read = Reception(child_settings(), Returning(ack)).read(ReceivedPacket(TOPIC, b""))
+    assert isinstance(read, Received)
+    assert read[:3] == (MessageKind.ack, "acked", False)
+
+
 def test_long_topics_are_cut_in_reports() -> None:
     assert len(refusal(ReceivedPacket("t" * 65_535, b"")).details) < 300
 
 
 @given(st.one_of(st.just(TOPIC), st.text()), st.binary(max_size=2000))
 def test_nothing_raises(topic: str, payload: bytes) -> None:
-    assert isinstance(RECEPTION.read(ReceivedPacket(topic, payload)), Message | Refusal)
+    assert isinstance(RECEPTION.read(ReceivedPacket(topic, payload)), Received | Refusal)
