@@ -301,6 +301,8 @@ class IncomingEvents:
     def _failed(self, ref: EventRef, event: StoredEvent, error: BaseException) -> None:
         room = self._dead_letters.size_bytes + event.size_bytes <= self._max_dead_bytes
         failure = self._inbox.failed(ref, time.monotonic(), may_set_aside=room)
+        if self._payloads.is_full:
+            self._payloads.drop(ref.sequence)  # many may wait for their next try, for long
         if failure.retry_seconds is not None:
             cause = f"event {ref.event_id}, try {failure.tries}: {_shortened(error)}"
             self._tell(self._handling.failed(cause, time.monotonic()))

@@ -370,6 +370,20 @@ async def test_payloads_beyond_the_memory_are_read_back(tmp_path: Path) -> None:
         assert node.got() == [str(n) for n in range(500)]
 
 
+async def test_payloads_that_wait_for_a_further_try_are_not_all_kept_in_memory(
+    tmp_path: Path,
+) -> None:
+    async with started(Node(tmp_path, memory_bytes=100)) as node:
+        event_ids = [f"e{n}" for n in range(50)]
+        node.failures.update(event_ids)
+        node.receive(*event_ids)
+        await until(lambda: node.failures.total() == 0)
+        assert node.events.pending_count == 50
+        assert node.events._payloads.size_bytes < 200
+        await node.idle()
+        assert sorted(node.got()) == sorted(event_ids)
+
+
 async def test_a_damaged_event_is_named_and_new_when_it_comes_again(tmp_path: Path) -> None:
     async with started(Node(tmp_path)) as node:
         node.may_handle.clear()
