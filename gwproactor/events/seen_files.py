@@ -133,7 +133,9 @@ class SeenFiles:
         try:
             self._files.make_folder(self._folder)
             remove_leftovers(self._files, self._folder)
-            paths = [self._folder / n for n in self._files.names(self._folder) if _NAME.match(n)]
+            paths = [
+                self._folder / n for n in self._files.names(self._folder) if _NAME.fullmatch(n)
+            ]
             damages = self._load_all(paths)
             self._sync_all()
             self._forget_oldest()  # a power cut may bring back files that were removed

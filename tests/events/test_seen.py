@@ -203,6 +203,19 @@ def test_a_newer_format_is_refused(tmp_path: Path) -> None:
         SeenFiles(tmp_path).open()
 
 
+def test_other_files_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "seen-0000000001.log.old").write_text("mine")
+    files = SeenFiles(tmp_path)
+    assert files.open() == []
+    files.add(["a"])
+    files.close()
+    assert (tmp_path / "seen-0000000001.log.old").read_text() == "mine"
+    assert [path.name for path in sorted(tmp_path.iterdir())] == [
+        "seen-0000000001.log",
+        "seen-0000000001.log.old",
+    ]
+
+
 def test_an_unusable_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnusableError, match="file"):
