@@ -7,6 +7,7 @@ program can catch either branch without knowing its leaves::
     ├── UsageError                the caller's mistake
     │   ├── SettingsError         a setting that cannot work; names it and its cure
     │   ├── NotRunningError       a call on something not started yet, or stopped already
+    │   ├── PacketTooLargeError   a message longer than the broker takes
     │   └── WrongUsageError           (gwproactor.cli.commands)
     ├── WireError                 a topic or payload that is not what wire format says
     │   ├── TopicError
@@ -51,6 +52,10 @@ class SettingsError(UsageError):
 
 class NotRunningError(UsageError):
     """A call on something that is not started yet, or stopped already."""
+
+
+class PacketTooLargeError(UsageError):
+    """A message longer than the broker says it takes; sent, it would cost the connection."""
 
 
 class WireError(GwproactorError):

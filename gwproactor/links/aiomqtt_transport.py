@@ -13,7 +13,8 @@ why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
   more is ignored instead of logged as an error.
 - Each published message makes paho build an empty reason code with empty properties for a callback
   that nobody needs. So it has none (`on_publish`).
-- CONNACK's session-present flag is dropped. `_Client._on_connect` keeps it.
+- CONNACK's session-present flag and properties are dropped. `_Client._on_connect` keeps them.
+- A packet longer than the broker takes is sent, and costs the connection. `publish` refuses it.
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
 - Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
@@ -47,6 +48,7 @@ from gwproactor.errors import (
     ConnectFailedError,
     ConnectionLostError,
     ConnectRefusedError,
+    PacketTooLargeError,
     UsageError,
 )
 from gwproactor.links.connack import connack_error, hints_at_silence
@@ -198,10 +200,24 @@ class AiomqttConnection:
         if user_properties and self._broker.protocol is MQTTVersion.v5:
             properties = _properties(PacketTypes.PUBLISH)
             properties.UserProperty = list(user_properties)
+        self._check_length(topic, payload, qos, properties)
         with _usage_errors(f"cannot publish on the topic {topic!r}"):
             sent = self._client.send(topic, payload, qos, retain, properties)
         if not sent:
             raise self._lost()
+
+    def _check_length(
+        self, topic: str, payload: bytes, qos: int, properties: Properties | None
+    ) -> None:
+        limit = self._client.max_packet_bytes
+        if limit is None:
+            return
+        length = _publish_bytes(topic, payload, qos, properties)
+        if length > limit:
+            raise PacketTooLargeError(
+                f"a message of {length} bytes on the topic {topic!r} is longer than the {limit}"
+                f" that {self._broker} takes"
+            )
 
     async def drain(self) -> None:
         """Wait until little enough waits for the socket."""
@@ -251,6 +267,7 @@ class _Client(aiomqtt.Client):
         self._broker = broker
         self._socket = packet_socket
         self.session_present = False
+        self.max_packet_bytes: int | None = None
         self.lost: OSError | None = None
         self.received = PacketBuffer()
         self._unsent_bytes = 0
@@ -354,6 +371,7 @@ class _Client(aiomqtt.Client):
         properties: Properties | None = None,
     ) -> None:
         self.session_present = flags.session_present
+        self.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -515,6 +533,13 @@ def _connect_properties(
 
 def _properties(packet_type: int) -> Properties:
     return Properties(packet_type)  # type: ignore[no-untyped-call]
+
+
+def _publish_bytes(topic: str, payload: bytes, qos: int, properties: Properties | None) -> int:
+    """How long an MQTT 5 PUBLISH is, its fixed header included (MQTT 5, section 3.3)."""
+    properties_bytes = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+    rest = 2 + len(topic.encode(errors="replace")) + 2 * (qos > 0) + properties_bytes + len(payload)
+    return 1 + max(1, -(-rest.bit_length() // 7)) + rest
 
 
 def _will(will: Will | None) -> aiomqtt.Will | None:

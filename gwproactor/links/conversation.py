@@ -260,6 +260,8 @@ class Conversation:
             self._publish(outgoing)
         except ConnectionLostError:
             return  # the reader of the connection notices and tells why
+        except UsageError as error:  # the broker takes nothing so long; it counts as not answered
+            self._problem("a message cannot be sent", str(error))
         self._was_sent(outgoing)
 
     def _publish(self, outgoing: Outgoing) -> None:

@@ -170,6 +170,7 @@ class Link:
             ConnectionLostError: The link has no connection.
             UsageError: The payload has no `TypeName` of which a topic can be made, or holds what
                 JSON cannot.
+            PacketTooLargeError: The broker takes no message so long.
         """
         return self._conversation.send(payload, ack_required=ack_required)
 

@@ -161,6 +161,7 @@ class Connection(Protocol):
 
         Raises:
             UsageError: The topic is none that MQTT can publish on.
+            PacketTooLargeError: The broker has said that it takes no packet so long.
         """
         ...
 

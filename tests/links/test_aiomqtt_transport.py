@@ -19,12 +19,13 @@ from gwproactor.errors import (
     ConnectFailedError,
     ConnectionLostError,
     ConnectRefusedError,
+    PacketTooLargeError,
     UsageError,
 )
 from gwproactor.links import aiomqtt_transport, packet_buffer
 from gwproactor.links.aiomqtt_transport import AiomqttConnection, connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket, Will
-from gwproactor_test.broker import Broker
+from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
 from gwproactor_test.relay import Relay
@@ -103,6 +104,40 @@ async def test_a_greeting_goes_out_behind_connect(broker: AnyBroker, version: MQ
         connection.publish("a", b"")
         [packet] = await receive(connection, 1)
         assert packet.topic == "a"
+
+
+async def test_a_packet_that_is_longer_than_the_broker_takes(make_broker: MakeBroker) -> None:
+    """It is refused here, to the byte; sent, it would cost the connection."""
+    broker = await make_broker(limits=Limits(packet_bytes=1000))
+    around = 1 + 2 + 2 + len("a") + 1  # type and length, topic, no properties
+    async with connect(broker.url) as connection:
+        await soon(connection.subscribe([("a", 0)]))
+        with pytest.raises(PacketTooLargeError, match="1001 bytes"):
+            connection.publish("a", bytes(1001 - around))
+        with pytest.raises(PacketTooLargeError):
+            connection.publish("a", bytes(1000 - around), qos=1)
+        with pytest.raises(PacketTooLargeError):
+            connection.publish("a", bytes(1000 - around), user_properties=[("k", "v")])
+        connection.publish("a", bytes(1000 - around))
+        assert len((await receive(connection, 1))[0].payload) == 1000 - around
+
+
+@pytest.mark.parametrize("payload_bytes", [0, 122, 123, 124, 125, 16_377, 16_378, 16_379, 16_380])
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_the_length_of_a_packet(broker: AnyBroker, payload_bytes: int, qos: int) -> None:
+    payload = bytes(payload_bytes)
+    async with connect(broker.url) as connection:
+        sent: list[int] = []
+        send = connection._socket.send
+
+        def counted(data: bytes | bytearray) -> int:
+            sent.append(send(data))
+            return sent[-1]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(connection._socket, "send", counted)
+            connection.publish("a", payload, qos=qos)
+            assert sum(sent) == aiomqtt_transport._publish_bytes("a", payload, qos, None)
 
 
 async def test_user_properties_travel_with_mqtt_5(broker: AnyBroker) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
-from gwproactor.errors import ConnectionLostError
+from gwproactor.errors import ConnectionLostError, PacketTooLargeError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.link_core import LinkCore, MessageKind
@@ -21,7 +21,7 @@ from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import Ack, AnyEvent
 from gwproactor.wire.topics import encode_topic
-from gwproactor_test.broker import Broker
+from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
 from gwproactor_test.clients import until
@@ -485,6 +485,28 @@ async def test_an_event_that_is_none_does_not_end_the_link(broker: AnyBroker) ->
         await child.heard.until(lambda: not events.unacked)
         assert set(events.set_aside) == {"id-1"}
         assert child.link.active
+
+
+async def test_an_event_that_the_broker_does_not_take_is_set_aside(make_broker: MakeBroker) -> None:
+    broker = await make_broker(limits=Limits(packet_bytes=20_000))
+    events = Events(3)
+    long = AnyEvent(MessageId="id-1", Src=CHILD, Filler="x" * 100_000).model_dump_json().encode()
+    events.unacked["id-1"] = StoredEvent(1, "id-1", long)
+    async with link_pair(broker.url, broker.url, child_options={"events": events}) as (child, _):
+        await child.heard.until(lambda: not events.unacked)
+        assert set(events.set_aside) == {"id-1"}
+        assert "20000" in events.set_aside["id-1"]
+        with pytest.raises(PacketTooLargeError):
+            child.link.send(AnyEvent(Src=CHILD, Filler="x" * 100_000))
+        assert child.link.active
+
+
+async def test_a_broker_that_does_not_even_take_a_ping_is_reported(make_broker: MakeBroker) -> None:
+    broker = await make_broker(limits=Limits(packet_bytes=100))
+    child = End(CHILD, child_settings(broker_from_url(broker.url), **QUICK))
+    async with running(child):
+        await child.heard.until(lambda: "cannot be sent" in child.heard.problem_texts())
+        assert child.link.state is StateName.awaiting_peer
 
 
 # Stopping
