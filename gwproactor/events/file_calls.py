@@ -19,10 +19,17 @@ class FileCalls:
     """File operations on the real file system. All of them block; all raise OSError."""
 
     def make_folder(self, folder: Path) -> None:
-        """Create `folder` and its parents where missing; what is created is private."""
-        if not folder.is_dir():
-            folder.mkdir(_FOLDER_MODE, parents=True)
-            folder.chmod(_FOLDER_MODE)
+        """Create `folder` and its parents where missing, each private, to outlive a power cut."""
+        missing = [path for path in (folder, *folder.parents) if not path.is_dir()]
+        for path in reversed(missing):
+            path.mkdir(_FOLDER_MODE, exist_ok=True)  # another process may have been faster
+            path.chmod(_FOLDER_MODE)
+            try:
+                self.sync_folder(path.parent)
+            except OSError:
+                with suppress(OSError):
+                    path.rmdir()  # the next try must not take it for one that was synced
+                raise
 
     def names(self, folder: Path) -> list[str]:
         """Give the names of what is in `folder`, sorted."""
