@@ -4,6 +4,11 @@ The file is created by its first append, together with its header, so that a fil
 never lies around. After any error it must be given up with `abandon`: the system may have forgotten
 what it could not write, and a later sync that succeeds would prove nothing. What had been appended
 without a sync comes back from `abandon`, to be written again elsewhere.
+
+What a failed append has left is cut off, where the disk lets us. Where it does not, a line that was
+reported as not written may be found by the next run all the same. For an event this means that one
+refused as not stored may be sent: nothing that was promised is broken, but a refusal by a disk in
+that state is no proof that the event is nowhere.
 """
 
 from contextlib import suppress
