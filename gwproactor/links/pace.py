@@ -5,8 +5,10 @@ Backoff alone answers for a broker that cannot be reached. Two more things can g
 - *A connection that is made and lost again at once*, over and over: a broker that accepts and
   drops, or two nodes with one client id that throw each other out. Each success would restart the
   backoff, and its first delay is zero. So a success counts as one only when the link became active
-  on it, or it stood for `STEADY_SECONDS`; and restarts come out of an allowance that is large
-  enough for a bad day and refills slowly.
+  on it, or it stood for `STEADY_SECONDS`; and each takes from an allowance that is large enough for
+  a bad day and refills slowly. When that is used up, a connection that was active counts as a
+  failure, so the backoff goes on, and the next attempt also waits until the allowance is out of
+  debt. So there are never more than `RESTARTS_PER_SECOND` of these in the long run.
 - *A broker that refuses* (login, certificate, protocol). Trying again soon cannot help and may lock
   an account, so it is left alone for the longest delay, while the others are tried as ever.
 """
@@ -50,7 +52,9 @@ class Pace:
         """
         delay = self._backoff.next_seconds()
         free_at = min(self._refused_until)
-        start = max(now + delay, free_at)
+        self._refill(now)
+        in_debt_seconds = max(0.0, -self._allowance) / RESTARTS_PER_SECOND
+        start = max(now + delay, now + in_debt_seconds, free_at)
         positions = [i for i, until in enumerate(self._refused_until) if until <= start]
         return start - now, positions
 
@@ -74,11 +78,13 @@ class Pace:
             Whether it counts as a success, after which the next attempt is made at once.
         """
         self._refill(now)
-        if self._allowance < 1 or not (was_active or lasted_seconds >= STEADY_SECONDS):
+        if not (was_active or lasted_seconds >= STEADY_SECONDS):
             return False
         self._allowance -= 1
-        self._backoff.restart()
-        return True
+        success = self._allowance >= 0
+        if success:
+            self._backoff.restart()
+        return success
 
     def _refill(self, now: float) -> None:
         if self._allowance_at is not None:

@@ -48,14 +48,18 @@ def test_a_connection_that_is_dropped_at_once_is_none() -> None:
     assert delays(tried, 0.0, 1) == [1]
 
 
-def test_successes_that_do_not_last_run_out() -> None:
+@pytest.mark.parametrize("delays", [[0], [0, 0.01, 0.02], [0, 1, 2, 10], None])
+@pytest.mark.parametrize("lasted_seconds", [0.0, 0.001, 0.03])
+def test_successes_that_do_not_last_run_out(
+    delays: list[float] | None, lasted_seconds: float
+) -> None:
     """However fast links become active and are lost, the attempts have a bounded rate."""
-    tried, now, attempts = pace(), 0.0, 0
+    tried, now, attempts = Pace(BROKERS[:1], Backoff(delays)), 0.0, 0
     while now < 100.0:
-        now += tried.next_round(now)[0] + 0.001
+        now += tried.next_round(now)[0] + lasted_seconds
         attempts += 1
-        tried.lost(now, 0.001, was_active=True)
-    assert attempts <= RESTARTS_AT_ONCE + 100 * (RESTARTS_PER_SECOND + 1) + 1
+        tried.lost(now, lasted_seconds, was_active=True)
+    assert attempts <= RESTARTS_AT_ONCE + 100 * RESTARTS_PER_SECOND + 2
 
 
 def test_a_loss_a_second_is_always_answered_at_once() -> None:
