@@ -106,6 +106,8 @@ class Conversation:
         self._connection: Connection | None = None
         self._was_set_up = False
         self._greeted = False
+        self._greeting_answered_by = BEFORE_ALL_TIME
+        self._gave_up = ""
         self._answer_to_greeting = DeadlineTimer(timers, self._ping_if_not_active)
         self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
@@ -156,7 +158,9 @@ class Conversation:
 
     def connected(self, connection: Connection) -> None:
         """Talk over a new connection."""
-        self._connection, self._dropped_packets = connection, 0
+        self._connection, self._dropped_packets, self._gave_up = connection, 0, ""
+        if self._greeted:
+            self._greeting_answered_by = time.monotonic() + GREETING_ANSWER_SECONDS
         self._rate.over(_NO_CONNECTION)
         self._perform(self.core.connected(time.monotonic()))
 
@@ -179,8 +183,8 @@ class Conversation:
 
     def lost_too_soon(self) -> None:
         """Report that a connection was lost before it was worth anything, or one too often."""
-        details = "the next attempt waits; is another client connected under the same client id?"
-        self._problem("connections to the broker do not last", details)
+        why = self._gave_up or "is another client connected under the same client id?"
+        self._problem("connections to the broker do not last", f"the next attempt waits; {why}")
 
     # What comes
 
@@ -317,9 +321,9 @@ class Conversation:
             self._require_connection().unsubscribe(effect.filters)
 
     def _ping(self, _effect: SendPing) -> None:
-        if self._greeted:
-            self._greeted = False
-            self._answer_to_greeting.follow(time.monotonic() + GREETING_ANSWER_SECONDS)
+        greeted, self._greeted = self._greeted, False
+        if greeted and time.monotonic() < self._greeting_answered_by:
+            self._answer_to_greeting.follow(self._greeting_answered_by)
         else:
             self._send_quietly(self._emission.ping())
 
@@ -333,7 +337,8 @@ class Conversation:
         with contextlib.suppress(ConnectionLostError):
             self._require_connection().probe()
 
-    def _give_up(self, _effect: GiveUp) -> None:
+    def _give_up(self, effect: GiveUp) -> None:
+        self._gave_up = f"the last one was given up: {effect.reason}"
         if self._connection is not None:
             self._connection.close()
 

@@ -12,6 +12,7 @@ from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from
 from gwproactor.errors import ConnectionLostError, PacketTooLargeError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.effects import SendPing
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import InvalidCommStateInput, StateName, TransitionName
 from gwproactor.links.link_task import max_packet_bytes
@@ -238,6 +239,34 @@ async def test_two_nodes_with_one_client_id_do_not_spin(broker: AnyBroker) -> No
         alone = End(CHILD, child_settings(broker_from_url(broker.url)))
         async with running(alone):
             await alone.active()
+
+
+async def test_a_connection_that_was_given_up_is_told_as_such(
+    broker: AnyBroker, relay: Relay
+) -> None:
+    """Nobody is sent to look for another client where the broker is just silent."""
+
+    @contextlib.asynccontextmanager
+    async def connector(settings: MQTTClient, options: ConnectOptions) -> AsyncIterator[Connection]:
+        async with connect_with_aiomqtt(settings, options) as connection:
+            relay.freeze(hold=False)
+            yield connection
+
+    settings = child_settings(broker_from_url(relay.url), **QUICK)
+    child = End(CHILD, settings, connector=connector)
+    async with running(child):
+        await child.heard.until(lambda: child.heard.problems)
+    assert "do not last" in child.heard.problem_texts()
+    assert "given up: subscription to" in child.heard.problem_texts()
+    assert "client id" not in child.heard.problem_texts()
+
+
+async def test_a_ping_long_after_the_greeting_does_not_wait(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        conversation = child.link._conversation
+        conversation._greeted, waiting = True, conversation.core.num_acks
+        conversation._ping(SendPing())
+        assert conversation.core.num_acks == waiting + 1
 
 
 # What is refused
