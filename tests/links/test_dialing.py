@@ -29,6 +29,15 @@ async def test_the_socket_is_ready_for_use(listening: int) -> None:
         assert not dialled.getblocking()
 
 
+@pytest.mark.skipif(dialing._UNSENT_MARK is None, reason="this system has no such option")
+async def test_the_system_takes_little_that_it_cannot_send(listening: int) -> None:
+    """Some megabytes without a bound; here what the other end takes unread is bounded too."""
+    with await dial(MQTTClient(host="127.0.0.1", port=listening)) as dialled:
+        assert dialing._UNSENT_MARK is not None
+        mark = dialled.getsockopt(socket.IPPROTO_TCP, dialing._UNSENT_MARK)
+        assert mark == dialing.UNSENT_BYTES
+
+
 async def test_the_local_address_can_be_chosen(listening: int) -> None:
     broker = MQTTClient(host="127.0.0.1", port=listening, bind_address="127.0.0.2")
     with await dial(broker) as dialled:
