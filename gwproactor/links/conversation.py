@@ -55,6 +55,9 @@ GREETING_ANSWER_SECONDS = 0.02
 """How long the answer to a greeting may take before the peer is asked once more: some round trips
 in one building. Over a longer way the second ping costs a message and nothing else."""
 
+LATE_SECONDS = 0.05
+"""So late a timer means that the loop stood still, and answers may wait unread; see `_now`."""
+
 OUTAGE_REPORT_SECONDS = 2.0
 """An outage after a good connection becomes a problem when it lasts so long: restarts are shorter.
 A broker that was never reached is reported at once, for then it is probably the settings."""
@@ -204,14 +207,14 @@ class Conversation:
     def _take(self, packet: ReceivedPacket) -> None:
         read = self._reception.read(packet)
         if isinstance(read, Refusal):
-            self._perform(self.core.broker_heard(time.monotonic()))
+            self._perform(self.core.broker_heard(self._now()))
             self._problem(read.what, read.details)
         else:
             self._received(read)
 
     def _received(self, read: Received) -> None:
         kind, message_id, ack_required, message = read
-        self._perform(self.core.message_received(time.monotonic(), kind, message_id, ack_required))
+        self._perform(self.core.message_received(self._now(), kind, message_id, ack_required))
         if kind is MessageKind.other:
             tell(self._listener.message_received, self._name, message)
 
@@ -272,7 +275,7 @@ class Conversation:
         self._require_connection().publish(outgoing.topic, outgoing.payload)
 
     def _was_sent(self, outgoing: Outgoing) -> None:
-        self._perform(self.core.message_sent(time.monotonic(), outgoing.awaited_id))
+        self._perform(self.core.message_sent(self._now(), outgoing.awaited_id))
 
     def _require_connection(self) -> Connection:
         if self._connection is None:
@@ -286,8 +289,31 @@ class Conversation:
             self._hands[type(effect)](effect)
         self._timer.follow(self.core.deadline())
 
+    def _now(self) -> float:
+        """The present moment; where the loop stood still past the deadline, the core is held first.
+
+        Then what waits in the socket is read before it is judged what has not come in time. A
+        timer, or a message that is sent, would else be earlier: the socket is looked at in the
+        next turn of the loop, and who reads the packets runs in the one after.
+        """
+        now, deadline = time.monotonic(), self.core.deadline()
+        if deadline is not None and now > deadline + LATE_SECONDS:
+            self.core.hold()
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, loop.call_soon, self._resume)
+        return now
+
+    def _resume(self) -> None:
+        self.core.resume()
+        self._catch_up(time.monotonic())
+
     def _deadline_reached(self) -> None:
-        connection, now = self._connection, time.monotonic()
+        now = self._now()
+        if not self.core.held:
+            self._catch_up(now)
+
+    def _catch_up(self, now: float) -> None:
+        connection = self._connection
         if connection is not None and connection.last_byte_seconds > self._probed_at:
             # A PINGRESP is no packet that is received; it shows here, in time for the core.
             self._perform(self.core.broker_heard(now))
@@ -311,7 +337,7 @@ class Conversation:
         def answered(answer: asyncio.Future[Sequence[int]]) -> None:
             if not answer.cancelled() and answer.exception() is None:
                 codes = dict(zip((each.Topic for each in asked), answer.result(), strict=False))
-                self._perform(self.core.subscriptions_answered(time.monotonic(), codes))
+                self._perform(self.core.subscriptions_answered(self._now(), codes))
 
         with contextlib.suppress(ConnectionLostError):  # its reader notices and tells why
             self._require_connection().subscribe(asked).add_done_callback(answered)

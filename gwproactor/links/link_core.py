@@ -8,7 +8,8 @@ table (`link_state`) and the four conditions (`link_conditions`).
 *Catching up.* Every input that does not end the connection first does what fell due before it:
 acks that did not come, silence, an overdue SUBACK, a broker that shows no byte, the next ping. So
 it does not matter how late `tick` is called, except that things happen later. `deadline` says when
-`tick` is wanted.
+`tick` is wanted. Where the whole program stood still past it, answers may have come that nobody
+has read yet: between `hold` and `resume` nothing is caught up with, so that they can be told first.
 
 *After the end.* An input that comes from a connection already lost, given up or stopped changes
 nothing. Only an ack is still an ack then.
@@ -93,6 +94,8 @@ class LinkCore:
         self._failures = ReportRate()
         self._now = BEFORE_ALL_TIME
         self._wake = NEVER
+        self.held = False
+        """Whether catching up is put off."""
 
     @property
     def link_state(self) -> LinkState:
@@ -143,6 +146,15 @@ class LinkCore:
             return NOTHING
         now, out = self._begin(now)
         return self._end(out)
+
+    def hold(self) -> None:
+        """Put off whatever falls due, until `resume`."""
+        self.held, self._wake = True, NEVER
+
+    def resume(self) -> None:
+        """Hold no longer; a `tick` is wanted now."""
+        self.held = False
+        self._end([])
 
     def start(self, now: float) -> Effects:
         """Begin: the task is about to connect.
@@ -312,7 +324,7 @@ class LinkCore:
         return now, []
 
     def _end(self, out: list[Effect]) -> list[Effect]:
-        self._wake = self._conditions.next_deadline()
+        self._wake = NEVER if self.held else self._conditions.next_deadline()
         return out
 
     def _reply(
@@ -325,7 +337,8 @@ class LinkCore:
 
     def _wait_for_ack(self, now: float, message_id: str) -> Effects:
         deadline = now + self._conditions.ack_timeout_seconds
-        self._wake = min(self._wake, deadline)
+        if not self.held:
+            self._wake = min(self._wake, deadline)
         if self._conditions.acks.start(message_id, deadline, self._conditions.activations):
             return NOTHING
         summary = "too many messages wait for an ack"

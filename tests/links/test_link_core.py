@@ -70,6 +70,33 @@ def others(effects: Effects) -> list[Effect]:
     return [effect for effect in effects if not isinstance(effect, Transitioned)]
 
 
+# Held
+
+
+def test_while_it_is_held_nothing_is_late() -> None:
+    core = active_core(0.0)
+    core.message_sent(1.0, "in time")
+    core.message_sent(1.0, "late")
+    core.hold()
+    assert core.deadline() is None
+    assert not core.message_sent(9.0, "new")
+    assert core.message_received(9.0, ACK, "in time") == [Acked("in time")]
+    assert not core.tick(9.0)
+    core.resume()
+    assert AckExpired("late") in core.tick(9.0)
+    assert not core.active
+
+
+def test_an_answer_told_while_it_is_held_keeps_the_link_active() -> None:
+    core = active_core(0.0)
+    core.message_sent(1.0, "id")
+    core.hold()
+    core.message_received(9.0, ACK, "id")
+    core.resume()
+    assert steps(core.tick(9.0)) == []
+    assert core.active
+
+
 # The way to active
 
 

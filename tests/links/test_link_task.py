@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -39,6 +40,7 @@ from gwproactor_test.link_pair import (
     running,
 )
 from gwproactor_test.listener import Listener
+from gwproactor_test.mosquitto import Mosquitto
 from gwproactor_test.relay import Relay
 
 MakeBroker = Callable[..., Awaitable[AnyBroker]]
@@ -143,6 +145,26 @@ async def test_silence_of_the_peer_ends_active(broker: AnyBroker) -> None:
         other = End(PARENT, parent.link.settings)
         async with running(other):
             await child.active()
+
+
+@pytest.mark.parametrize("sends", [False, True])
+async def test_what_came_while_the_loop_stood_still_came_in_time(sends: bool) -> None:
+    """An ack that waits in the socket is read before anybody decides that it did not come."""
+    async with Mosquitto() as broker:
+        seconds = {"ack_timeout_seconds": 0.3, "poll_seconds": 60.0}
+        async with link_pair(broker.url, broker.url, changes=seconds) as (child, _):
+            async with connect_with_aiomqtt(broker_from_url(broker.url), OPTIONS) as peer:
+                before = len(child.heard.transitions)
+                sent = child.link.send(AnyEvent(Src=CHILD))
+                ack = Ack(AckMessageID=sent.message_id)
+                message = Message[Ack](Src=PARENT, Dst=CHILD_SHORT, Payload=ack)
+                topic = encode_topic(PARENT, CHILD_SHORT, "gridworks.ack")
+                peer.publish(topic, WireCodec().encode(message))
+                time.sleep(0.5)  # noqa: ASYNC251 - the loop is to stand still
+                if sends:
+                    child.link.send(AnyEvent(Src=CHILD), ack_required=False)
+                await sent.acked()
+            assert len(child.heard.transitions) == before
 
 
 async def test_a_frozen_connection_is_made_anew(broker: AnyBroker, relay: Relay) -> None:
