@@ -206,12 +206,17 @@ async def test_qos_1_is_not_acknowledged_before_it_is_processed(broker: AnyBroke
             connection.acknowledge(first[0])
             fourth, *_ = await receive(connection, 1)  # Mosquitto then sends more than one
             assert fourth.payload == b"3"
-    async with connect(broker.url, narrow) as connection:
-        packets: list[ReceivedPacket] = []
-        while len(packets) < 9:
-            for packet in await receive(connection, 1):
-                packets.append(packet)
-                connection.acknowledge(packet)
+    packets: list[ReceivedPacket] = []
+    while len(packets) < 9:
+        # Mosquitto 2.0.11 at times miscounts the quota of a resumed session, and then sends nothing
+        # more on this connection, though all that it has sent is acknowledged.
+        async with connect(broker.url, narrow) as connection:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    while len(packets) < 9:
+                        for packet in await connection.packets():
+                            packets.append(packet)
+                            connection.acknowledge(packet)
     assert [packet.payload for packet in packets] == [b"%d" % number for number in range(1, 10)]
 
 
