@@ -189,7 +189,9 @@ async def test_an_impossible_filter(broker: AnyBroker) -> None:
             connection.subscribe([("a/#/b", 0)])
 
 
-async def test_qos_1_is_not_acknowledged_before_it_is_processed(broker: AnyBroker) -> None:
+async def test_qos_1_is_not_acknowledged_before_it_is_processed(
+    broker: AnyBroker, broker_kind: str
+) -> None:
     """Receive Maximum holds the broker back, and what was not acknowledged comes again."""
     options = ConnectOptions("kept", 1 << 20, clean_start=False, session_expiry_seconds=60)
     narrow = ConnectOptions(
@@ -207,7 +209,9 @@ async def test_qos_1_is_not_acknowledged_before_it_is_processed(broker: AnyBroke
             fourth, *_ = await receive(connection, 1)  # Mosquitto then sends more than one
             assert fourth.payload == b"3"
     packets: list[ReceivedPacket] = []
+    connections = 0
     while len(packets) < 9:
+        connections += 1
         # Mosquitto 2.0.11 at times miscounts the quota of a resumed session, and then sends nothing
         # more on this connection, though all that it has sent is acknowledged.
         async with connect(broker.url, narrow) as connection:
@@ -218,6 +222,7 @@ async def test_qos_1_is_not_acknowledged_before_it_is_processed(broker: AnyBroke
                             packets.append(packet)
                             connection.acknowledge(packet)
     assert [packet.payload for packet in packets] == [b"%d" % number for number in range(1, 10)]
+    assert connections == 1 or broker_kind == "mosquitto"
 
 
 async def test_session_present_is_seen(broker: AnyBroker) -> None:
