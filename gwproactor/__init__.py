@@ -17,13 +17,18 @@ from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
 from gwproactor.links.link_state import StateName, Transition, TransitionName
 from gwproactor.links.sent_messages import SentMessage
+from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.logger import ProactorLogger
+from gwproactor.problems import Problems, format_exceptions
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
+from gwproactor.stats import LinkStats, ProactorStats
 from gwproactor.wire.codec import MQTTCodec, WireCodec
 from gwproactor.wire.envelope import Header, Message
 from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemType
 
 __all__ = [
+    "QOS",
     "AnyEvent",
     "Durability",
     "EventBase",
@@ -33,23 +38,29 @@ __all__ = [
     "Header",
     "Link",
     "LinkSettings",
+    "LinkStats",
     "MQTTClient",
     "MQTTCodec",
     "MQTTVersion",
     "Message",
     "Observer",
     "Proactor",
+    "ProactorLogger",
     "ProactorSettings",
+    "ProactorStats",
     "ProblemEvent",
     "ProblemType",
+    "Problems",
     "ReceivedEvent",
     "SentMessage",
     "StateName",
+    "Subscription",
     "TLSInfo",
     "Transition",
     "TransitionName",
     "WireCodec",
     "broker_from_url",
+    "format_exceptions",
 ]
 
 # A library stays silent until the program that uses it asks for its log.

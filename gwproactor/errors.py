@@ -28,7 +28,8 @@ program can catch either branch without knowing its leaves::
     │   ├── StoreLockedError      another node holds it
     │   ├── StoreFormatError      it was written by a newer version
     │   └── StoreFullError        its size limit is reached; the event was refused
-    └── OutputClosedError             (gwproactor.node.output)
+    ├── OutputClosedError             (gwproactor.node.output)
+    └── Problems                  several at once; a ValueError too (gwproactor.problems)
 
 Three others come out of this library, because everybody knows them. `pydantic.ValidationError`:
 settings, payloads and messages are models, and a program that builds one of wrong values learns it

@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("wire",),
     ("config",),
+    ("logger", "problems", "stats"),
     ("events",),
     ("links",),
     ("actors",),
@@ -178,6 +179,7 @@ def test_every_module_that_decides_is_there() -> None:
     ("path", "source"),
     [
         ("events/writer.py", "from gwproactor.links.link_core import LinkCore"),
+        ("stats.py", "from gwproactor.links.link_core import LinkCore"),
         ("events/writer.py", "def f():\n    import gwproactor.runtime.proactor"),
         ("wire/codec.py", "from ..config.settings import Settings"),
         ("links/link_task.py", "from .. import errors"),
@@ -209,6 +211,7 @@ def test_a_breach_is_seen(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("__init__.py", "from gwproactor.runtime.proactor import Proactor"),
+        ("links/reuploads.py", "from gwproactor.stats import LinkStats"),
         ("links/link_task.py", "from .link_core import LinkCore\nimport asyncio, time"),
         ("links/link_core.py", "from gwproactor.wire.payloads import Ping\nimport dataclasses"),
         ("links/link_state.py", "from transitions import Machine"),
