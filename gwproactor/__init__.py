@@ -8,16 +8,18 @@ in between (`Proactor.post_event`), and receives those of others once each (`Pro
 import logging
 
 from gwproactor.config.events import Durability, EventSettings
-from gwproactor.config.link import LinkSettings
+from gwproactor.config.link import LinkSettings, TopicSettings, WillSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
+from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
 from gwproactor.links.link_state import StateName, Transition, TransitionName
+from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.sent_messages import SentMessage
-from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.logger import ProactorLogger
 from gwproactor.problems import Problems, format_exceptions
 from gwproactor.runtime.observer import Observer
@@ -36,7 +38,9 @@ __all__ = [
     "EventSettings",
     "EventTicket",
     "Header",
+    "Histogram",
     "Link",
+    "LinkHistory",
     "LinkSettings",
     "LinkStats",
     "MQTTClient",
@@ -44,6 +48,7 @@ __all__ = [
     "MQTTVersion",
     "Message",
     "Observer",
+    "PastTransition",
     "Proactor",
     "ProactorLogger",
     "ProactorSettings",
@@ -52,12 +57,16 @@ __all__ = [
     "ProblemType",
     "Problems",
     "ReceivedEvent",
+    "ReceivedMessage",
     "SentMessage",
     "StateName",
     "Subscription",
+    "SubscriptionStatus",
     "TLSInfo",
+    "TopicSettings",
     "Transition",
     "TransitionName",
+    "WillSettings",
     "WireCodec",
     "broker_from_url",
     "format_exceptions",

@@ -16,7 +16,8 @@ program can catch either branch without knowing its leaves::
     ├── TransportError            the broker or the way to it
     │   ├── ConnectFailedError    no connection now; trying again soon may help
     │   ├── ConnectRefusedError   login, certificate or protocol refused; somebody must act
-    │   └── ConnectionLostError   a connection that was made is gone
+    │   ├── ConnectionLostError   a connection that was made is gone
+    │   └── SubscriptionRefusedError  the broker does not grant a topic filter
     ├── LinkError                 the conversation with a peer
     │   ├── AckTimeoutError       the peer did not acknowledge in time
     │   └── InvalidCommStateInput         (gwproactor.links)
@@ -89,6 +90,10 @@ class ConnectRefusedError(TransportError):
 
 class ConnectionLostError(TransportError):
     """A connection that was made is gone."""
+
+
+class SubscriptionRefusedError(TransportError):
+    """The broker does not grant a topic filter; it is asked again from time to time."""
 
 
 class LinkError(GwproactorError):

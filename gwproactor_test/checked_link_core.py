@@ -95,15 +95,16 @@ class CheckedLinkCore:
         self._pass_time(now)
         return self._compare(self.core.stop(now))
 
-    def connected(self, now: float) -> Effects:
+    def connected(self, now: float, *, session_present: bool = False) -> Effects:
         """`LinkCore.connected`."""
         self.model.disconnect()
         self._pass_time(now)
         if not self.model.stopped:
             self.model.connected = True
+            self.model.may_be_old = session_present
             self.model.ask(now, self.model.wanted)
             self._not_active_since, self._probed_at = now, None
-        effects = self.core.connected(now)
+        effects = self.core.connected(now, session_present=session_present)
         asked = {s for e in effects if isinstance(e, Subscribe) for s in e.subscriptions}
         wanted = self.model.wanted.values() if self.model.connected else ()
         assert asked == set(wanted), "not every filter is subscribed to"
@@ -163,7 +164,9 @@ class CheckedLinkCore:
     ) -> Effects:
         """`LinkCore.message_received`."""
         self._pass_time(now, byte=True)
-        if self.model.connected:
+        if kind is MessageKind.ack and message_id in self.model.waits:
+            self.model.may_be_old = False
+        if self.model.connected and not self.model.may_be_old:
             self.model.last_valid = self._last_valid = now
             self.model.unanswered = False
         effects = self.core.message_received(now, kind, message_id, ack_required)

@@ -38,6 +38,7 @@ class LinkModel:
     waits_from_before: set[str] = field(default_factory=set)
     unanswered: bool = False
     last_valid: float | None = None
+    may_be_old: bool = False
 
     def every_subscription_acknowledged(self) -> bool:
         """Condition 2, with its one exception."""
@@ -142,3 +143,4 @@ class LinkModel:
         self.waits.clear()
         self.unanswered = False
         self.last_valid = None
+        self.may_be_old = False

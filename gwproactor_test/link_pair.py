@@ -12,6 +12,7 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, broker_from_url
 from gwproactor.links.link import Link
 from gwproactor.links.link_state import StateName, Transition
+from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.wire.envelope import Message
 
 CHILD, CHILD_SHORT = "d1.child", "c"
@@ -34,6 +35,8 @@ class Recorder:
         self.acknowledge = acknowledge
         self.transitions: list[Transition] = []
         self.messages: list[Message[Any]] = []
+        self.received: list[ReceivedMessage] = []
+        self.done_at_once = True
         self.acked: list[str] = []
         self.problems: list[tuple[str, str, bool]] = []
         self._changed = asyncio.Event()
@@ -43,11 +46,15 @@ class Recorder:
         self.transitions.append(transition)
         self._changed.set()
 
-    def message_received(self, link_name: str, message: Message[Any]) -> None:  # noqa: ARG002
+    def message_received(self, received: ReceivedMessage) -> None:
         """Remember it, and acknowledge it where it is asked for and this recorder is told to."""
+        message = received.message
+        self.received.append(received)
         self.messages.append(message)
-        if message.Header.AckRequired and self.acknowledge is not None:
+        if received.wants_ack and self.acknowledge is not None:
             self.acknowledge(message.Header.MessageId)
+        if self.done_at_once:
+            received.done()
         self._changed.set()
 
     def message_acked(self, link_name: str, message_id: str) -> None:  # noqa: ARG002

@@ -18,6 +18,8 @@ class ProactorSettings(BaseSettings):
         events: How events are kept.
         mailbox_messages: Messages that may wait for `process_message`; beyond that they are
             dropped un-acked, so that the peer sends them again where it wants them acknowledged.
+        handler_tries: So often a message of QoS 1 or 2 is given to a handler that fails with it;
+            then it is reported and let go.
         stop_seconds: How long a stop waits for handlers and the disk before it is cut short.
     """
 
@@ -31,6 +33,7 @@ class ProactorSettings(BaseSettings):
 
     events: EventSettings = EventSettings()
     mailbox_messages: int = Field(default=1000, ge=1)
+    handler_tries: int = Field(default=5, ge=1)
     stop_seconds: float = Field(default=0.8, gt=0, le=3600)
 
     @staticmethod

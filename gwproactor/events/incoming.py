@@ -104,6 +104,7 @@ class IncomingEvents:
         self._unhandled: set[int] = set()
         self._without_ack: set[tuple[str, str]] = set()
         """Of the events that are not acknowledged yet, those whose sender wants no ack."""
+        self._tell_when_safe: dict[tuple[str, str], Callable[[], None]] = {}
         self._refused = Trouble("Taking in events")
         self._handling = Trouble("The handler of received events")
         self._deliverable = asyncio.Event()
@@ -190,7 +191,12 @@ class IncomingEvents:
         return self._inbox.pending_count
 
     def receive(
-        self, link_name: str, event_id: str, payload: bytes, ack_required: bool = True
+        self,
+        link_name: str,
+        event_id: str,
+        payload: bytes,
+        ack_required: bool = True,
+        safe: Callable[[], None] | None = None,
     ) -> None:
         """Take in an event that has arrived; it is acknowledged when it may be.
 
@@ -202,12 +208,20 @@ class IncomingEvents:
             event_id: Its id.
             payload: Its JSON in UTF-8.
             ack_required: Its sender waits for an acknowledgement.
+            safe: Called when it may be acknowledged, whether its sender wants that or not; and at
+                once where it was refused and its sender knows that by the missing ack.
         """
         if not self._running:
             return
+        if safe is not None:
+            self._tell_when_safe[link_name, event_id] = safe
         if not event_id or len(event_id) > MAX_ID_CHARACTERS:
             self._refuse(f"an event from {link_name} has an id of {len(event_id)} characters")
-            return
+            self._is_safe(link_name, event_id)
+        else:
+            self._take(link_name, event_id, payload, ack_required=ack_required)
+
+    def _take(self, link_name: str, event_id: str, payload: bytes, *, ack_required: bool) -> None:
         payload = one_line(payload)
         seen = (link_name, event_id) in self._seen
         reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
@@ -220,10 +234,22 @@ class IncomingEvents:
             self._payloads.keep(event)
             self._writer.put(event)
             self._tell(self._refused.worked())
-        elif reception is Reception.KNOWN and ack_required:
-            self._acknowledge(link_name, event_id)
+        elif reception is Reception.KNOWN:
+            self._acknowledge_again(link_name, event_id, ack_required=ack_required)
         elif reception is Reception.REFUSED:
             self._refuse(self._writer.trouble or "the inbox is full")
+            if ack_required:
+                self._is_safe(link_name, event_id)
+
+    def _acknowledge_again(self, link_name: str, event_id: str, *, ack_required: bool) -> None:
+        self._is_safe(link_name, event_id)
+        if ack_required:
+            self._acknowledge(link_name, event_id)
+
+    def _is_safe(self, link_name: str, event_id: str) -> None:
+        tell = self._tell_when_safe.pop((link_name, event_id), None)
+        if tell is not None:
+            tell()
 
     def _refuse(self, cause: str) -> None:
         cause += "; events are dropped without an acknowledgement, their sender keeps them"
@@ -250,6 +276,7 @@ class IncomingEvents:
             self._dying.pop(ref.sequence, None)
             self._unhandled.discard(ref.sequence)
         for ref in acknowledge:
+            self._is_safe(ref.tag, ref.event_id)
             self._acknowledge_if_wanted(ref.tag, ref.event_id)
         self._deliverable.set()
 

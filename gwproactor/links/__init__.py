@@ -10,6 +10,7 @@ from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
 from gwproactor.links.backoff import Backoff, reconnect_delays
 from gwproactor.links.link import Link
 from gwproactor.links.link_core import LinkCore, MessageKind
+from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_message_times import LinkMessageTimes, MessageTimes
 from gwproactor.links.link_state import (
@@ -21,8 +22,9 @@ from gwproactor.links.link_state import (
     TransitionName,
 )
 from gwproactor.links.link_states import CommLinkAlreadyExists, CommLinkMissing, LinkStates
+from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.sent_messages import SentMessage
-from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.timer_interface import TimerManagerInterface
 
 __all__ = [
@@ -35,19 +37,24 @@ __all__ = [
     "Backoff",
     "CommLinkAlreadyExists",
     "CommLinkMissing",
+    "Histogram",
     "InvalidCommStateInput",
     "Link",
     "LinkCore",
+    "LinkHistory",
     "LinkManager",
     "LinkMessageTimes",
     "LinkState",
     "LinkStates",
     "MessageKind",
     "MessageTimes",
+    "PastTransition",
+    "ReceivedMessage",
     "RuntimeLinkStateError",
     "SentMessage",
     "StateName",
     "Subscription",
+    "SubscriptionStatus",
     "TimerManagerInterface",
     "Transition",
     "TransitionName",

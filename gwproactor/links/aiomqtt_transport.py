@@ -56,8 +56,10 @@ from gwproactor.links.dialing import connect_error, describe, dial
 from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
 from gwproactor.links.transport import (
+    PLAIN,
     ConnectOptions,
     ReceivedPacket,
+    SendOptions,
     Will,
 )
 
@@ -66,6 +68,13 @@ DRAIN_MARK_BYTES = 64 * 1024
 
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
 """Unsent bytes at which the connection is given up: this broker sends, but does not read."""
+
+MAX_IN_FLIGHT = 20
+"""Messages of QoS 1 and 2 sent at once, less where the broker's Receive Maximum says so."""
+
+MAX_UNACKNOWLEDGED = 10_000
+"""Messages of QoS 1 and 2 that the broker leaves unacknowledged, at which the connection is given
+up: it reads what we send, but does not take it."""
 
 MAX_TICK_SECONDS = 1.0
 """Keep-alive is checked so often, or four times in its period where that is less."""
@@ -183,28 +192,27 @@ class AiomqttConnection:
         with _usage_errors("not a topic filter"):
             return self._client.ask_no_more_for(list(filters))
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 0,
-        retain: bool = False,
-        user_properties: Sequence[tuple[str, str]] = (),
-    ) -> None:
+    def publish(self, topic: str, payload: bytes, options: SendOptions = PLAIN) -> None:
         """Send a message; never waits."""
         self._check()
         if not topic:  # which MQTT 5 takes for a topic alias, and paho lets it pass
             raise UsageError("cannot publish on an empty topic")
-        properties = None
-        if user_properties and self._broker.protocol is MQTTVersion.v5:
-            properties = _properties(PacketTypes.PUBLISH)
-            properties.UserProperty = list(user_properties)
-        self._check_length(topic, payload, qos, properties)
         with _usage_errors(f"cannot publish on the topic {topic!r}"):
-            sent = self._client.send(topic, payload, qos, retain, properties)
+            properties = None if options is PLAIN else self._publish_properties(options)
+            self._check_length(topic, payload, options.qos, properties)
+            sent = self._client.send(topic, payload, options.qos, options.retain, properties)
         if not sent:
             raise self._lost()
+
+    def _publish_properties(self, options: SendOptions) -> Properties | None:
+        if not options.needs_mqtt_5():
+            return None
+        if self._broker.protocol is not MQTTVersion.v5:
+            raise UsageError(
+                f"{self._broker} is set to MQTT 3.1.1, which has no user properties, content type,"
+                " expiry or correlation of a message; leave them out, or set its protocol to 5"
+            )
+        return _publish_properties(options)
 
     def _check_length(
         self, topic: str, payload: bytes, qos: int, properties: Properties | None
@@ -303,6 +311,9 @@ class _Client(aiomqtt.Client):
         if self._unsent_bytes > MAX_UNSENT_BYTES:
             self.abort(ConnectionAbortedError("the broker does not read what we send"))
             return False
+        if qos and self._unacknowledged_count() >= MAX_UNACKNOWLEDGED:
+            self.abort(ConnectionAbortedError("the broker does not acknowledge what we send"))
+            return False
         info = self._client.publish(topic, payload, qos, retain, properties)
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
 
@@ -324,6 +335,9 @@ class _Client(aiomqtt.Client):
         else:
             self._answers[packet_id] = answer
         return answer
+
+    def _unacknowledged_count(self) -> int:
+        return len(self._client._out_messages)  # noqa: SLF001 - paho offers no other way
 
     async def drained(self) -> None:
         """Wait while more than the mark is unsent, then until all is sent or lost."""
@@ -372,6 +386,9 @@ class _Client(aiomqtt.Client):
     ) -> None:
         self.session_present = flags.session_present
         self.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
+        window = getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)
+        # paho's own setter refuses on a connection, and CONNECT asks the broker for its number.
+        self._client._max_inflight_messages = min(window, MAX_IN_FLIGHT)  # noqa: SLF001
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -507,6 +524,7 @@ def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, 
         "identifier": broker.client_id or options.client_id,
         "protocol": aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
         "keepalive": broker.keepalive_seconds,
+        "max_inflight_messages": MAX_IN_FLIGHT,
         "will": _will(options.will),
         # paho takes the one with MQTT 5 and the other with 3.1.1
         "clean_start": options.clean_start if v5 else MQTT_CLEAN_START_FIRST_ONLY,
@@ -533,6 +551,22 @@ def _connect_properties(
 
 def _properties(packet_type: int) -> Properties:
     return Properties(packet_type)  # type: ignore[no-untyped-call]
+
+
+def _publish_properties(options: SendOptions) -> Properties:
+    """PUBLISH's properties (MQTT 5, section 3.3.2.3)."""
+    given = {
+        "UserProperty": list(options.user_properties) or None,
+        "ContentType": options.content_type,
+        "MessageExpiryInterval": options.expiry_seconds,
+        "CorrelationData": options.correlation_data,
+        "ResponseTopic": options.response_topic,
+    }
+    properties = _properties(PacketTypes.PUBLISH)
+    for name, value in given.items():
+        if value is not None:
+            setattr(properties, name, value)
+    return properties
 
 
 def _publish_bytes(topic: str, payload: bytes, qos: int, properties: Properties | None) -> int:
@@ -565,6 +599,10 @@ def _packet_of(message: MQTTMessage) -> ReceivedPacket:
         retain=message.retain,
         user_properties=tuple(getattr(properties, "UserProperty", ())),
         content_type=getattr(properties, "ContentType", None),
+        correlation_data=getattr(properties, "CorrelationData", None),
+        response_topic=getattr(properties, "ResponseTopic", None),
+        expiry_seconds=getattr(properties, "MessageExpiryInterval", None),
+        duplicate=message.dup,
         packet_id=message.mid,
     )
 

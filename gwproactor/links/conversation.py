@@ -43,13 +43,16 @@ from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import LinkListener, tell
 from gwproactor.links.message_times import BEFORE_ALL_TIME
+from gwproactor.links.packet_acks import PacketAcks
+from gwproactor.links.problem_desk import ProblemDesk
+from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.reception import Received, Reception, Refusal, in_words
-from gwproactor.links.reports import ReportRate
 from gwproactor.links.sent_messages import SentMessage, SentMessages
-from gwproactor.links.subscriptions import Subscription
+from gwproactor.links.subscriptions import QOS, Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transport import Connection, Greeting, ReceivedPacket
+from gwproactor.links.transport import Connection, Greeting, ReceivedPacket, SendOptions
 from gwproactor.wire.codec import MQTTCodec
+from gwproactor.wire.envelope import Message
 
 GREETING_ANSWER_SECONDS = 0.02
 """How long the answer to a greeting may take before the peer is asked once more: some round trips
@@ -71,7 +74,10 @@ class Conversation:
         settings: The link's settings.
         codec: Turns messages into payloads and back.
         listener: Hears what happens.
-        transitioned: Called with each transition, before the listener.
+        deliver: Called with each message that is neither ack nor ping.
+        transitioned: Called with each transition and failed attempt, and when it happened, before
+            the listener.
+        subscriptions_answered: Called after a SUBACK was taken note of.
         timers: Where the one timer comes from.
         events: The events for the upstream peer; None where the peer is none.
         random: Gives numbers between 0 and 1, for jitter.
@@ -83,30 +89,36 @@ class Conversation:
         settings: LinkSettings,
         codec: MQTTCodec,
         listener: LinkListener,
-        transitioned: Callable[[Transition], None],
+        deliver: Callable[[ReceivedMessage], None],
+        transitioned: Callable[[Transition, float], None],
+        subscriptions_answered: Callable[[], None],
         timers: TimerManagerInterface,
         events: EventSource | None,
         random: Random,
     ) -> None:
         self._name = settings.link_name
         self._listener = listener
+        self._deliver = deliver
         self._transitioned = transitioned
+        self._subscriptions_answered = subscriptions_answered
         self._events = events
-        self._reception = Reception(settings, codec)
+        self._reception = Reception(settings, codec, self._wants_topic)
         self._emission = Emission(own_name, settings, codec)
         self.core = LinkCore(
             self._name,
             ack_timeout_seconds=settings.ack_timeout_seconds,
             poll_seconds=settings.poll_seconds,
-            subscriptions=[Subscription(self._reception.topic_filter)],
+            subscriptions=_subscriptions(settings, self._reception.topic_filter),
             random=random,
         )
         self.activations = 0
         """How often the link became active."""
         self._timer = DeadlineTimer(timers, self._deadline_reached)
         self._sent = SentMessages(self._name)
-        self._rate = ReportRate()
+        self._problems = ProblemDesk(self._name, listener)
         self._connection: Connection | None = None
+        self._packet_acks = PacketAcks[ReceivedPacket](lambda _packet: None)
+        self._may_greet = not settings.keeps_session
         self._was_set_up = False
         self._greeted = False
         self._greeting_answered_by = BEFORE_ALL_TIME
@@ -117,7 +129,7 @@ class Conversation:
         self._dropped_packets = 0
         self._hands: dict[type[Any], Callable[[Any], None]] = {
             Transitioned: self._transition,
-            ConnectFailed: lambda effect: tell(listener.link_transitioned, effect.transition),
+            ConnectFailed: self._connect_failed,
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
             SendPing: self._ping,
@@ -149,11 +161,12 @@ class Conversation:
         other one nothing: a broker that cannot stand it, against the standard, costs one attempt
         and not the link. Nor does the core wait for the ack of this ping: a broker may let it
         pass before the subscription stands. The ping that is due with the SUBACK asks again,
-        after a moment in which the answer to the first one may come.
+        after a moment in which the answer to the first one may come. Nor is there a greeting where
+        the broker keeps a session: there that very ack must come first (`LinkCore.connected`).
         """
         was_set_up, self._was_set_up, self._greeted = self._was_set_up, False, False
         subscriptions = self.core.subscriptions.wanted()
-        if not was_set_up or not subscriptions:
+        if not was_set_up or not subscriptions or not self._may_greet:
             return None
         self._greeted = True
         ping = self._emission.ping()
@@ -164,8 +177,10 @@ class Conversation:
         self._connection, self._dropped_packets, self._gave_up = connection, 0, ""
         if self._greeted:
             self._greeting_answered_by = time.monotonic() + GREETING_ANSWER_SECONDS
-        self._rate.over(_NO_CONNECTION)
-        self._perform(self.core.connected(time.monotonic()))
+        self._packet_acks = PacketAcks(connection.acknowledge)
+        self._problems.over(_NO_CONNECTION)
+        session_present = connection.session_present
+        self._perform(self.core.connected(time.monotonic(), session_present=session_present))
 
     def connect_failed(self, reason: str, *, refused: bool) -> None:
         """Take note that one broker could not be connected to."""
@@ -174,7 +189,7 @@ class Conversation:
     def nothing_reached(self, reasons: Sequence[str]) -> None:
         """Take note that no broker could be connected to; reported when it is no mere blip."""
         if time.monotonic() >= self._lost_at + OUTAGE_REPORT_SECONDS:
-            self._problem(_NO_CONNECTION, "; ".join(reasons))
+            self._problems.report(_NO_CONNECTION, "; ".join(reasons))
 
     def disconnected(self, reason: str) -> None:
         """Take note that the connection is gone; without one nothing happens."""
@@ -187,36 +202,52 @@ class Conversation:
     def lost_too_soon(self) -> None:
         """Report that a connection was lost before it was worth anything, or one too often."""
         why = self._gave_up or "is another client connected under the same client id?"
-        self._problem("connections to the broker do not last", f"the next attempt waits; {why}")
+        what = "connections to the broker do not last"
+        self._problems.report(what, f"the next attempt waits; {why}")
 
     # What comes
 
     def received(self, packet: ReceivedPacket) -> None:
         """Take a packet: what is valid goes to the core and on, the rest is reported.
 
-        What fails in it, be it a fault of ours, costs this packet and not the link.
+        What fails in it, be it a fault of ours, costs this packet and not the link. One of QoS 1
+        or 2 that is handed on is acknowledged when who gets it says `done`, any other now.
         """
+        if packet.qos:
+            self._packet_acks.taken(packet)
+        handed_on = False
         try:
-            self._take(packet)
+            handed_on = self._take(packet)
         except Exception as error:  # noqa: BLE001 - a peer must not be able to end the node
-            self._problem("a packet could not be handled", in_words(error))
+            self._problems.report("a packet could not be handled", in_words(error))
             self._timer.follow(self.core.deadline())
-        if packet.qos and self._connection is not None:
-            self._connection.acknowledge(packet)
+        if packet.qos and not handed_on:
+            self._packet_acks.done(packet)
 
-    def _take(self, packet: ReceivedPacket) -> None:
+    def _take(self, packet: ReceivedPacket) -> bool:
+        """Read a packet. Returns whether it was handed on."""
         read = self._reception.read(packet)
         if isinstance(read, Refusal):
             self._perform(self.core.broker_heard(self._now()))
-            self._problem(read.what, read.details)
-        else:
-            self._received(read)
+            self._problems.report(read.what, read.details)
+            return False
+        return self._received(packet, read)
 
-    def _received(self, read: Received) -> None:
-        kind, message_id, ack_required, message = read
-        self._perform(self.core.message_received(self._now(), kind, message_id, ack_required))
-        if kind is MessageKind.other:
-            tell(self._listener.message_received, self._name, message)
+    def _received(self, packet: ReceivedPacket, read: Received) -> bool:
+        kind, message_id, ack_required, message, from_peer = read
+        now = self._now()
+        if from_peer:
+            self._perform(self.core.message_received(now, kind, message_id, ack_required))
+        else:
+            self._perform(self.core.broker_heard(now))
+        if kind is not MessageKind.other:
+            return False
+        finish = self._packet_acks.done if packet.qos else None
+        received = ReceivedMessage(
+            self._name, message, packet, now, wants_ack=ack_required, finish=finish
+        )
+        tell(self._deliver, received)
+        return True
 
     def check_drops(self) -> None:
         """Report packets that the connection had to drop, if there are new ones."""
@@ -225,13 +256,32 @@ class Conversation:
             return
         self._dropped_packets = connection.dropped_packets
         details = f"{self._dropped_packets} dropped on this connection, none acknowledged"
-        self._problem("messages came faster than they could be taken", details)
+        self._problems.report("messages came faster than they could be taken", details)
 
     # What goes
 
-    def send(self, payload: object, *, ack_required: bool) -> SentMessage:
+    @property
+    def own_filter(self) -> str:
+        """The topic filter by which the peer is heard."""
+        return self._reception.topic_filter
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Subscribe to one more filter, or to a known one at another QoS, from now on."""
+        self._perform(self.core.subscription_added(self._now(), subscription))
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Subscribe to a filter no longer."""
+        self._perform(self.core.subscription_removed(self._now(), topic_filter))
+
+    def send(self, payload: object, options: SendOptions, *, ack_required: bool) -> SentMessage:
         """Send a payload to the peer; see `Link.send`."""
-        outgoing = self._emission.message(payload, ack_required=ack_required)
+        return self._send(self._emission.message(payload, options, ack_required=ack_required))
+
+    def publish(self, message: Message[Any], options: SendOptions) -> SentMessage:
+        """Send a message that has its header already; see `Link.publish`."""
+        return self._send(self._emission.ready(message, options))
+
+    def _send(self, outgoing: Outgoing) -> SentMessage:
         self._publish(outgoing)
         sent = (
             SentMessage("") if outgoing.awaited_id is None else self._sent.add(outgoing.awaited_id)
@@ -262,17 +312,22 @@ class Conversation:
         """
         self._send_quietly(self._emission.ack(message_id))
 
+    def ping(self) -> None:
+        """Ask the peer for a sign of life; without a connection nothing happens."""
+        if self._connection is not None:
+            self._send_quietly(self._emission.ping())
+
     def _send_quietly(self, outgoing: Outgoing) -> None:
         try:
             self._publish(outgoing)
         except ConnectionLostError:
             return  # the reader of the connection notices and tells why
         except UsageError as error:  # the broker takes nothing so long; it counts as not answered
-            self._problem("a message cannot be sent", str(error))
+            self._problems.report("a message cannot be sent", str(error))
         self._was_sent(outgoing)
 
     def _publish(self, outgoing: Outgoing) -> None:
-        self._require_connection().publish(outgoing.topic, outgoing.payload)
+        self._require_connection().publish(outgoing.topic, outgoing.payload, outgoing.options)
 
     def _was_sent(self, outgoing: Outgoing) -> None:
         self._perform(self.core.message_sent(self._now(), outgoing.awaited_id))
@@ -328,8 +383,12 @@ class Conversation:
                 self._events.activated()
             elif transition.deactivated():
                 self._events.deactivated()
-        self._transitioned(transition)
+        self._transitioned(transition, effect.at_seconds)
         tell(self._listener.link_transitioned, transition)
+
+    def _connect_failed(self, effect: ConnectFailed) -> None:
+        self._transitioned(effect.transition, effect.at_seconds)
+        tell(self._listener.link_transitioned, effect.transition)
 
     def _subscribe(self, effect: Subscribe) -> None:
         asked = effect.subscriptions
@@ -338,6 +397,7 @@ class Conversation:
             if not answer.cancelled() and answer.exception() is None:
                 codes = dict(zip((each.Topic for each in asked), answer.result(), strict=False))
                 self._perform(self.core.subscriptions_answered(self._now(), codes))
+                self._subscriptions_answered()
 
         with contextlib.suppress(ConnectionLostError):  # its reader notices and tells why
             self._require_connection().subscribe(asked).add_done_callback(answered)
@@ -379,19 +439,19 @@ class Conversation:
             self._sent.cancelled(message_id)
 
     def _report(self, effect: Report) -> None:
-        self._tell_problem(effect.summary, effect.details, is_error=effect.is_error)
+        self._problems.tell(effect.summary, effect.details, is_error=effect.is_error)
 
-    def _problem(self, what: str, details: str) -> None:
-        """Report a trouble, unless the same one was reported a short while ago."""
-        unreported = self._rate.again(time.monotonic(), what)
-        if unreported is None:
-            return
-        if unreported:
-            details += f"; {unreported} more since the last report"
-        self._tell_problem(f"link '{self._name}': {what}", details, is_error=False)
+    def _wants_topic(self, topic: str) -> bool:
+        return self.core.subscriptions.matches(topic)
 
-    def _tell_problem(self, summary: str, details: str, *, is_error: bool) -> None:
-        tell(self._listener.link_problem, self._name, summary, details, is_error=is_error)
+
+def _subscriptions(settings: LinkSettings, own_filter: str) -> list[Subscription]:
+    """What a link subscribes to from the beginning: its own topics, and those of its settings."""
+    further = (
+        Subscription(topic.filter, QOS(settings.qos if topic.qos is None else topic.qos))
+        for topic in settings.topics
+    )
+    return [Subscription(own_filter, QOS(settings.qos)), *further]
 
 
 _NO_CONNECTION = "no connection to a broker"

@@ -8,6 +8,7 @@ from pydantic_core import from_json, to_json
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import UsageError
 from gwproactor.events.store import StoredEvent
+from gwproactor.links.transport import PLAIN, SendOptions
 from gwproactor.wire.codec import MQTTCodec, encode_event
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import Ack, Ping, new_message_id
@@ -26,11 +27,13 @@ class Outgoing(NamedTuple):
         topic: Where.
         payload: What.
         awaited_id: The id whose ack is waited for; None where none is wanted.
+        options: How it is published.
     """
 
     topic: str
     payload: bytes
     awaited_id: str | None = None
+    options: SendOptions = PLAIN
 
 
 class Emission:
@@ -46,18 +49,23 @@ class Emission:
         self._own_name = own_name
         self._peer = settings.peer_short_name
         self._codec = codec
+        self._event_options = SendOptions(qos=settings.qos) if settings.qos else PLAIN
         self._ack = self._template(Ack(AckMessageID=_PLACEHOLDER), ack_required=False)
         self._ping = self._template(Ping(MessageId=_PLACEHOLDER), ack_required=True)
 
-    def message(self, payload: object, *, ack_required: bool) -> Outgoing:
+    def message(self, payload: object, options: SendOptions, *, ack_required: bool) -> Outgoing:
         """A message of the application; what its codec raises goes to the caller.
 
         Raises:
             UsageError: The payload is no model with a `TypeName`, or holds what JSON cannot.
         """
-        message = self._message(payload, ack_required=ack_required)
-        awaited_id = message.Header.MessageId if ack_required else None
-        return Outgoing(message.mqtt_topic(), self._codec.encode(message), awaited_id)
+        return self.ready(self._message(payload, ack_required=ack_required), options)
+
+    def ready(self, message: Message[Any], options: SendOptions) -> Outgoing:
+        """A message that has its header already, of whatever class; sent as it is."""
+        header = message.Header
+        awaited_id = header.MessageId if header.AckRequired else None
+        return Outgoing(message.mqtt_topic(), self._codec.encode(message), awaited_id, options)
 
     def ack(self, message_id: str) -> Outgoing:
         """The ack of a received message.
@@ -91,7 +99,7 @@ class Emission:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{event.event_id} is no event: {error}") from None
-        return Outgoing(topic, envelope, event.event_id)
+        return Outgoing(topic, envelope, event.event_id, self._event_options)
 
     def _template(self, payload: Ack | Ping, *, ack_required: bool) -> _Template:
         """The message with its id cut out: one link's acks and pings differ in nothing else."""

@@ -1,4 +1,4 @@
-"""A link as an application sees it: its state, its transitions, and messages to the peer.
+"""A link as an application sees it: its state, its history, and messages to and from the peer.
 
 A `Link` is given out by the proactor, or by a `LinkManager`, which also runs it. Everything here
 is for the event loop's thread, and everything that waits is cancel-safe: cancelling takes nothing
@@ -8,28 +8,38 @@ from the link and nothing from others who wait.
 import asyncio
 import contextlib
 import random as _random
-from collections import deque
-from collections.abc import AsyncGenerator, Collection, Iterable, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
-from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.config.mqtt import MQTTVersion
+from gwproactor.errors import NotRunningError, SubscriptionRefusedError, UsageError
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
 from gwproactor.links.backoff import Backoff
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource
-from gwproactor.links.link_state import StateName, Transition
-from gwproactor.links.link_task import LinkParts, max_packet_bytes, run_link
+from gwproactor.links.link_history import LinkHistory
+from gwproactor.links.link_state import CONNECTED_STATES, StateName, Transition
+from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.listener import LinkListener
+from gwproactor.links.message_stream import MessageStreams
 from gwproactor.links.pace import Pace
+from gwproactor.links.problem_desk import ProblemDesk
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.requests import Requests
 from gwproactor.links.sent_messages import SentMessage
+from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transport import ConnectOptions, Connector
+from gwproactor.links.transition_stream import TransitionStream
+from gwproactor.links.transport import Connector, SendOptions
 from gwproactor.wire.codec import MQTTCodec, WireCodec
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.filters import checked_filter, is_shared
+from gwproactor.wire.payloads import is_event_type, now_ms
 
-TRANSITIONS_KEPT = 1000
-"""Transitions that wait for a slow iterator: an outage makes three or four."""
+MESSAGES_KEPT = 1000
+"""Messages that wait for a slow iterator where nothing else is said."""
 
 
 class Link:
@@ -41,7 +51,8 @@ class Link:
         listener: Hears everything that the link reports.
         codec: Turns messages into payloads and back; the wire format's when not given.
         events: The events for the upstream peer.
-        delays: Seconds between rounds of attempts to connect; see `backoff.Backoff`.
+        delays: Seconds between rounds of attempts to connect, instead of those of the settings;
+            see `backoff.Backoff`.
         connector: Makes connections.
         timers: Starts the link's one timer.
     """
@@ -59,22 +70,28 @@ class Link:
         timers: TimerManagerInterface | None = None,
     ) -> None:
         self._settings = settings
-        self._streams: set[_TransitionStream] = set()
+        self._listener = listener
+        self._problems = ProblemDesk(settings.link_name, listener)
+        self._transition_streams: set[TransitionStream] = set()
+        self._message_streams = MessageStreams()
+        self._requests = Requests(settings.link_name)
+        self._subscriptions_changed = asyncio.Event()
+        self._history = LinkHistory()
         self._conversation = Conversation(
             own_name,
             settings,
             codec or WireCodec(),
             listener,
+            self._received,
             self._transitioned,
+            self._subscriptions_changed.set,
             timers or AsyncioTimerManager(),
             events,
             _random.random,
         )
-        options = ConnectOptions(
-            client_id=default_client_id(own_name, settings),
-            max_packet_bytes=max_packet_bytes(settings.max_payload_bytes),
-        )
-        pace = Pace(settings.brokers, Backoff(delays))
+        options = connect_options(settings, default_client_id(own_name, settings))
+        backoff = Backoff(settings.reconnect_delays_seconds if delays is None else delays)
+        pace = Pace(settings.brokers, backoff, prefer_working=settings.prefer_working_broker)
         self._parts = LinkParts(self._conversation, connector, options, pace, events)
 
     @property
@@ -97,6 +114,11 @@ class Link:
         """Whether the peer is known to be there: all four conditions hold."""
         return self._conversation.core.active
 
+    @property
+    def history(self) -> LinkHistory:
+        """What the link has been through; to be read."""
+        return self._history
+
     async def run(self) -> None:
         """Run the link until cancelled, which stops it for good, at once and without a remainder.
 
@@ -104,6 +126,12 @@ class Link:
             InvalidCommStateInput: It ran before.
         """
         await run_link(self._parts)
+
+    def stop(self, reason: str) -> None:
+        """End a link for good that does not run; who waits for anything of it is told."""
+        self._conversation.stop(reason)
+
+    # Waiting for the comm state
 
     async def wait_for(
         self,
@@ -126,7 +154,7 @@ class Link:
             UsageError: There is no such state.
         """
         wanted = _states([state] if isinstance(state, str) else state)
-        with self._stream() as stream:
+        with self._transition_stream() as stream:
             try:
                 async with asyncio.timeout(timeout_seconds):
                     await self._pass(stream, wanted)
@@ -137,7 +165,7 @@ class Link:
                     f" it is {self.state}"
                 ) from None
 
-    async def _pass(self, stream: "_TransitionStream", wanted: set[StateName]) -> None:
+    async def _pass(self, stream: TransitionStream, wanted: set[StateName]) -> None:
         state = self.state
         while state not in wanted:
             transition = await stream.next()
@@ -149,30 +177,149 @@ class Link:
         """Iterate over what happens to the comm state from now on, until the link is stopped.
 
         "From now on" begins with the first `anext`. Each iterator has a buffer of
-        `TRANSITIONS_KEPT`: when it is not read for so long, its oldest transitions are dropped, so
+        1000: when it is not read for so long, its oldest transitions are dropped, so
         a gap shows as a transition whose old state is not the new state of the one before. Ends
         after the transition to `stopped`. Cancel-safe; `contextlib.aclosing` ends it where the loop
         is left early.
         """
-        with self._stream() as stream:
+        with self._transition_stream() as stream:
             while (transition := await stream.next()) is not None:
                 yield transition
 
-    def send(self, payload: Any, *, ack_required: bool = True) -> SentMessage:
+    # Topics
+
+    @property
+    def subscriptions(self) -> Mapping[str, SubscriptionStatus]:
+        """Every topic filter that the link wants, its own first, and how things stand with it."""
+        return self._conversation.core.subscriptions.statuses()
+
+    def subscribe(self, topic_filter: str, qos: int | None = None) -> None:
+        """Subscribe to one more topic filter, or to a known one at another QoS, from now on.
+
+        Adding one does not end `active` unless the broker refuses it. Messages that come for it
+        are read by the link's codec; only those of the peer say that the peer is there.
+
+        Args:
+            topic_filter: `$share/GROUP/FILTER` shares its messages with the group's members.
+            qos: The highest QoS at which the broker is to deliver; the link's when not given.
+
+        Raises:
+            UsageError: It is no topic filter, or no QoS, or shared while a broker of the link
+                speaks MQTT 3.1.1.
+        """
+        try:
+            wanted = QOS(self._settings.qos if qos is None else qos)
+            checked_filter(topic_filter)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        if is_shared(topic_filter):
+            self._require_mqtt_5(f"the shared subscription {topic_filter!r}")
+        self._conversation.subscribe(Subscription(topic_filter, wanted))
+        self._subscriptions_changed.set()
+
+    def unsubscribe(self, topic_filter: str) -> None:
+        """Subscribe to a topic filter no longer; an unknown one is nothing to remove.
+
+        Raises:
+            UsageError: It is the link's own filter, without which it could not hear the peer.
+        """
+        if topic_filter == self._conversation.own_filter:
+            raise UsageError(f"link '{self.name}' hears its peer by {topic_filter!r}; remove it")
+        self._conversation.unsubscribe(topic_filter)
+        self._subscriptions_changed.set()
+
+    async def subscribed(self, topic_filter: str, *, timeout_seconds: float | None = None) -> None:
+        """Wait until the broker has granted a topic filter. Cancel-safe.
+
+        Args:
+            topic_filter: One that the link wants.
+            timeout_seconds: How long to wait; None for as long as the link runs.
+
+        Raises:
+            SubscriptionRefusedError: The broker refused it; the link asks again from time to time.
+            TimeoutError: No answer came in time.
+            NotRunningError: The link is stopped.
+            UsageError: The link does not want that filter, or no longer.
+        """
+        async with asyncio.timeout(timeout_seconds):
+            while not self._is_granted(topic_filter):
+                self._subscriptions_changed.clear()
+                await self._subscriptions_changed.wait()
+
+    def _is_granted(self, topic_filter: str) -> bool:
+        status = self.subscriptions.get(topic_filter)
+        if self.state is StateName.stopped:
+            raise NotRunningError(f"link '{self.name}' is stopped")
+        if status is None:
+            raise UsageError(f"link '{self.name}' does not subscribe to {topic_filter!r}")
+        if status is SubscriptionStatus.refused:
+            raise SubscriptionRefusedError(
+                f"link '{self.name}': the broker refuses the subscription to {topic_filter!r}"
+            )
+        return status is SubscriptionStatus.granted
+
+    # Messages
+
+    def send(
+        self,
+        payload: Any,
+        *,
+        ack_required: bool = True,
+        qos: int | None = None,
+        user_properties: Iterable[tuple[str, str]] = (),
+        content_type: str | None = None,
+        expiry_seconds: int | None = None,
+    ) -> SentMessage:
         """Send a message to the peer, now; it is not kept and not repeated.
 
         Args:
             payload: A model with a `TypeName`; its `MessageId`, where it has one, is the message's.
             ack_required: The peer is to acknowledge the message; `await sent.acked()` then says
                 whether it did. A missing ack also ends `active`.
+            qos: The QoS to publish with; the link's when not given.
+            user_properties: Pairs of texts for the receiver. MQTT 5 only, as all that follow.
+            content_type: What the payload is.
+            expiry_seconds: How long brokers keep it for a peer that is away; the link's when not
+                given.
 
         Raises:
             ConnectionLostError: The link has no connection.
             UsageError: The payload has no `TypeName` of which a topic can be made, or holds what
-                JSON cannot.
+                JSON cannot; or the broker speaks MQTT 3.1.1, which lacks what was asked for.
             PacketTooLargeError: The broker takes no message so long.
         """
-        return self._conversation.send(payload, ack_required=ack_required)
+        options = self._options(qos, user_properties, content_type, expiry_seconds)
+        return self._conversation.send(payload, options, ack_required=ack_required)
+
+    def publish(
+        self,
+        message: Message[Any],
+        *,
+        qos: int | None = None,
+        user_properties: Iterable[tuple[str, str]] = (),
+        content_type: str | None = None,
+        expiry_seconds: int | None = None,
+    ) -> SentMessage:
+        """Send a message that has its header already, as it is, on the topic that it names.
+
+        Args:
+            message: A message of this library or of `gridworks-protocol`.
+            qos: See `send`, as all that follow.
+            user_properties: See `send`.
+            content_type: See `send`.
+            expiry_seconds: See `send`.
+
+        Raises:
+            ConnectionLostError: See `send`.
+            UsageError: See `send`.
+            PacketTooLargeError: See `send`.
+        """
+        options = self._options(qos, user_properties, content_type, expiry_seconds)
+        return self._conversation.publish(message, options)
+
+    async def ping(self) -> None:
+        """Ask the peer for a sign of life, now; without a connection nothing happens."""
+        self._conversation.ping()
 
     def acknowledge(self, message_id: str) -> None:
         """Acknowledge a received message that asked for it, once it is accepted.
@@ -184,18 +331,163 @@ class Link:
         """
         self._conversation.acknowledge(message_id)
 
+    async def messages(
+        self, *, max_waiting: int = MESSAGES_KEPT
+    ) -> AsyncGenerator[ReceivedMessage]:
+        """Iterate over the messages that come from now on, until the link is stopped.
+
+        "From now on" begins with the first `anext`. While anybody iterates, messages do not go to
+        the handler of the proactor; several iterators get all of them each. Events, acks and pings
+        are none of these messages. A message is acknowledged to the peer when it is taken in here,
+        and one of QoS 1 or 2 to the broker when the next one is asked for. Cancel-safe;
+        `contextlib.aclosing` ends it where the loop is left early.
+
+        Args:
+            max_waiting: So many may wait for this iterator; what comes beyond that with QoS 0 is
+                dropped un-acked, counted, and reported.
+        """
+        ended = self.state is StateName.stopped
+        with self._message_streams.open(max_waiting, ended=ended) as stream:
+            while (delivery := await stream.next()) is not None:
+                yield delivery.received
+                delivery.finished()
+
+    async def request(
+        self,
+        payload: Any,
+        *,
+        timeout_seconds: float,
+        qos: int | None = None,
+        user_properties: Iterable[tuple[str, str]] = (),
+        content_type: str | None = None,
+    ) -> ReceivedMessage:
+        """Send a message and wait for the peer's reply to it. Cancel-safe.
+
+        Args:
+            payload: See `send`.
+            timeout_seconds: How long the reply may take.
+            qos: See `send`, as all that follow.
+            user_properties: See `send`.
+            content_type: See `send`.
+
+        Returns:
+            What the peer sent with `reply`. A reply that comes too late is an ordinary message.
+
+        Raises:
+            TimeoutError: No reply came in time.
+            ConnectionLostError: There is no connection, or it was lost before the reply came.
+            UsageError: See `send`; replies need MQTT 5 at both ends.
+        """
+        self._require_mqtt_5("request and reply")
+        with self._requests.open() as (correlation_data, reply):
+            options = self._options(qos, user_properties, content_type, None, correlation_data)
+            self._conversation.send(payload, options, ack_required=True)
+            try:
+                async with asyncio.timeout(timeout_seconds):
+                    return await reply
+            except TimeoutError:
+                raise TimeoutError(
+                    f"link '{self.name}': no reply within {timeout_seconds:g} s"
+                ) from None
+
+    def reply(
+        self,
+        received: ReceivedMessage,
+        payload: Any,
+        *,
+        ack_required: bool = True,
+        qos: int | None = None,
+        user_properties: Iterable[tuple[str, str]] = (),
+        content_type: str | None = None,
+    ) -> SentMessage:
+        """Reply to a request of the peer.
+
+        Args:
+            received: The request.
+            payload: See `send`, as all that follow.
+            ack_required: See `send`.
+            qos: See `send`.
+            user_properties: See `send`.
+            content_type: See `send`.
+
+        Raises:
+            ConnectionLostError: See `send`.
+            UsageError: The message is no request; or see `send`.
+            PacketTooLargeError: See `send`.
+        """
+        correlation_data = received.packet.correlation_data
+        if correlation_data is None:
+            raise UsageError("that message is no request: it has no correlation data to reply with")
+        options = self._options(qos, user_properties, content_type, None, correlation_data)
+        return self._conversation.send(payload, options, ack_required=ack_required)
+
+    def _options(
+        self,
+        qos: int | None,
+        user_properties: Iterable[tuple[str, str]],
+        content_type: str | None,
+        expiry_seconds: int | None,
+        correlation_data: bytes | None = None,
+    ) -> SendOptions:
+        default_expiry = self._settings.message_expiry_seconds
+        return SendOptions(
+            qos=_checked_qos(self._settings.qos if qos is None else qos),
+            user_properties=tuple(user_properties),
+            content_type=content_type,
+            expiry_seconds=default_expiry if expiry_seconds is None else expiry_seconds,
+            correlation_data=correlation_data,
+        )
+
+    def _require_mqtt_5(self, what: str) -> None:
+        for broker in self._settings.brokers:
+            if broker.protocol is not MQTTVersion.v5:
+                raise UsageError(
+                    f"{what} needs MQTT 5, and {broker} is set to {broker.protocol.value};"
+                    " set its protocol to 5"
+                )
+
+    # What the conversation tells
+
+    def _received(self, received: ReceivedMessage) -> None:
+        if self._requests.answered(received):
+            self._accepted(received)
+            received.done()
+        elif self._message_streams and not is_event_type(received.message.Header.MessageType):
+            self._stream(received)
+        else:
+            self._listener.message_received(received)
+
+    def _stream(self, received: ReceivedMessage) -> None:
+        if self._message_streams.put(received):
+            self._accepted(received)
+        else:
+            what = "messages come faster than they are iterated over"
+            self._problems.report(what, "they are dropped un-acked")
+
+    def _accepted(self, received: ReceivedMessage) -> None:
+        if received.wants_ack:
+            self.acknowledge(received.message.Header.MessageId)
+
+    def _transitioned(self, transition: Transition, at_seconds: float) -> None:
+        self._history.add(transition, at_seconds, now_ms())
+        if not transition:
+            return
+        if transition.new_state not in CONNECTED_STATES:
+            self._requests.lost()
+        if transition.new_state is StateName.stopped:
+            self._message_streams.end()
+            self._subscriptions_changed.set()
+        for stream in self._transition_streams:
+            stream.put(transition)
+
     @contextlib.contextmanager
-    def _stream(self) -> Iterator["_TransitionStream"]:
-        stream = _TransitionStream(ended=self.state is StateName.stopped)
-        self._streams.add(stream)
+    def _transition_stream(self) -> Iterator[TransitionStream]:
+        stream = TransitionStream(ended=self.state is StateName.stopped)
+        self._transition_streams.add(stream)
         try:
             yield stream
         finally:
-            self._streams.discard(stream)
-
-    def _transitioned(self, transition: Transition) -> None:
-        for stream in self._streams:
-            stream.put(transition)
+            self._transition_streams.discard(stream)
 
 
 def _states(names: Iterable[StateName | str]) -> set[StateName]:
@@ -205,30 +497,12 @@ def _states(names: Iterable[StateName | str]) -> set[StateName]:
         raise UsageError(f"{error}; there are {', '.join(StateName)}") from None
 
 
+def _checked_qos(qos: int) -> int:
+    if qos not in (0, 1, 2):
+        raise UsageError(f"there is no QoS {qos}; there are 0, 1 and 2")
+    return qos
+
+
 def default_client_id(own_name: str, settings: LinkSettings) -> str:
     """The MQTT client id of a link, where a broker's settings name none."""
     return f"{own_name}-{settings.peer_name}"
-
-
-class _TransitionStream:
-    """The transitions that one reader has not seen yet."""
-
-    def __init__(self, *, ended: bool) -> None:
-        self._waiting: deque[Transition] = deque(maxlen=TRANSITIONS_KEPT)
-        self._ended = ended
-        self._changed = asyncio.Event()
-
-    def put(self, transition: Transition) -> None:
-        """Add a transition; the oldest makes room."""
-        self._waiting.append(transition)
-        self._ended = transition.new_state is StateName.stopped
-        self._changed.set()
-
-    async def next(self) -> Transition | None:
-        """The next transition; None after the last one."""
-        while not self._waiting:
-            if self._ended:
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        return self._waiting.popleft()

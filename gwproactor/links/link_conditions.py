@@ -14,7 +14,9 @@ against it.
 one expires that began in the present activation, the link leaves `active`. An older one, such as
 the ping that went out before the peer was there, expires without effect on the state.
 
-*Condition 4.* What counts is the last valid message, never what was sent: see `LinkTimes`.
+*Condition 4.* What counts is the last valid message, never what was sent: see `LinkTimes`. On a
+session that the broker kept, messages may be hours old: there the ack of a message that was sent on
+this very connection must come first.
 
 *When the peer does not respond*, the broker is probed, for what is silent may be the connection
 (`BrokerProbe`), and the peer is pinged once more, unless that was done so lately that the answer
@@ -35,6 +37,7 @@ from gwproactor.links.effects import (
     SendPing,
     Subscribe,
     Transitioned,
+    Unsubscribe,
 )
 from gwproactor.links.link_state import (
     PEER_HEARD_STATES,
@@ -74,6 +77,7 @@ class LinkConditions:
         self.activations = 0
         self.active = False
         self.since = BEFORE_ALL_TIME
+        self.may_be_old = False
 
     def connected(self) -> bool:
         """Tell whether the connection stands."""
@@ -113,11 +117,14 @@ class LinkConditions:
         if self.setup_complete() and self.times.ping_at() <= now:
             self._ping(now, out)
 
-    def connect(self, now: float, out: list[Effect]) -> None:
+    def connect(self, now: float, out: list[Effect], *, session_present: bool) -> None:
         """A connection was made: subscribe to everything."""
+        self.may_be_old = session_present
         self.move(self.link_state.process_mqtt_connected(), now, out)
         if not self.connected():
             return
+        if dropped := self.subscriptions.take_dropped():
+            out.append(Unsubscribe(dropped))
         if asked := self.subscriptions.ask_all(now):
             out.append(Subscribe(asked))
         self.settle(now, out, complete="nothing to subscribe to")
@@ -144,9 +151,17 @@ class LinkConditions:
             self.move(self.link_state.process_mqtt_suback(0, reason=complete), now, out)
             self._ping(now, out)
 
+    def hear_ack(self, message_id: str) -> None:
+        """An ack came; where a message of this connection waits for it, it cannot be an old one."""
+        if message_id in self.acks:
+            self.may_be_old = False
+
     def hear_peer(self, now: float, out: list[Effect]) -> None:
-        """A valid message came; without a connection it is one of an old connection."""
-        if self.connected():
+        """A valid message came; without a connection it is one of an old connection.
+
+        Nor does it count where the broker may have kept it for hours (`may_be_old`).
+        """
+        if self.connected() and not self.may_be_old:
             self.times.last_recv = now
             self.move(self.link_state.process_mqtt_message(), now, out)
 

@@ -172,15 +172,21 @@ class LinkCore:
         self._conditions.move(self.link_state.stop(reason=reason), now, out)
         return self._end(out)
 
-    def connected(self, now: float) -> Effects:
+    def connected(self, now: float, *, session_present: bool = False) -> Effects:
         """Take note of a new connection; one that stood before is replaced by it.
+
+        Args:
+            now: The present moment.
+            session_present: The broker kept the session from before, so what comes first may be
+                old. Until an ack of a message that was sent on this connection has come, messages
+                say nothing of the peer.
 
         Raises:
             InvalidCommStateInput: The link was not started.
         """
         now, out = self._begin_anew(now)
         self._conditions.lose("replaced by a new one", now, out)
-        self._conditions.connect(now, out)
+        self._conditions.connect(now, out, session_present=session_present)
         self._failures.over("connect")
         self._reports.over(ReportKind.connect_refused)
         return self._end(out)
@@ -286,6 +292,8 @@ class LinkCore:
             out: list[Effect] = []
         else:
             now, out = self._begin(now, byte_at=now)
+            if kind is MessageKind.ack:
+                self._conditions.hear_ack(message_id)
             self._conditions.hear_peer(now, out)
             self._end(out)
         self._reply(kind, message_id, ack_required, out)

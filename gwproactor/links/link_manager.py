@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
-from gwproactor.errors import UsageError
+from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link import Link, default_client_id
 from gwproactor.links.listener import LinkListener
@@ -26,6 +26,9 @@ class LinkManager:
         self._own_name = own_name
         self._listener = listener
         self._links: dict[str, Link] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._ended = False
 
     def __iter__(self) -> Iterator[Link]:
         return iter(tuple(self._links.values()))
@@ -52,7 +55,7 @@ class LinkManager:
         events: EventSource | None = None,
         delays: Iterable[float] | None = None,
     ) -> Link:
-        """Add a link, before `run`.
+        """Add a link; one that is added while `run` runs begins at once.
 
         Args:
             settings: The link's settings.
@@ -63,7 +66,10 @@ class LinkManager:
         Raises:
             UsageError: There is a link of that name, or a second upstream one, or one that over
                 the same broker would have the same client id or hear the same topics.
+            NotRunningError: `run` has ended.
         """
+        if self._ended:
+            raise NotRunningError(f"{self._own_name} is stopped; links are added before that")
         if settings.link_name in self._links:
             raise UsageError(f"there is a link '{settings.link_name}' already")
         if settings.upstream and self.upstream is not None:
@@ -76,7 +82,27 @@ class LinkManager:
             self._own_name, settings, self._listener, codec=codec, events=events, delays=delays
         )
         self._links[link.name] = link
+        self._begin(link)
         return link
+
+    def _begin(self, link: Link) -> None:
+        if self._group is not None:
+            task = self._group.create_task(link.run(), name=f"link:{link.name}")
+            self._tasks[link.name] = task
+
+    async def remove(self, name: str) -> None:
+        """Stop a link and forget it. Cancel-safe: the link is stopped all the same.
+
+        Raises:
+            KeyError: There is no such link.
+        """
+        link = self._links.pop(name)
+        task = self._tasks.pop(name, None)
+        if task is None:
+            link.stop("removed")
+        else:
+            task.cancel()
+            await asyncio.wait([task])
 
     def _refuse_clash(self, new: LinkSettings, old: LinkSettings) -> None:
         """Raise UsageError when two links would disturb each other over a broker of both.
@@ -109,9 +135,15 @@ class LinkManager:
         Raises:
             ExceptionGroup: A link failed in a way that it should not; the others were stopped.
         """
-        async with asyncio.TaskGroup() as group:
-            for link in self:
-                group.create_task(link.run(), name=f"link:{link.name}")
+        try:
+            async with asyncio.TaskGroup() as group:
+                self._group = group
+                for link in self:
+                    self._begin(link)
+                await asyncio.Event().wait()  # links come and go meanwhile
+        finally:
+            self._group, self._ended = None, True
+            self._tasks.clear()
 
 
 def _topics(settings: LinkSettings) -> str:

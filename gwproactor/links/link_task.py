@@ -12,11 +12,18 @@ import dataclasses
 import time
 from dataclasses import dataclass
 
+from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRefusedError
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource, pump_events
 from gwproactor.links.pace import Pace
-from gwproactor.links.transport import Connection, ConnectOptions, Connector
+from gwproactor.links.transport import (
+    RECEIVE_MAXIMUM,
+    Connection,
+    ConnectOptions,
+    Connector,
+    Will,
+)
 
 LEAST_PACKET_BYTES = 16 * 1024 * 1024
 PAYLOADS_PER_PACKET = 4
@@ -29,6 +36,19 @@ _STOP_CALLED = "stop called"
 def max_packet_bytes(max_payload_bytes: int) -> int:
     """The longest MQTT packet that is read, for the longest payload that is accepted."""
     return max(LEAST_PACKET_BYTES, PAYLOADS_PER_PACKET * max_payload_bytes)
+
+
+def connect_options(settings: LinkSettings, client_id: str) -> ConnectOptions:
+    """What a link's settings mean for its connections."""
+    will = settings.will
+    return ConnectOptions(
+        client_id=client_id,
+        max_packet_bytes=max_packet_bytes(settings.max_payload_bytes),
+        clean_start=not settings.keeps_session,
+        session_expiry_seconds=settings.session_expiry_seconds,
+        receive_maximum=settings.receive_maximum or RECEIVE_MAXIMUM,
+        will=None if will is None else Will(will.topic, will.payload, will.qos, will.retain),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +113,10 @@ async def _one_broker(parts: LinkParts, position: int) -> bool:
     """
     options = dataclasses.replace(parts.options, greeting=parts.conversation.greeting())
     async with parts.connector(parts.pace.broker(position), options) as connection:
-        return await _one_connection(parts, connection)
+        return await _one_connection(parts, connection, position)
 
 
-async def _one_connection(parts: LinkParts, connection: Connection) -> bool:
+async def _one_connection(parts: LinkParts, connection: Connection, position: int) -> bool:
     began = time.monotonic()
     activations = parts.conversation.activations
     cancels = _cancels()
@@ -110,7 +130,7 @@ async def _one_connection(parts: LinkParts, connection: Connection) -> bool:
         raise asyncio.CancelledError
     now = time.monotonic()
     was_active = parts.conversation.activations > activations
-    success = parts.pace.lost(now, now - began, was_active=was_active)
+    success = parts.pace.lost(now, position, now - began, was_active=was_active)
     if not success:
         parts.conversation.lost_too_soon()
     return success

@@ -2,10 +2,10 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any, ParamSpec, Protocol
+from typing import ParamSpec, Protocol
 
 from gwproactor.links.link_state import Transition
-from gwproactor.wire.envelope import Message
+from gwproactor.links.received_message import ReceivedMessage
 
 _P = ParamSpec("_P")
 
@@ -27,10 +27,11 @@ class LinkListener(Protocol):
         """
         ...
 
-    def message_received(self, link_name: str, message: Message[Any]) -> None:
+    def message_received(self, received: ReceivedMessage) -> None:
         """A valid message came that is neither ack nor ping.
 
-        Where its header has AckRequired, call `Link.acknowledge` once it is accepted.
+        Where it `wants_ack`, call `Link.acknowledge` once it is accepted; call its `done` once it
+        is processed.
         """
         ...
 

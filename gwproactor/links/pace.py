@@ -35,9 +35,14 @@ class Pace:
     Args:
         brokers: In the order in which they are tried.
         backoff: The delays between rounds through the brokers.
+        prefer_working: After a success begin with its broker, otherwise with the first.
     """
 
-    def __init__(self, brokers: Sequence[MQTTClient], backoff: Backoff) -> None:
+    def __init__(
+        self, brokers: Sequence[MQTTClient], backoff: Backoff, *, prefer_working: bool = False
+    ) -> None:
+        self._prefer_working = prefer_working
+        self._first = 0
         self._brokers = tuple(brokers)
         self._backoff = backoff
         self._refused_until = [BEFORE_ALL_TIME] * len(self._brokers)
@@ -55,8 +60,9 @@ class Pace:
         self._refill(now)
         in_debt_seconds = max(0.0, -self._allowance) / RESTARTS_PER_SECOND
         start = max(now + delay, now + in_debt_seconds, free_at)
-        positions = [i for i, until in enumerate(self._refused_until) if until <= start]
-        return start - now, positions
+        count = len(self._brokers)
+        order = [(self._first + i) % count for i in range(count)]
+        return start - now, [i for i in order if self._refused_until[i] <= start]
 
     def broker(self, position: int) -> MQTTClient:
         """The broker at a position."""
@@ -66,11 +72,12 @@ class Pace:
         """Take note that a broker refused: it is left alone for the longest delay."""
         self._refused_until[position] = now + self._backoff.longest_seconds
 
-    def lost(self, now: float, lasted_seconds: float, *, was_active: bool) -> bool:
+    def lost(self, now: float, position: int, lasted_seconds: float, *, was_active: bool) -> bool:
         """Take note that a connection ended.
 
         Args:
             now: The present moment.
+            position: The position of its broker.
             lasted_seconds: How long the connection stood.
             was_active: The link was active on it.
 
@@ -80,6 +87,8 @@ class Pace:
         self._refill(now)
         if not (was_active or lasted_seconds >= STEADY_SECONDS):
             return False
+        if self._prefer_working:
+            self._first = position
         self._allowance -= 1
         success = self._allowance >= 0
         if success:

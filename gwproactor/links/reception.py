@@ -1,12 +1,16 @@
 """Which received packets are messages of a link's peer, and what is wrong with the others. Pure.
 
-What comes over a broker can come from anybody. Whatever is not a valid message is refused with a
-reason, never with an exception: it counts neither as a sign of the peer nor as a fault of ours.
+What comes over a broker can come from anybody. On the link's own topics only the peer may speak. On
+further topics that the link subscribes to others may, too, but only the peer's messages say that it
+is there, and what the broker has kept is delivered and says nothing. Whatever is not a valid
+message is refused with a reason, never with an exception: it counts neither as a sign of the peer
+nor as a fault of ours.
 
 A codec may be the application's, and what it returns may be any object. So what the link itself
 uses of a message is looked at here, once, and handed on apart from the message.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -45,12 +49,14 @@ class Received(NamedTuple):
         message_id: Its id; of an ack, the id of what it acknowledges.
         ack_required: The sender wants an ack.
         message: The message, as the codec made it.
+        from_peer: It says that the peer is there.
     """
 
     kind: MessageKind
     message_id: str
     ack_required: bool
     message: Message[Any]
+    from_peer: bool = True
 
 
 class Reception:
@@ -59,10 +65,15 @@ class Reception:
     Args:
         settings: The link's settings.
         codec: Reads payloads.
+        wants: Tells whether a topic is one of those that the link subscribes to besides its own.
     """
 
-    def __init__(self, settings: LinkSettings, codec: MQTTCodec) -> None:
+    def __init__(
+        self, settings: LinkSettings, codec: MQTTCodec, wants: Callable[[str], bool]
+    ) -> None:
         self._codec = codec
+        self._wants = wants
+        self._strict_sender = settings.strict_sender
         self._peer_name = settings.peer_name
         self._max_payload_bytes = settings.max_payload_bytes
         self.topic_filter = link_filter(settings.peer_name, settings.subscription_name)
@@ -72,9 +83,10 @@ class Reception:
     def read(self, packet: ReceivedPacket) -> Received | Refusal:
         """The message in a packet, or why there is none."""
         topic = f"topic {packet.topic[:_SHOWN_TOPIC_CHARACTERS]!r}"
-        if not packet.topic.startswith(self._own_topics):
+        own = packet.topic.startswith(self._own_topics)
+        if not own and not self._wants(packet.topic):
             return Refusal("a topic that is none of this link's was refused", topic)
-        if packet.retain:
+        if packet.retain and own:
             says = f"{topic}: what the broker has kept says nothing of the peer now"
             return Refusal("a retained message was refused", says)
         if len(packet.payload) > self._max_payload_bytes:
@@ -86,12 +98,16 @@ class Reception:
             received = _checked(message)
         except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
             return Refusal(_kind_of_fault(error), f"{topic}: {in_words(error)}")
-        if (
-            not isinstance(sender, str) or sender != self._peer_name
-        ):  # peers `d1.s` and `d1-s` have the same topics
+        if self._is_from_peer(sender) and not packet.retain:
+            return received
+        if own or received.kind is not MessageKind.other:
+            # peers `d1.s` and `d1-s` have the same topics; and nobody else can answer for the peer
             says = f"{topic}: it is from {_shown(sender)}, not from {self._peer_name!r}"
             return Refusal("a message of another sender was refused", says)
-        return received
+        return received._replace(ack_required=False, from_peer=False)
+
+    def _is_from_peer(self, sender: object) -> bool:
+        return not self._strict_sender or (isinstance(sender, str) and sender == self._peer_name)
 
 
 def _checked(message: Message[Any]) -> Received:

@@ -17,11 +17,15 @@ removed meanwhile, says nothing new. Pure: told the time in monotonic seconds.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, StrEnum
 from typing import Final, NamedTuple
 
 from gwproactor.links.acks import NEVER
 from gwproactor.links.backoff import Random, retry_delays
+from gwproactor.wire.filters import topic_matches, unshared
+
+MAX_DROPPED: Final = 1000
+"""Filters removed during one outage that are remembered, to be taken out of a kept session."""
 
 
 class QOS(IntEnum):
@@ -75,7 +79,9 @@ class Answer(Enum):
     refused = "refused"
 
 
-class _Status(Enum):
+class SubscriptionStatus(StrEnum):
+    """How things stand with one topic filter; see the module's description."""
+
     unsent = "unsent"
     pending = "pending"
     granted = "granted"
@@ -86,16 +92,16 @@ class _Status(Enum):
 class _Entry:
     subscription: Subscription
     retries: Iterator[float]
-    status: _Status = _Status.unsent
+    status: SubscriptionStatus = SubscriptionStatus.unsent
     exempt: bool = False
     due: float = NEVER
 
     def ask(self, deadline: float, *, exempt: bool = False) -> Subscription:
-        self.status, self.exempt, self.due = _Status.pending, exempt, deadline
+        self.status, self.exempt, self.due = SubscriptionStatus.pending, exempt, deadline
         return self.subscription
 
     def missing(self) -> bool:
-        return self.status is not _Status.granted and not self.exempt
+        return self.status is not SubscriptionStatus.granted and not self.exempt
 
 
 class SubscriptionRecord:
@@ -116,11 +122,20 @@ class SubscriptionRecord:
         self._answer_timeout_seconds = answer_timeout_seconds
         self._random = random
         self._entries: dict[str, _Entry] = {}
+        self._dropped: dict[str, None] = {}
         for subscription in subscriptions:
             self.want(subscription)
 
     def __contains__(self, topic_filter: str) -> bool:
         return topic_filter in self._entries
+
+    def matches(self, topic: str) -> bool:
+        """Tell whether a message on this topic may come for one of the filters."""
+        return any(topic_matches(unshared(name), topic) for name in self._entries)
+
+    def statuses(self) -> dict[str, SubscriptionStatus]:
+        """Return how things stand with each filter, in the order in which they were added."""
+        return {name: entry.status for name, entry in self._entries.items()}
 
     def wanted(self) -> tuple[Subscription, ...]:
         """Return every subscription that is wanted, in the order in which they were added."""
@@ -132,11 +147,11 @@ class SubscriptionRecord:
 
     def pending(self) -> tuple[str, ...]:
         """Return the filters whose SUBSCRIBE is not answered yet, the exempt ones included."""
-        return self._with_status(_Status.pending)
+        return self._with_status(SubscriptionStatus.pending)
 
     def refused(self) -> tuple[str, ...]:
         """Return the filters that the broker refused when last asked."""
-        return self._with_status(_Status.refused)
+        return self._with_status(SubscriptionStatus.refused)
 
     def complete(self) -> bool:
         """Tell whether none is missing: condition 2."""
@@ -149,12 +164,24 @@ class SubscriptionRecord:
         if known is not None and known.subscription.Qos == qos:
             return False
         wanted = Subscription(topic_filter, QOS(qos))
+        self._dropped.pop(topic_filter, None)
         self._entries[topic_filter] = _Entry(wanted, retry_delays(self._random))
         return True
 
     def forget(self, topic_filter: str) -> bool:
         """Remove a filter. Returns False when it was not wanted."""
-        return self._entries.pop(topic_filter, None) is not None
+        entry = self._entries.pop(topic_filter, None)
+        if entry is None:
+            return False
+        if entry.status is SubscriptionStatus.unsent and len(self._dropped) < MAX_DROPPED:
+            self._dropped[topic_filter] = None
+        return True
+
+    def take_dropped(self) -> tuple[str, ...]:
+        """Return, once, the filters removed without a connection: a kept session has them."""
+        dropped = tuple(self._dropped)
+        self._dropped.clear()
+        return dropped
 
     def ask(self, now: float, topic_filter: str, *, exempt: bool) -> Subscription:
         """Take note that a SUBSCRIBE for one filter goes out, and return the subscription."""
@@ -172,7 +199,7 @@ class SubscriptionRecord:
         return tuple(
             entry.ask(deadline)
             for entry in self._entries.values()
-            if entry.status is _Status.refused and entry.due <= now
+            if entry.status is SubscriptionStatus.refused and entry.due <= now
         )
 
     def answered(self, now: float, topic_filter: str, code: int) -> Answer:
@@ -185,32 +212,32 @@ class SubscriptionRecord:
                 promises nothing.
         """
         entry = self._entries.get(topic_filter)
-        if entry is None or entry.status is not _Status.pending:
+        if entry is None or entry.status is not SubscriptionStatus.pending:
             return Answer.nothing_new
         entry.exempt = False
         if code not in tuple(QOS):
-            entry.status, entry.due = _Status.refused, now + next(entry.retries)
+            entry.status, entry.due = SubscriptionStatus.refused, now + next(entry.retries)
             return Answer.refused
-        entry.status, entry.due = _Status.granted, NEVER
+        entry.status, entry.due = SubscriptionStatus.granted, NEVER
         entry.retries = retry_delays(self._random)
         return Answer.granted_lower if code < entry.subscription.Qos else Answer.granted
 
     def disconnected(self) -> None:
         """Take note that the connection is gone: nothing is granted or pending any more."""
         for entry in self._entries.values():
-            entry.status, entry.exempt, entry.due = _Status.unsent, False, NEVER
+            entry.status, entry.exempt, entry.due = SubscriptionStatus.unsent, False, NEVER
 
     def overdue(self, now: float) -> tuple[str, ...]:
         """Return the filters whose SUBACK should have come by `now`."""
         return tuple(
             name
             for name, entry in self._entries.items()
-            if entry.status is _Status.pending and entry.due <= now
+            if entry.status is SubscriptionStatus.pending and entry.due <= now
         )
 
     def next_deadline(self) -> float:
         """Return when `overdue` or `ask_again` has something next, or infinity."""
         return min((entry.due for entry in self._entries.values()), default=NEVER)
 
-    def _with_status(self, status: _Status) -> tuple[str, ...]:
+    def _with_status(self, status: SubscriptionStatus) -> tuple[str, ...]:
         return tuple(name for name, entry in self._entries.items() if entry.status is status)

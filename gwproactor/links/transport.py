@@ -40,6 +40,10 @@ class ReceivedPacket:
         retain: Whether the broker had kept it from before the subscription.
         user_properties: Pairs that the sender attached; always empty with MQTT 3.1.1.
         content_type: What the sender says the payload is; None with MQTT 3.1.1.
+        correlation_data: What tells the request that this answers; None with MQTT 3.1.1.
+        response_topic: Where the sender wants an answer; None with MQTT 3.1.1.
+        expiry_seconds: How long from now on the message is worth anything; None for ever.
+        duplicate: Whether the broker delivered it before, and was not told that it arrived.
         packet_id: Identifies it in its acknowledgement; 0 with QoS 0.
     """
 
@@ -49,7 +53,47 @@ class ReceivedPacket:
     retain: bool = False
     user_properties: tuple[tuple[str, str], ...] = ()
     content_type: str | None = None
+    correlation_data: bytes | None = None
+    response_topic: str | None = None
+    expiry_seconds: int | None = None
+    duplicate: bool = False
     packet_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SendOptions:
+    """How a message is published. All but `qos` and `retain` need MQTT 5.
+
+    Args:
+        qos: How hard MQTT tries to deliver it, hop by hop.
+        retain: Whether the broker keeps it for later subscribers.
+        user_properties: Pairs of texts for whoever receives it.
+        content_type: What the payload is.
+        expiry_seconds: How long brokers keep it for a receiver that is away; None for ever.
+        correlation_data: What tells the request that this answers.
+        response_topic: Where an answer is wanted.
+    """
+
+    qos: int = 0
+    retain: bool = False
+    user_properties: tuple[tuple[str, str], ...] = ()
+    content_type: str | None = None
+    expiry_seconds: int | None = None
+    correlation_data: bytes | None = None
+    response_topic: str | None = None
+
+    def needs_mqtt_5(self) -> bool:
+        """Whether MQTT 3.1.1 cannot say all of this."""
+        return bool(self.user_properties) or not (
+            self.content_type is None
+            and self.expiry_seconds is None
+            and self.correlation_data is None
+            and self.response_topic is None
+        )
+
+
+PLAIN = SendOptions()
+"""QoS 0 and nothing else: acks, pings, and whatever nobody said more about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,25 +192,20 @@ class Connection(Protocol):
         """Send an UNSUBSCRIBE; the same as `subscribe` otherwise. With 3.1.1 there are no codes."""
         ...
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        qos: int = 0,
-        retain: bool = False,
-        user_properties: Sequence[tuple[str, str]] = (),
-    ) -> None:
+    def publish(self, topic: str, payload: bytes, options: SendOptions = PLAIN) -> None:
         """Send a message; it goes out at once where the socket takes it.
 
+        With QoS 1 or 2 it waits where the broker has as many unacknowledged as it wants.
+
         Raises:
-            UsageError: The topic is none that MQTT can publish on.
+            UsageError: The topic is none that MQTT can publish on, or the connection speaks MQTT
+                3.1.1 and the options need MQTT 5.
             PacketTooLargeError: The broker has said that it takes no packet so long.
         """
         ...
 
     async def drain(self) -> None:
-        """Wait until little enough of what was published still waits for the socket."""
+        """Wait until little enough of what was published still waits for socket or broker."""
         ...
 
     async def packets(self) -> Sequence[ReceivedPacket]:

@@ -26,8 +26,9 @@ from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
+from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.comm_events import CommEvents
-from gwproactor.runtime.dispatch import Dispatch, MessageHandler
+from gwproactor.runtime.dispatch import Dispatch, ReceivedHandler
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.observer import Observer
@@ -47,6 +48,8 @@ from gwproactor.wire.payloads import (
 logger = logging.getLogger(__name__)
 
 EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
+
+MessageHandler = Callable[[Message[Any]], Awaitable[None]]
 
 _PEERS_CODEC = WireCodec()
 """Reads events as any peer does."""
@@ -101,9 +104,11 @@ class Proactor(Lifecycle):
             on_acked=lambda ref: self._tell(lambda observer: observer.event_acked(ref)),
             report=self.report_problem,
         )
+        self._message_handler: MessageHandler = self.process_message
         self._dispatch = Dispatch(
-            self.process_message,
+            self.process_received,
             max_messages=self._settings.mailbox_messages,
+            max_tries=self._settings.handler_tries,
             receive_event=self._events.incoming.receive,
             acknowledge=self._acknowledge,
             report=self.report_problem,
@@ -127,19 +132,30 @@ class Proactor(Lifecycle):
         return self._settings
 
     def add_link(self, settings: LinkSettings, codec: MQTTCodec | None = None) -> Link:
-        """Add a link to a peer, before `start`.
+        """Add a link to a peer; one that is added while the proactor runs begins at once.
 
         Args:
             settings: The link's settings.
             codec: Turns messages into payloads and back; the wire format's when not given.
 
         Raises:
-            UsageError: There is a link of that name, or a second upstream one, or it runs already.
+            UsageError: There is a link of that name, or a second upstream one, or one that it
+                would disturb.
+            NotRunningError: The proactor is stopped.
         """
-        if self._main is not None:
-            raise UsageError(f"{self._label()} runs already: add links before it is started")
         events = self._events.outgoing if settings.upstream else None
         return self._links.add(settings, codec=codec, events=events)
+
+    async def remove_link(self, name: str) -> None:
+        """Stop a link and forget it; who waits for anything of it is told. Cancel-safe.
+
+        Events for the upstream peer wait for another upstream link, or for the next run.
+
+        Raises:
+            UsageError: There is no such link.
+        """
+        self.link(name)
+        await self._links.remove(name)
 
     def link(self, name: str) -> Link:
         """The link of that name.
@@ -159,6 +175,11 @@ class Proactor(Lifecycle):
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
         """Let `handler` take the place of `process_message`. Serves as a decorator."""
+        self._message_handler = handler
+        return handler
+
+    def on_received(self, handler: ReceivedHandler) -> ReceivedHandler:
+        """Let `handler` take the place of `process_received`. Serves as a decorator."""
         self._dispatch.handler = handler
         return handler
 
@@ -179,9 +200,19 @@ class Proactor(Lifecycle):
     async def process_message(self, message: Message[Any]) -> None:
         """Deal with a message from a peer that is neither event, ack nor ping, one at a time.
 
-        It was acknowledged when it came into the mailbox. What is raised becomes a problem event.
+        It was acknowledged to its sender when it came into the mailbox. What is raised becomes a
+        problem event; the broker delivers a message of QoS 1 or 2 again until this returns, and so
+        does the proactor, up to `handler_tries` times.
         """
         logger.warning("nobody handles messages: %s", message.Header.MessageType)
+
+    async def process_received(self, received: ReceivedMessage) -> None:
+        """Deal with a message and what MQTT says of it: topic, user properties, content type.
+
+        Calls `process_message`, or what took its place; override it, or use `on_received`, for a
+        program that needs more than the message.
+        """
+        await self._message_handler(received.message)
 
     # Events of this node
 
@@ -362,9 +393,9 @@ class Proactor(Lifecycle):
         if self._links.upstream is not None:
             self._comm_events.add(transition)
 
-    def message_received(self, link_name: str, message: Message[Any]) -> None:
+    def message_received(self, received: ReceivedMessage) -> None:
         """Pass a message on to where it belongs."""
-        self._dispatch.take(link_name, message)
+        self._dispatch.take(received)
 
     def message_acked(self, link_name: str, message_id: str) -> None:
         """Nothing: who sent the message was told, and so were the events."""

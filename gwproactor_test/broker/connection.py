@@ -28,6 +28,7 @@ from mqtt5 import (
     Will,
 )
 
+from gwproactor.wire.filters import is_topic_name
 from gwproactor_test.broker.codec import (
     CODECS,
     Codec,
@@ -40,7 +41,6 @@ from gwproactor_test.broker.mqtt311 import REFUSE_VERSION
 from gwproactor_test.broker.packet_writer import PacketWriter
 from gwproactor_test.broker.rules import Rules
 from gwproactor_test.broker.session import Session
-from gwproactor_test.broker.topics import is_topic_name
 from gwproactor_test.listener import READ_CHUNK_BYTES, Streams
 
 KEEP_ALIVE_FACTOR = 1.5

@@ -21,9 +21,10 @@ from mqtt5 import (
     UnsubscribePacket,
 )
 
+from gwproactor.wire.filters import is_topic_filter, topic_matches
 from gwproactor_test.broker.rules import Counters, Rules
 from gwproactor_test.broker.session import Delivery, Message, Outlet, Session, Subscription
-from gwproactor_test.broker.topics import TopicTree, is_topic_filter, topic_matches
+from gwproactor_test.broker.topics import TopicTree
 
 SHARED_PREFIX = "$share/"
 

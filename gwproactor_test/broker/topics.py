@@ -1,8 +1,4 @@
-"""Topic names, topic filters, and a tree that finds the filters that match a name.
-
-A topic name has levels separated by `/`. In a filter, `+` stands for exactly one level and `#`,
-as the last level, for any number of levels, none included: `a/#` matches `a`. A name whose first
-character is `$` is the broker's own and is matched by no filter that begins with a wildcard.
+"""A tree that finds the topic filters that match a topic name; see `gwproactor.wire.filters`.
 
 The tree holds one node for each level of each filter. Matching walks it level by level with the
 set of nodes that are still possible, so its cost grows with the depth of the name and not with
@@ -14,49 +10,8 @@ from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
-MAX_LEVELS = 200
-"""Deepest topic accepted, as in Mosquitto: each level of a filter costs a node in the tree."""
-
-MAX_TOPIC_BYTES = 65535
-"""Longest string that MQTT can carry."""
-
 CACHED_NAMES = 1024
 """Names whose matches are remembered; nearly all traffic is on a few names."""
-
-
-def is_topic_name(name: str) -> bool:
-    """Whether a message may be published to `name`."""
-    if "+" in name or "#" in name:
-        return False
-    return _is_well_formed(name)
-
-
-def is_topic_filter(topic_filter: str) -> bool:
-    """Whether `topic_filter` is well formed: wildcards stand alone in their level, `#` last."""
-    if not _is_well_formed(topic_filter):
-        return False
-    levels = topic_filter.split("/")
-    if "#" in topic_filter and ("#" in "".join(levels[:-1]) or len(levels[-1]) != 1):
-        return False
-    return all(level == "+" or "+" not in level for level in levels)
-
-
-def _is_well_formed(text: str) -> bool:
-    return 0 < len(text) <= MAX_TOPIC_BYTES and "\0" not in text and text.count("/") < MAX_LEVELS
-
-
-def topic_matches(topic_filter: str, name: str) -> bool:
-    """Whether a message published to `name` goes to a subscription of `topic_filter`."""
-    if name.startswith("$") and topic_filter[:1] in ("+", "#"):
-        return False
-    names = name.split("/")
-    filters = topic_filter.split("/")
-    for position, level in enumerate(filters):
-        if level == "#":
-            return True
-        if position == len(names) or level not in ("+", names[position]):
-            return False
-    return len(names) == len(filters)
 
 
 class _Node(Generic[V]):

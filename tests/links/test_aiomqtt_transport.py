@@ -24,7 +24,7 @@ from gwproactor.errors import (
 )
 from gwproactor.links import aiomqtt_transport, packet_buffer
 from gwproactor.links.aiomqtt_transport import AiomqttConnection, connect_with_aiomqtt
-from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket, Will
+from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket, SendOptions, Will
 from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
@@ -115,9 +115,11 @@ async def test_a_packet_that_is_longer_than_the_broker_takes(make_broker: MakeBr
         with pytest.raises(PacketTooLargeError, match="1001 bytes"):
             connection.publish("a", bytes(1001 - around))
         with pytest.raises(PacketTooLargeError):
-            connection.publish("a", bytes(1000 - around), qos=1)
+            connection.publish("a", bytes(1000 - around), SendOptions(qos=1))
         with pytest.raises(PacketTooLargeError):
-            connection.publish("a", bytes(1000 - around), user_properties=[("k", "v")])
+            connection.publish(
+                "a", bytes(1000 - around), SendOptions(user_properties=(("k", "v"),))
+            )
         connection.publish("a", bytes(1000 - around))
         assert len((await receive(connection, 1))[0].payload) == 1000 - around
 
@@ -136,24 +138,59 @@ async def test_the_length_of_a_packet(broker: AnyBroker, payload_bytes: int, qos
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(connection._socket, "send", counted)
-            connection.publish("a", payload, qos=qos)
+            connection.publish("a", payload, SendOptions(qos=qos))
             assert sum(sent) == aiomqtt_transport._publish_bytes("a", payload, qos, None)
 
 
 async def test_user_properties_travel_with_mqtt_5(broker: AnyBroker) -> None:
     async with connect(broker.url) as connection:
         await connection.subscribe([("a", 0)])
-        connection.publish("a", b"", user_properties=[("k", "1"), ("k", "2")])
+        connection.publish(
+            "a",
+            b"",
+            SendOptions(
+                user_properties=(
+                    ("k", "1"),
+                    ("k", "2"),
+                )
+            ),
+        )
         [packet] = await receive(connection, 1)
     assert packet.user_properties == (("k", "1"), ("k", "2"))
 
 
-async def test_user_properties_are_left_out_of_3_1_1(broker: AnyBroker) -> None:
-    async with connect(broker.url, protocol=MQTTVersion.v311) as connection:
-        await connection.subscribe([("a", 0)])
-        connection.publish("a", b"x", user_properties=[("k", "1")])
+async def test_all_that_mqtt_5_says_of_a_message_arrives(broker: AnyBroker) -> None:
+    options = SendOptions(
+        qos=1,
+        content_type="application/json",
+        expiry_seconds=100,
+        correlation_data=b"c",
+        response_topic="back",
+    )
+    async with connect(broker.url) as connection:
+        await connection.subscribe([("a", 1)])
+        connection.publish("a", b"x", options)
         [packet] = await receive(connection, 1)
-    assert packet.user_properties == ()
+        connection.acknowledge(packet)
+    assert (packet.qos, packet.content_type, packet.duplicate) == (1, "application/json", False)
+    assert (packet.correlation_data, packet.response_topic) == (b"c", "back")
+    assert packet.expiry_seconds in (99, 100)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        SendOptions(user_properties=(("k", "1"),)),
+        SendOptions(content_type="text/plain"),
+        SendOptions(expiry_seconds=1),
+        SendOptions(correlation_data=b"c"),
+        SendOptions(response_topic="back"),
+    ],
+)
+async def test_what_3_1_1_cannot_say_is_refused(broker: AnyBroker, options: SendOptions) -> None:
+    async with connect(broker.url, protocol=MQTTVersion.v311) as connection:
+        with pytest.raises(UsageError, match=r"set to MQTT 3\.1\.1"):
+            connection.publish("a", b"x", options)
 
 
 async def test_large_payloads_pass(broker: AnyBroker) -> None:
@@ -201,7 +238,7 @@ async def test_qos_1_is_not_acknowledged_before_it_is_processed(
         await connection.subscribe([("a", 1)])
     async with connect(broker.url) as sender:
         for number in range(10):
-            sender.publish("a", b"%d" % number, qos=1)
+            sender.publish("a", b"%d" % number, SendOptions(qos=1))
         async with connect(broker.url, narrow) as connection:
             assert connection.session_present
             first = await receive(connection, 3)

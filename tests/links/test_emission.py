@@ -5,6 +5,7 @@ import pytest
 from gwproactor.errors import UsageError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.emission import Emission, Outgoing
+from gwproactor.links.transport import PLAIN
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import Ack, AnyEvent, Ping
@@ -44,13 +45,16 @@ def test_an_ack_of_what_is_no_id() -> None:
 
 def test_message_keeps_the_id_of_its_payload() -> None:
     payload = AnyEvent(Src=CHILD)
-    assert EMISSION.message(payload, ack_required=True).awaited_id == payload.MessageId
-    assert EMISSION.message(payload, ack_required=False).awaited_id is None
+    assert EMISSION.message(payload, PLAIN, ack_required=True).awaited_id == payload.MessageId
+    assert EMISSION.message(payload, PLAIN, ack_required=False).awaited_id is None
 
 
 def test_message_without_an_id_gets_one_where_an_ack_is_wanted() -> None:
-    assert EMISSION.message(Ack(AckMessageID="x"), ack_required=True).awaited_id
-    assert read(EMISSION.message(Ack(AckMessageID="x"), ack_required=False)).Header.MessageId == ""
+    assert EMISSION.message(Ack(AckMessageID="x"), PLAIN, ack_required=True).awaited_id
+    assert (
+        read(EMISSION.message(Ack(AckMessageID="x"), PLAIN, ack_required=False)).Header.MessageId
+        == ""
+    )
 
 
 def test_event_bytes_pass_unchanged() -> None:

@@ -13,7 +13,7 @@ from gwproactor.errors import (
     NotRunningError,
     UsageError,
 )
-from gwproactor.links import link as link_module
+from gwproactor.links import transition_stream
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.link_state import StateName, Transition, TransitionName
 from gwproactor.links.transport import ConnectOptions
@@ -109,7 +109,7 @@ async def test_waiting_can_be_cancelled(broker: AnyBroker) -> None:
         await asyncio.wait([waiting])
         await broker.stop()
         await asyncio.wait_for(other, WAIT_SECONDS)
-    assert not child.link._streams
+    assert not child.link._transition_streams
 
 
 # Transitions
@@ -136,16 +136,16 @@ async def test_leaving_the_iteration_forgets_it(broker: AnyBroker) -> None:
         async with contextlib.aclosing(child.link.transitions()) as transitions:
             following = asyncio.ensure_future(anext(transitions))
             await asyncio.sleep(0)
-            assert len(child.link._streams) == 1
+            assert len(child.link._transition_streams) == 1
             await broker.stop()
             assert (await following).transition_name is TransitionName.mqtt_disconnected
-        assert not child.link._streams
+        assert not child.link._transition_streams
 
 
 async def test_a_slow_iterator_loses_the_oldest(
     broker: AnyBroker, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_module, "TRANSITIONS_KEPT", 2)
+    monkeypatch.setattr(transition_stream, "TRANSITIONS_KEPT", 2)
     async with (
         link_pair(relay.url, broker.url) as (child, _),
         contextlib.aclosing(child.link.transitions()) as transitions,

@@ -83,10 +83,10 @@ class LinkCoreMachine(RuleBasedStateMachine):
             self.link.stop(self.now)
 
     @precondition(started)
-    @rule(really=rarely)
-    def connected(self, really: bool) -> None:
+    @rule(really=rarely, session_present=rarely)
+    def connected(self, really: bool, session_present: bool) -> None:
         if really or self.link.state is StateName.connecting:
-            self.link.connected(self.now)
+            self.link.connected(self.now, session_present=session_present)
 
     @precondition(started)
     @rule(codes=st.lists(codes, min_size=3, max_size=3))

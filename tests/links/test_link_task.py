@@ -18,7 +18,7 @@ from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import InvalidCommStateInput, StateName, TransitionName
 from gwproactor.links.link_task import max_packet_bytes
 from gwproactor.links.reception import Received
-from gwproactor.links.transport import Connection, ConnectOptions
+from gwproactor.links.transport import Connection, ConnectOptions, ReceivedPacket, SendOptions
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import Ack, AnyEvent
@@ -392,7 +392,7 @@ async def test_what_is_no_message_is_reported_and_does_no_harm(
 async def test_strangers_are_no_sign_of_the_peer(broker: AnyBroker) -> None:
     """Garbage and retained messages on our topic neither make nor keep a link active."""
     async with connect_with_aiomqtt(broker_from_url(broker.url), OPTIONS) as stranger:
-        stranger.publish(TO_CHILD, event("kept"), retain=True)
+        stranger.publish(TO_CHILD, event("kept"), SendOptions(retain=True))
         child = End(CHILD, child_settings(broker_from_url(broker.url)))
         async with running(child):
             await child.heard.until(lambda: child.heard.problems)
@@ -430,7 +430,7 @@ async def test_a_listener_that_fails_does_not_harm_the_link(
             return fail
 
     child = End(CHILD, child_settings(broker_from_url(broker.url)))
-    child.link._conversation._listener = Failing()
+    child.link._listener = child.link._conversation._listener = Failing()
     parent = End(PARENT, parent_settings(broker_from_url(broker.url)))
     async with running(child, parent):
         await child.active()
@@ -446,10 +446,10 @@ async def test_a_packet_that_cannot_be_handled_does_not_harm_the_link(broker: An
         conversation, good = child.link._conversation, True
         received = conversation._received
 
-        def fail_once(read: Received) -> None:
+        def fail_once(packet: ReceivedPacket, read: Received) -> bool:
             nonlocal good
             if read.kind is not MessageKind.other or good:
-                return received(read)
+                return received(packet, read)
             good = True
             raise RuntimeError("a fault")
 

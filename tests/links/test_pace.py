@@ -30,21 +30,21 @@ def test_all_brokers_are_tried_in_order() -> None:
 def test_a_success_begins_anew() -> None:
     tried = pace()
     delays(tried, 0.0, 3)
-    assert tried.lost(10.0, 1.0, was_active=True)
+    assert tried.lost(10.0, 0, 1.0, was_active=True)
     assert delays(tried, 10.0, 2) == [0, 1]
 
 
 def test_a_connection_that_stood_long_is_a_success() -> None:
     tried = pace()
     delays(tried, 0.0, 3)
-    assert tried.lost(100.0, STEADY_SECONDS, was_active=False)
+    assert tried.lost(100.0, 0, STEADY_SECONDS, was_active=False)
     assert delays(tried, 100.0, 1) == [0]
 
 
 def test_a_connection_that_is_dropped_at_once_is_none() -> None:
     tried = pace()
     delays(tried, 0.0, 1)
-    assert not tried.lost(0.0, 0.001, was_active=False)
+    assert not tried.lost(0.0, 0, 0.001, was_active=False)
     assert delays(tried, 0.0, 1) == [1]
 
 
@@ -58,7 +58,7 @@ def test_successes_that_do_not_last_run_out(
     while now < 100.0:
         now += tried.next_round(now)[0] + lasted_seconds
         attempts += 1
-        tried.lost(now, lasted_seconds, was_active=True)
+        tried.lost(now, 0, lasted_seconds, was_active=True)
     assert attempts <= RESTARTS_AT_ONCE + 100 * RESTARTS_PER_SECOND + 2
 
 
@@ -66,7 +66,7 @@ def test_a_loss_a_second_is_always_answered_at_once() -> None:
     tried = pace()
     for second in range(1000):
         assert tried.next_round(float(second))[0] == 0
-        assert tried.lost(float(second), 0.9, was_active=True)
+        assert tried.lost(float(second), 0, 0.9, was_active=True)
 
 
 def test_a_broker_that_refuses_is_left_alone_for_the_longest_delay() -> None:

@@ -17,7 +17,7 @@ from gwproactor.wire.topics import encode_topic
 from gwproactor_test.link_pair import CHILD_SHORT, PARENT, child_settings
 
 CODEC = WireCodec()
-RECEPTION = Reception(child_settings(max_payload_bytes=1024), CODEC)
+RECEPTION = Reception(child_settings(max_payload_bytes=1024), CODEC, lambda _: False)
 TOPIC = encode_topic(PARENT, CHILD_SHORT, "gridworks.ping")
 PING = CODEC.encode(Message[Ping](Src=PARENT, Dst=CHILD_SHORT, AckRequired=True, Payload=Ping()))
 
@@ -83,7 +83,7 @@ def test_a_codec_may_raise_anything() -> None:
         def decode(self, topic: str, payload: bytes, /) -> object:
             raise ZeroDivisionError("z" * 10_000)
 
-    read = Reception(child_settings(), Raising()).read(ReceivedPacket(TOPIC, PING))
+    read = Reception(child_settings(), Raising(), lambda _: False).read(ReceivedPacket(TOPIC, PING))
     assert isinstance(read, Refusal)
     assert "ZeroDivisionError" in read.details
     assert len(read.details) < 1500
@@ -130,13 +130,17 @@ def made(payload: object = None, **header: object) -> SimpleNamespace:
     ],
 )
 def test_a_codec_may_return_anything(message: object) -> None:
-    read = Reception(child_settings(), Returning(message)).read(ReceivedPacket(TOPIC, PING))
+    read = Reception(child_settings(), Returning(message), lambda _: False).read(
+        ReceivedPacket(TOPIC, PING)
+    )
     assert isinstance(read, Refusal)
 
 
 def test_what_the_link_uses_is_taken_from_any_object() -> None:
     ack = made(SimpleNamespace(AckMessageID="acked"), MessageType=ACK, AckRequired=False)
-    read = Reception(child_settings(), Returning(ack)).read(ReceivedPacket(TOPIC, b""))
+    read = Reception(child_settings(), Returning(ack), lambda _: False).read(
+        ReceivedPacket(TOPIC, b"")
+    )
     assert isinstance(read, Received)
     assert read[:3] == (MessageKind.ack, "acked", False)
 

@@ -1,9 +1,15 @@
 import asyncio
+import contextlib
 import logging
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.transport import ReceivedPacket
+from gwproactor.runtime import dispatch
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, Ping
@@ -18,16 +24,42 @@ class Desk:
         self.events: list[tuple[str, str, bytes, bool]] = []
         self.acknowledged: list[tuple[str, str]] = []
         self.reports: list[tuple[str, str]] = []
+        self.done: list[ReceivedPacket] = []
         self.dispatch = Dispatch(
             self.handle,
             max_messages=max_messages,
-            receive_event=lambda *event: self.events.append(event),
+            max_tries=3,
+            receive_event=lambda *event: self.events.append(event[:4]),
             acknowledge=lambda *message: self.acknowledged.append(message),
             report=lambda *report: self.reports.append(report),
         )
 
-    async def handle(self, message: Message[Any]) -> None:
-        self.handled.append(message.Header.MessageId)
+    async def handle(self, received: ReceivedMessage) -> None:
+        self.handled.append(received.message.Header.MessageId)
+
+    def take(self, message: Message[Any], **packet: Any) -> ReceivedMessage:
+        """A message comes; what is done with it to the broker stands in `done`."""
+        wants_ack = message.Header.AckRequired
+        received = ReceivedMessage(
+            "link",
+            message,
+            ReceivedPacket("a/b", b"", **packet),
+            time.monotonic(),
+            wants_ack=wants_ack,
+            finish=self.done.append if packet.get("qos") else None,
+        )
+        self.dispatch.take(received)
+        return received
+
+
+@contextlib.asynccontextmanager
+async def running(desk: Desk) -> AsyncIterator[None]:
+    task = asyncio.create_task(desk.dispatch.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def message(message_id: str, *, ack_required: bool = True) -> Message[Any]:
@@ -42,7 +74,7 @@ def message(message_id: str, *, ack_required: bool = True) -> Message[Any]:
 async def test_an_event_goes_to_the_inbox_and_is_not_acknowledged_here(wants_ack: bool) -> None:
     desk = Desk()
     event = AnyEvent(MessageId="e", n=1)
-    desk.dispatch.take("link", Message[Any](Src="a.b", Payload=event, AckRequired=wants_ack))
+    desk.take(Message[Any](Src="a.b", Payload=event, AckRequired=wants_ack))
     ((link, event_id, payload, ack_required),) = desk.events
     assert (link, event_id, ack_required) == ("link", "e", wants_ack)
     assert AnyEvent.model_validate_json(payload) == event
@@ -51,9 +83,9 @@ async def test_an_event_goes_to_the_inbox_and_is_not_acknowledged_here(wants_ack
 
 async def test_messages_are_acknowledged_when_taken_and_handled_in_order() -> None:
     desk = Desk()
-    desk.dispatch.take("link", message("1"))
-    desk.dispatch.take("link", message("2", ack_required=False))
-    desk.dispatch.take("link", message("3"))
+    desk.take(message("1"))
+    desk.take(message("2", ack_required=False))
+    desk.take(message("3"))
     assert desk.acknowledged == [("link", "1"), ("link", "3")]
     running = asyncio.create_task(desk.dispatch.run())
     await until(lambda: desk.handled == ["1", "2", "3"])
@@ -64,7 +96,7 @@ async def test_messages_are_acknowledged_when_taken_and_handled_in_order() -> No
 async def test_a_full_mailbox_drops_unacknowledged_and_tells_once() -> None:
     desk = Desk(max_messages=2)
     for number in range(1000):
-        desk.dispatch.take("link", message(str(number)))
+        desk.take(message(str(number)))
     assert desk.acknowledged == [("link", "0"), ("link", "1")]
     ((summary, details),) = desk.reports
     assert "mailbox is full" in summary
@@ -76,14 +108,14 @@ async def test_a_handler_that_raises_is_reported_and_the_next_message_comes(
 ) -> None:
     desk = Desk(max_messages=100)
 
-    async def fail(message: Message[Any]) -> None:
-        desk.handled.append(message.Header.MessageId)
-        if message.Header.MessageId != "99":
+    async def fail(received: ReceivedMessage) -> None:
+        desk.handled.append(received.message.Header.MessageId)
+        if received.message.Header.MessageId != "99":
             raise ValueError("cannot")
 
     desk.dispatch.handler = fail
     for number in range(100):
-        desk.dispatch.take("link", message(str(number)))
+        desk.take(message(str(number)))
     with caplog.at_level(logging.CRITICAL, "gwproactor"):
         running = asyncio.create_task(desk.dispatch.run())
         await until(lambda: desk.handled[-1:] == ["99"])
@@ -92,3 +124,88 @@ async def test_a_handler_that_raises_is_reported_and_the_next_message_comes(
     ((summary, details),) = desk.reports
     assert "some.type" in summary
     assert "ValueError('cannot')" in details
+
+
+async def test_a_message_of_qos_1_is_done_when_it_was_handled() -> None:
+    desk = Desk()
+    one, _ = desk.take(message("1"), qos=1), desk.take(message("2"))
+    assert one.holds_broker
+    assert desk.done == []
+    async with running(desk):
+        await until(lambda: desk.handled == ["1", "2"])
+    assert desk.done == [one.packet]
+    assert not one.holds_broker
+
+
+async def test_one_that_fails_comes_again_and_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatch, "FIRST_RETRY_SECONDS", 0.01)
+    desk, failures = Desk(), 2
+
+    async def fail_twice(received: ReceivedMessage) -> None:
+        nonlocal failures
+        desk.handled.append(received.message.Header.MessageId)
+        if received.packet.qos and failures:
+            failures -= 1
+            raise ValueError("not now")
+
+    desk.dispatch.handler = fail_twice
+    bad = desk.take(message("bad"), qos=1)
+    desk.take(message("good"))
+    with caplog.at_level(logging.CRITICAL, "gwproactor"):
+        async with running(desk):
+            await until(lambda: bool(desk.done))
+    assert desk.handled == ["bad", "good", "bad", "bad"]
+    assert desk.done == [bad.packet]
+    assert desk.acknowledged == [("link", "bad"), ("link", "good")]
+
+
+async def test_after_too_many_tries_it_is_reported_and_let_go(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(dispatch, "FIRST_RETRY_SECONDS", 0.01)
+    desk = Desk()
+
+    async def fail(received: ReceivedMessage) -> None:
+        desk.handled.append(received.message.Header.MessageId)
+        raise ValueError("never")
+
+    desk.dispatch.handler = fail
+    bad = desk.take(message("bad"), qos=1)
+    with caplog.at_level(logging.CRITICAL, "gwproactor"):
+        async with running(desk):
+            await until(lambda: bool(desk.done))
+    assert desk.handled == ["bad"] * 3
+    assert desk.done == [bad.packet]
+    assert "3 times; it is let go" in desk.reports[-1][0]
+
+
+async def test_a_full_mailbox_takes_what_the_broker_keeps() -> None:
+    desk = Desk(max_messages=1)
+    desk.take(message("0"))
+    desk.take(message("1"), qos=1)
+    assert desk.reports == []
+    async with running(desk):
+        await until(lambda: desk.handled == ["0", "1"])
+
+
+async def test_what_expired_meanwhile_is_not_handled() -> None:
+    desk = Desk()
+    old = desk.take(message("old"), qos=1, expiry_seconds=0)
+    desk.take(message("new"), expiry_seconds=1000)
+    async with running(desk):
+        await until(lambda: desk.handled == ["new"])
+    assert desk.done == [old.packet]
+    assert "expired" in desk.reports[0][0]
+
+
+async def test_an_event_is_done_when_the_inbox_says_so() -> None:
+    desk, safe = Desk(), []
+    monkey = desk.dispatch
+    monkey._receive_event = lambda *event: safe.append(event[4])
+    event = AnyEvent(MessageId="e", n=1)
+    received = desk.take(Message[Any](Src="a.b", Payload=event, AckRequired=True), qos=1)
+    assert desk.done == []
+    safe[0]()
+    assert desk.done == [received.packet]

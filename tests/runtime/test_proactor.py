@@ -318,14 +318,14 @@ async def test_each_way_of_use_needs_its_time(tmp_path: Path) -> None:
     with pytest.raises(NotRunningError):
         child.post_event(AnyEvent())
     async with child:
-        with pytest.raises(UsageError, match="add links before it is started"):
-            child.add_link(link_to_parent(NOBODY))
         with pytest.raises(UsageError, match="make a new one"):
             child.start()
     with pytest.raises(NotRunningError):
         child.post_event(AnyEvent())
     with pytest.raises(UsageError, match="make a new one"):
         child.start()
+    with pytest.raises(NotRunningError, match="links are added before"):
+        child.add_link(link_to_parent(NOBODY))
 
 
 async def test_a_start_that_fails_leaves_nothing(tmp_path: Path) -> None:

@@ -7,15 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
-from gwproactor_test.broker.topics import (
-    CACHED_NAMES,
+from gwproactor.wire.filters import (
     MAX_LEVELS,
     MAX_TOPIC_BYTES,
-    TopicTree,
     is_topic_filter,
     is_topic_name,
     topic_matches,
 )
+from gwproactor_test.broker.topics import CACHED_NAMES, TopicTree
 
 LEVELS = st.sampled_from(["", "a", "b", "ä", "$", "$SYS", "a.b"])
 NAMES = st.lists(LEVELS, min_size=1, max_size=5).map("/".join).filter(bool)

@@ -1,0 +1,37 @@
+"""Transitions for one who iterates over them: a bounded buffer with one reader."""
+
+import asyncio
+from collections import deque
+
+from gwproactor.links.link_state import StateName, Transition
+
+TRANSITIONS_KEPT = 1000
+"""Transitions that wait for a slow iterator: an outage makes three or four."""
+
+
+class TransitionStream:
+    """The transitions that one reader has not seen yet. For the loop only.
+
+    Args:
+        ended: The link is stopped already.
+    """
+
+    def __init__(self, *, ended: bool) -> None:
+        self._waiting: deque[Transition] = deque(maxlen=TRANSITIONS_KEPT)
+        self._ended = ended
+        self._changed = asyncio.Event()
+
+    def put(self, transition: Transition) -> None:
+        """Add a transition; the oldest makes room."""
+        self._waiting.append(transition)
+        self._ended = transition.new_state is StateName.stopped
+        self._changed.set()
+
+    async def next(self) -> Transition | None:
+        """The next transition; None after the last one. Cancel-safe."""
+        while not self._waiting:
+            if self._ended:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.popleft()
