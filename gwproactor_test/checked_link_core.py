@@ -82,6 +82,16 @@ class CheckedLinkCore:
         self._pass_time(now)
         return self._compare(self.core.tick(now))
 
+    def hold(self) -> None:
+        """`LinkCore.hold`: from now on nothing lapses in the model either."""
+        self.core.hold()
+        assert self.core.deadline() is None
+
+    def resume(self, now: float) -> Effects:
+        """`LinkCore.resume`, and the tick that is wanted then."""
+        self.core.resume()
+        return self.tick(now)
+
     def start(self, now: float) -> Effects:
         """`LinkCore.start`."""
         self._pass_time(now)
@@ -110,10 +120,12 @@ class CheckedLinkCore:
         assert asked == set(wanted), "not every filter is subscribed to"
         return self._compare(effects)
 
-    def connect_failed(self, now: float, reason: str = "nobody there") -> Effects:
+    def connect_failed(
+        self, now: float, reason: str = "nobody there", *, refused: bool = False
+    ) -> Effects:
         """`LinkCore.connect_failed`."""
         self._pass_time(now)
-        return self._compare(self.core.connect_failed(now, reason))
+        return self._compare(self.core.connect_failed(now, reason, refused=refused))
 
     def disconnected(self, now: float, reason: str = "reset") -> Effects:
         """`LinkCore.disconnected`."""
@@ -150,10 +162,10 @@ class CheckedLinkCore:
         self.model.forget(topic_filter)
         return [*before, *self._compare(self.core.subscription_removed(now, topic_filter))]
 
-    def broker_heard(self, now: float) -> Effects:
+    def broker_heard(self, now: float, byte_at: float | None = None) -> Effects:
         """`LinkCore.broker_heard`."""
-        self._pass_time(now, byte=True)
-        return self._compare(self.core.broker_heard(now))
+        self._pass_time(now, byte_at=now if byte_at is None else byte_at)
+        return self._compare(self.core.broker_heard(now, byte_at))
 
     def message_received(
         self,
@@ -163,7 +175,7 @@ class CheckedLinkCore:
         ack_required: bool = False,
     ) -> Effects:
         """`LinkCore.message_received`."""
-        self._pass_time(now, byte=True)
+        self._pass_time(now, byte_at=now)
         if kind is MessageKind.ack and message_id in self.model.waits:
             self.model.may_be_old = False
         if self.model.connected and not self.model.may_be_old:
@@ -192,19 +204,22 @@ class CheckedLinkCore:
             assert AcksCancelled((message_id,)) in effects
         return self._compare(effects, followed=True)
 
-    def _pass_time(self, now: float, *, byte: bool = False) -> None:
+    def _pass_time(self, now: float, *, byte_at: float = -FOREVER) -> None:
         """Bring the model to the present moment, before an input."""
         self.now = now
         self.steps += 1
-        if byte and self._probed_at is not None:
+        if self._probed_at is not None and byte_at >= self._probed_at:
             self._probed_at, self._last_byte = None, now
         self._was_active = self.model.active()
         self._was_heard = self.model.connected and self.model.conditions()[2:] == (True, True)
         self._was_setup = self.model.connected and self.model.every_subscription_acknowledged()
-        self.model.lapse(now)
+        if not self.core.held:
+            self.model.lapse(now)
         self._timed_out = self._was_heard and False in self.model.conditions()[2:]
-        self._must_give_up = self.model.connected and (
-            self.model.overdue(now) or self._probe_unanswered()
+        self._must_give_up = (
+            self.model.connected
+            and not self.core.held
+            and (self.model.overdue(now) or self._probe_unanswered())
         )
         if self._must_give_up:
             self.model.disconnect()
@@ -220,8 +235,9 @@ class CheckedLinkCore:
         self._check_acks()
         self._check_probes()
         self._check_pings(effects)
-        self._check_retries()
         self._check_deadline()
+        if not self.core.held:
+            self._check_nothing_is_overdue()
         return effects
 
     def _follow(self, effects: Effects) -> None:
@@ -284,8 +300,6 @@ class CheckedLinkCore:
             return
         if self._timed_out:
             assert self._probed_at is not None, "the broker is not asked"
-        if self._probed_at is None:
-            assert self._probe_rest() < self.model.poll_seconds, "a broker can be gone unnoticed"
 
     def _probe_rest(self) -> float:
         return self.now - max(self._not_active_since, self._last_byte)
@@ -300,9 +314,6 @@ class CheckedLinkCore:
             asked = rested or (setup and not self._was_setup) or self._reconnected(effects)
             assert asked or self._peer_did_not_respond(effects)
             self._last_ping = self._last_sent = self.now
-        if setup:
-            assert self.now - self._last_sent < poll, "the peer is not told that we are here"
-            assert self.now - max(self._last_valid, self._last_ping) < poll, "nobody asks the peer"
 
     def _peer_did_not_respond(self, effects: Effects) -> bool:
         """Whether the peer did not respond, and has had its time to answer the last ping."""
@@ -319,11 +330,21 @@ class CheckedLinkCore:
             for effect in effects
         )
 
-    def _check_retries(self) -> None:
+    def _check_nothing_is_overdue(self) -> None:
+        poll = self.model.poll_seconds
+        connected = self.model.connected
+        if connected and self.model.every_subscription_acknowledged():
+            assert self.now - self._last_sent < poll, "the peer is not told that we are here"
+            assert self.now - max(self._last_valid, self._last_ping) < poll, "nobody asks the peer"
+        if connected and not self.model.active() and self._probed_at is None:
+            assert self._probe_rest() < poll, "a broker can be gone unnoticed"
         for refused_at in self.model.refused.values():
             assert self.now - refused_at < LONGEST_RETRY_SECONDS, "never asked for again"
 
     def _check_deadline(self) -> None:
+        if self.core.held:
+            assert self.core.deadline() is None, "it would be woken before all is told"
+            return
         wake = FOREVER if (deadline := self.core.deadline()) is None else deadline
         assert wake > self.now, "the shell would spin"
         assert wake <= self.model.next_change(), "the shell would be late"

@@ -4,14 +4,16 @@ Everything is simulated in one heap of events: no loop, no socket, no clock. Eac
 `CheckedLinkCore`, so that at every step both are held against the four conditions, and a shell as
 simple as can be: it carries out effects and ticks exactly when it is told to.
 
+Beside that, each side keeps a ledger of what the network did to it, and whenever time moves on, a
+side that is active is held against it: by what the network knows, the four conditions must last
+until the next thing happens.
+
 Times are multiples of 1/64 s, as the model needs them.
 """
 
-import heapq
 import itertools
 from collections.abc import Callable
 from enum import Enum
-from random import Random
 from typing import Final
 
 from gwproactor.links.backoff import Backoff
@@ -23,13 +25,14 @@ from gwproactor.links.effects import (
     SendAck,
     SendPing,
     Subscribe,
+    Transitioned,
 )
 from gwproactor.links.link_core import MessageKind
 from gwproactor.links.link_state import StateName
 from gwproactor.links.subscriptions import QOS, Subscription
 from gwproactor_test.checked_link_core import CheckedLinkCore
+from gwproactor_test.link_world import TICKS_PER_SECOND, Ledger, World
 
-TICKS_PER_SECOND: Final = 64
 RECONNECT_SECONDS: Final = (0.0, 1 / 16, 1 / 4, 1.0, 2.0)
 BAD_DELAY_SECONDS: Final = 3.0
 """Longest time that a packet is under way on a bad network."""
@@ -42,39 +45,6 @@ class Network(Enum):
     bad = "bad"  # loses, doubles and delays
     half_open = "half_open"  # loses everything, and nobody is told
     down = "down"  # refuses
-
-
-class World:
-    """The clock, what is under way, and chance.
-
-    Args:
-        seed: Decides every chance.
-    """
-
-    def __init__(self, seed: int) -> None:
-        self.now = 0.0
-        self.random = Random(seed)  # noqa: S311 - chance in a simulation, to be repeated
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
-
-    def at(self, moment: float, happens: Callable[[], None]) -> None:
-        """Let something happen at a moment."""
-        heapq.heappush(self._events, (moment, next(self._order), happens))
-
-    def run_until(self, moment: float) -> None:
-        """Let everything happen that is to happen until then."""
-        while self._events and self._events[0][0] <= moment:
-            self.now, _, happens = heapq.heappop(self._events)
-            happens()
-        self.now = moment
-
-    def chance(self, probability: float) -> bool:
-        """Throw a die."""
-        return self.random.random() < probability
-
-    def delay(self, longest_seconds: float) -> float:
-        """Return a time that a packet takes."""
-        return self.random.randint(1, int(longest_seconds * TICKS_PER_SECOND)) / TICKS_PER_SECOND
 
 
 class Side:
@@ -94,17 +64,30 @@ class Side:
     ) -> None:
         self.name = name
         self.network = Network.well
-        self.link = CheckedLinkCore(
-            name,
-            ack_timeout_seconds=ack_timeout_seconds,
-            poll_seconds=poll_seconds,
-            subscriptions=[Subscription(f"to/{name}/#", QOS.AtMostOnce)],
-        )
+        self.refused = False
+        self._seconds = (ack_timeout_seconds, poll_seconds)
         self._world = world
         self._backoff = Backoff(RECONNECT_SECONDS)
         self._connection = 0
-        self._open = self._subscribed = False
+        self._ledger = Ledger(*self._seconds)
+        self._missed: list[Callable[[], None]] | None = None
         self._message_ids = itertools.count(1)
+        self._new_link()
+        world.watchers.append(self._watch)
+
+    def _new_link(self) -> None:
+        ack_timeout_seconds, poll_seconds = self._seconds
+        self.link = CheckedLinkCore(
+            self.name,
+            ack_timeout_seconds=ack_timeout_seconds,
+            poll_seconds=poll_seconds,
+            subscriptions=[Subscription(f"to/{self.name}/#", QOS.AtMostOnce)],
+        )
+
+    def _watch(self, until: float) -> None:
+        """Before time moves on: an active link has a right to be so until then."""
+        if self.active() and not self.asleep:
+            assert self._ledger.holds_until() >= until, "active while a condition is false"
 
     def active(self) -> bool:
         """Tell whether the link is active."""
@@ -122,35 +105,73 @@ class Side:
             self.cut()
 
     def cut(self) -> None:
-        """End the connection, seen at once by this side."""
-        if self._open:
+        """End the connection, seen at once by this side unless it sleeps."""
+        if self._ledger.opened:
             self._close()
-            self._carry_out(self.link.disconnected(self._world.now))
-            self._connect_later()
+            self._happens(self._see_the_end)
+
+    def restart(self) -> None:
+        """Die without a word, and begin again as a new process that remembers nothing."""
+        self._close()
+        self._missed = None
+        self._new_link()
+        self.start()
+
+    @property
+    def asleep(self) -> bool:
+        """Whether its program stands still: nothing is read, no timer fires."""
+        return self._missed is not None
+
+    def sleep(self) -> None:
+        """Let its program stand still, until `wake`."""
+        if not self.asleep:
+            self._missed = []
+
+    def wake(self) -> None:
+        """Let it go on: first what has come is read, then it is judged what has not."""
+        if self._missed is not None:
+            missed, self._missed = self._missed, None
+            self.link.hold()
+            for happens in missed:
+                happens()
+            self._carry_out(self.link.resume(self._world.now))
 
     def send(self) -> None:
         """Send the peer a message that wants an ack, as an application would on an active link."""
-        if self.active():
+        if self.active() and not self.asleep:
             self._send(MessageKind.other, f"{self.name}-{next(self._message_ids)}")
 
     def chatter(self) -> None:
         """Send the peer a message that wants none."""
-        if self.active():
+        if self.active() and not self.asleep:
             self._send(MessageKind.other, "")
 
+    def _happens(self, happens: Callable[[], None]) -> None:
+        """Let something happen to this side's program now, or when it wakes."""
+        if self._missed is None:
+            happens()
+        else:
+            self._missed.append(happens)
+
     def _close(self) -> None:
-        self._open = self._subscribed = False
+        self._ledger.connected(opened=False)
         self._connection += 1
 
+    def _see_the_end(self) -> None:
+        self._carry_out(self.link.disconnected(self._world.now))
+        self._connect_later()
+
     def _connect_later(self) -> None:
-        self._world.at(self._world.now + self._backoff.next_seconds(), self._connect)
+        moment = self._world.now + self._backoff.next_seconds()
+        connect = self._on_this_connection(self._connect)
+        self._world.at(moment, lambda: self._happens(connect))
 
     def _connect(self) -> None:
         if self.network in (Network.down, Network.half_open):
             self._carry_out(self.link.connect_failed(self._world.now))
             self._connect_later()
             return
-        self._open = True
+        self._ledger.connected()
         self._backoff.restart()
         self._carry_out(self.link.connected(self._world.now))
 
@@ -163,8 +184,8 @@ class Side:
     def _carry_out_one(self, effect: Effect) -> None:
         match effect:
             case Subscribe(subscriptions):
-                answers = {subscription.Topic: 0 for subscription in subscriptions}
-                self._by_broker(lambda: self._suback(answers))
+                filters = [subscription.Topic for subscription in subscriptions]
+                self._by_broker(lambda: self._suback(filters))
             case SendPing():
                 self._send(MessageKind.ping, f"{self.name}-{next(self._message_ids)}")
             case SendAck(message_id):
@@ -174,46 +195,63 @@ class Side:
             case GiveUp():
                 self._close()
                 self._connect_later()
+            case Transitioned(transition) if transition.activated():
+                self._ledger.activated()
             case _:
                 pass
 
     def _tick(self) -> None:
+        if self.asleep:
+            return
         deadline = self.link.deadline()
         if deadline is not None and deadline <= self._world.now:
             self._carry_out(self.link.tick(self._world.now))
 
-    def _suback(self, answers: dict[str, int]) -> None:
-        self._subscribed = True
+    def _suback(self, filters: list[str]) -> None:
+        code = 0x87 if self.refused else 0
+        self._ledger.subscribed |= not self.refused
+        answers = dict.fromkeys(filters, code)
         self._carry_out(self.link.subscriptions_answered(self._world.now, answers))
 
     def _send(self, kind: MessageKind, message_id: str) -> None:
         awaited = message_id if message_id and kind is not MessageKind.ack else None
+        if awaited is not None:
+            self._ledger.sent(self._world.now, awaited)
         self._carry_out(self.link.message_sent(self._world.now, awaited))
         self._travel(lambda: self.peer.receive(kind, message_id))
 
     def receive(self, kind: MessageKind, message_id: str) -> None:
         """A message reached the broker; it goes on to this side if the broker knows where."""
-        if self._subscribed:
-            self._travel(lambda: self._received(kind, message_id))
+        if self._ledger.subscribed:
+            self._come(lambda: self._received(kind, message_id))
 
     def _received(self, kind: MessageKind, message_id: str) -> None:
         wants_ack = bool(message_id) and kind is not MessageKind.ack
         now = self._world.now
+        self._ledger.heard(now, message_id if kind is MessageKind.ack else None)
         self._carry_out(self.link.message_received(now, kind, message_id, wants_ack))
         if kind is MessageKind.other and wants_ack:
             self._send(MessageKind.ack, message_id)
 
     def _by_broker(self, answer: Callable[[], None]) -> None:
-        self._travel(lambda: self._travel(answer))
+        self._travel(lambda: self._come(answer))
+
+    def _come(self, arrive: Callable[[], None]) -> None:
+        """Let a packet travel from the broker to this side's program."""
+        self._travel(lambda: self._happens(self._on_this_connection(arrive)))
+
+    def _on_this_connection(self, arrive: Callable[[], None]) -> Callable[[], None]:
+        connection = self._connection
+
+        def arrives() -> None:
+            if connection == self._connection:
+                arrive()
+
+        return arrives
 
     def _travel(self, arrive: Callable[[], None]) -> None:
         """Send a packet over this side's network; it arrives on this connection or never."""
-        connection, world = self._connection, self._world
-
-        def arrives() -> None:
-            if connection == self._connection and self._open:
-                arrive()
-
+        arrives, world = self._on_this_connection(arrive), self._world
         if self.network is Network.well:
             world.at(world.now + 1 / TICKS_PER_SECOND, arrives)
         elif self.network is Network.bad and not world.chance(0.2):

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
+    invariant,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -21,6 +22,9 @@ from gwproactor_test.checked_link_core import CheckedLinkCore
 
 ACK_TIMEOUT_SECONDS = 2.0
 POLL_SECONDS = 8.0
+LEAST_STEPS = 20_000
+"""Fewer prove too little, whatever Hypothesis makes of its settings."""
+
 FILTERS = ("a/#", "b/+", "c")
 MESSAGES = ("m1", "m2", "m3", "m4")
 
@@ -34,6 +38,8 @@ codes = st.sampled_from((0, 0, 0, 1, 2, 0x80, 0x87, 0x42))
 
 class LinkCoreMachine(RuleBasedStateMachine):
     """Drives one core; `CheckedLinkCore` raises where it and the model differ."""
+
+    steps = 0
 
     @initialize(
         wanted=st.lists(subscriptions, max_size=3, unique_by=lambda s: s.Topic),
@@ -50,12 +56,18 @@ class LinkCoreMachine(RuleBasedStateMachine):
         if not not_started:
             self.link.start(self.now)
 
+    @invariant()
+    def count(self) -> None:
+        """Called after each step, which has been checked by then."""
+        self.steps += 1
+
     def started(self) -> bool:
         return self.link.state is not StateName.not_started
 
     @rule(quarters=st.integers(1, 48))
     def wait(self, quarters: int) -> None:
         """A shell that is on time: it ticks at each deadline."""
+        self.link.resume(self.now)
         until = self.now + quarters / 4
         while (deadline := self.link.deadline()) is not None and deadline <= until:
             self.now = deadline
@@ -67,6 +79,16 @@ class LinkCoreMachine(RuleBasedStateMachine):
     def oversleep(self, quarters: int) -> None:
         """A shell that is late: the next input finds everything overdue."""
         self.now += quarters / 4
+
+    @rule()
+    def stand_still(self) -> None:
+        """A shell that finds itself late first tells what has come, then resumes."""
+        self.link.hold()
+
+    @precondition(lambda self: self.link.core.held)
+    @rule()
+    def resume(self) -> None:
+        self.link.resume(self.now)
 
     @rule()
     def tick(self) -> None:
@@ -104,9 +126,9 @@ class LinkCoreMachine(RuleBasedStateMachine):
         self.link.subscriptions_answered(self.now, dict.fromkeys(FILTERS, 0))
         self.link.message_received(self.now)
 
-    @rule()
-    def connect_failed(self) -> None:
-        self.link.connect_failed(self.now)
+    @rule(refused=st.booleans())
+    def connect_failed(self, refused: bool) -> None:
+        self.link.connect_failed(self.now, refused=refused)
 
     @rule(really=rarely)
     def disconnected(self, really: bool) -> None:
@@ -125,9 +147,9 @@ class LinkCoreMachine(RuleBasedStateMachine):
     def remove(self, topic_filter: str) -> None:
         self.link.subscription_removed(self.now, topic_filter)
 
-    @rule()
-    def byte(self) -> None:
-        self.link.broker_heard(self.now)
+    @rule(earlier_quarters=st.just(0) | st.integers(0, 16))
+    def byte(self, earlier_quarters: int) -> None:
+        self.link.broker_heard(self.now, self.now - earlier_quarters / 4)
 
     @rule(
         kind=st.sampled_from(MessageKind),
@@ -142,9 +164,17 @@ class LinkCoreMachine(RuleBasedStateMachine):
         self.link.message_sent(self.now, message_id)
 
 
-def prove(max_examples: int, steps: int) -> None:
+def prove(max_examples: int, steps: int) -> int:
+    """Run the machine; returns how many steps it took, the first one of each run left out."""
+    total = 0
+
+    class Counted(LinkCoreMachine):
+        def teardown(self) -> None:
+            nonlocal total
+            total += self.steps - 1
+
     run_state_machine_as_test(
-        LinkCoreMachine,
+        Counted,
         settings=settings(
             max_examples=max_examples,
             stateful_step_count=steps,
@@ -153,13 +183,14 @@ def prove(max_examples: int, steps: int) -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+    return total
 
 
 def test_core_and_model_agree() -> None:
-    prove(max_examples=500, steps=60)
+    assert prove(max_examples=600, steps=60) >= LEAST_STEPS
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(1800)
 def test_core_and_model_agree_for_minutes() -> None:
-    prove(max_examples=8_000, steps=100)
+    assert prove(max_examples=8_000, steps=100) >= 20 * LEAST_STEPS

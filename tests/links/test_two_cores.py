@@ -1,13 +1,15 @@
 """Two link cores on a simulated network: whatever happens, they find each other again.
 
-`CheckedLinkCore` holds both against the four conditions at every step of every run here, so that
-each test is also one of "never active while a condition is false".
+Two records that know nothing of the core hold both sides against the four conditions in every
+run here, so each test is also one of "never active while a condition is false": the model in
+`CheckedLinkCore` at every step, and the network's own ledger whenever time moves on.
 """
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
+from gwproactor_test.checked_link_core import LONGEST_RETRY_SECONDS
 from gwproactor_test.link_simulation import (
     BAD_DELAY_SECONDS,
     RECONNECT_SECONDS,
@@ -22,14 +24,24 @@ REUNION_SECONDS = max(RECONNECT_SECONDS) + POLL_SECONDS + 2 * ACK_TIMEOUT_SECOND
 """From any state: what was sent on the bad network expires (one ack timeout; another for an answer
 to come), both reconnect, and each pings within the poll seconds."""
 
+RETRY_SECONDS = LONGEST_RETRY_SECONDS
+"""A side whose subscription was refused asks again within so long."""
+
+FAULTS = (
+    *("bad", "half_open", "down", "well"),
+    *("cut", "restart", "sleep", "wake", "refused", "granted"),
+)
+
 moments = st.integers(0, 20 * 64).map(lambda n: n / 64)
-deeds = st.sampled_from(("bad", "half_open", "down", "well", "cut", "send", "chatter"))
+deeds = st.sampled_from((*FAULTS, "send", "chatter"))
 histories = st.lists(st.tuples(moments, st.integers(0, 1), deeds), max_size=30)
 
 
 def do(side: Side, deed: str) -> None:
     if deed in Network.__members__:
         side.set_network(Network[deed])
+    elif deed in ("refused", "granted"):
+        side.refused = deed == "refused"
     else:
         getattr(side, deed)()
 
@@ -44,7 +56,11 @@ def live_through(history: list[tuple[float, int, str]], seed: int) -> None:
         do(sides[which], deed)
     for side in sides:
         side.set_network(Network.well)
-    world.run_until(world.now + BAD_DELAY_SECONDS + REUNION_SECONDS)
+        side.refused = False
+        side.wake()
+    was_refused = any(deed == "refused" for _, _, deed in history)
+    bound_seconds = REUNION_SECONDS + (RETRY_SECONDS if was_refused else 0.0)
+    world.run_until(world.now + BAD_DELAY_SECONDS + bound_seconds)
     assert [side.active() for side in sides] == [True, True]
     since = [side.link.core.since for side in sides]
     for _ in range(20):
@@ -101,6 +117,20 @@ def test_a_half_open_connection_is_noticed_and_heals_without_reconnection() -> N
     world.run_until(world.now + POLL_SECONDS + ACK_TIMEOUT_SECONDS)
     assert first.active()
     assert second.active()
+
+
+def test_a_half_open_connection_is_noticed_by_the_ack_timeout_where_an_ack_is_waited_for() -> None:
+    world, (first, second) = two_sides(0, ACK_TIMEOUT_SECONDS, POLL_SECONDS)
+    first.start()
+    second.start()
+    world.run_until(1.0)
+    second.set_network(Network.half_open)
+    for side in (first, second):
+        side.send()
+    world.run_until(1.0 + ACK_TIMEOUT_SECONDS)
+    assert not first.active()
+    assert not second.active()
+    assert second.link.core.link_state.connected()
 
 
 def test_a_half_open_connection_that_stays_so_is_given_up() -> None:
