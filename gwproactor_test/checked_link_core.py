@@ -13,6 +13,7 @@ from gwproactor.links.effects import (
     Acked,
     AckExpired,
     AcksCancelled,
+    ConnectFailed,
     Effect,
     Effects,
     GiveUp,
@@ -125,7 +126,10 @@ class CheckedLinkCore:
     ) -> Effects:
         """`LinkCore.connect_failed`."""
         self._pass_time(now)
-        return self._compare(self.core.connect_failed(now, reason, refused=refused))
+        effects = self.core.connect_failed(now, reason, refused=refused)
+        told = any(isinstance(effect, ConnectFailed) for effect in effects)
+        assert not told or self.model.state() is StateName.connecting
+        return self._compare(effects)
 
     def disconnected(self, now: float, reason: str = "reset") -> Effects:
         """`LinkCore.disconnected`."""

@@ -1,6 +1,6 @@
 """A link core under any sequence of inputs and times, held against a model after every input.
 
-Times are multiples of a quarter of a second, so that core and model agree to the bit.
+Times are multiples of an eighth of a second, so that core and model agree to the bit.
 """
 
 import hypothesis.strategies as st
@@ -28,6 +28,7 @@ LEAST_STEPS = 20_000
 FILTERS = ("a/#", "b/+", "c")
 MESSAGES = ("m1", "m2", "m3", "m4")
 
+quarters = st.integers(1, 4) | st.integers(1, 48)
 filters = st.sampled_from(FILTERS)
 subscriptions = st.builds(Subscription, filters, st.sampled_from(QOS))
 rarely = st.sampled_from((False,) * 7 + (True,))
@@ -64,7 +65,7 @@ class LinkCoreMachine(RuleBasedStateMachine):
     def started(self) -> bool:
         return self.link.state is not StateName.not_started
 
-    @rule(quarters=st.integers(1, 48))
+    @rule(quarters=quarters)
     def wait(self, quarters: int) -> None:
         """A shell that is on time: it ticks at each deadline."""
         self.link.resume(self.now)
@@ -75,7 +76,7 @@ class LinkCoreMachine(RuleBasedStateMachine):
         self.now = until
         self.link.tick(until)
 
-    @rule(quarters=st.integers(1, 48))
+    @rule(quarters=quarters)
     def oversleep(self, quarters: int) -> None:
         """A shell that is late: the next input finds everything overdue."""
         self.now += quarters / 4
@@ -162,6 +163,13 @@ class LinkCoreMachine(RuleBasedStateMachine):
     @rule(message_id=st.none() | st.sampled_from(MESSAGES))
     def send(self, message_id: str | None) -> None:
         self.link.message_sent(self.now, message_id)
+
+    @rule(burst=st.lists(st.tuples(st.sampled_from(MESSAGES), st.integers(0, 4)), max_size=5))
+    def send_many(self, burst: list[tuple[str, int]]) -> None:
+        """Several that want an ack within one ack timeout, the same one again among them."""
+        for message_id, eighths in burst:
+            self.link.message_sent(self.now, message_id)
+            self.now += eighths / 8
 
 
 def prove(max_examples: int, steps: int) -> int:
