@@ -179,19 +179,6 @@ async def test_a_frozen_connection_is_made_anew(broker: AnyBroker, relay: Relay)
         await child.active()
 
 
-async def test_when_bytes_flow_again_the_connection_is_kept(
-    broker: AnyBroker, relay: Relay
-) -> None:
-    patient = {"ack_timeout_seconds": 1.0, "poll_seconds": 0.1}
-    async with link_pair(relay.url, broker.url, changes=patient) as (child, _):
-        made = relay.accepted_connections
-        relay.freeze()
-        await child.link.wait_for(StateName.awaiting_peer, timeout_seconds=WAIT_SECONDS)
-        relay.thaw()
-        await child.active()
-        assert relay.accepted_connections == made
-
-
 async def test_a_broker_without_the_peer_is_kept_for_long(broker: AnyBroker) -> None:
     """The broker's answers to probes keep a connection on which no peer is."""
     child = End(CHILD, child_settings(broker_from_url(broker.url), **QUICK))
