@@ -38,6 +38,7 @@ class Recorder:
         self.received: list[ReceivedMessage] = []
         self.done_at_once = True
         self.acked: list[str] = []
+        self.timed_out: list[tuple[str, object]] = []
         self.problems: list[tuple[str, str, bool]] = []
         self._changed = asyncio.Event()
 
@@ -60,6 +61,11 @@ class Recorder:
     def message_acked(self, link_name: str, message_id: str) -> None:  # noqa: ARG002
         """Remember it."""
         self.acked.append(message_id)
+        self._changed.set()
+
+    def ack_timed_out(self, link_name: str, message_id: str, context: object) -> None:  # noqa: ARG002
+        """Remember it."""
+        self.timed_out.append((message_id, context))
         self._changed.set()
 
     def link_problem(self, link_name: str, summary: str, details: str, is_error: bool) -> None:  # noqa: ARG002

@@ -59,6 +59,7 @@ DECIDING_MODULES = (
     *CORE_MODULES,
     "links/connack.py",
     "links/emission.py",
+    "links/event_payload.py",
     "links/pace.py",
     "links/reception.py",
 )

@@ -6,6 +6,11 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from gwproactor.config.events import EventSettings
+from gwproactor.wire.timing import (
+    DEFAULT_ACK_TIMEOUT_SECONDS,
+    DEFAULT_POLL_SECONDS,
+    SHORTEST_SECONDS,
+)
 
 
 class ProactorSettings(BaseSettings):
@@ -20,6 +25,9 @@ class ProactorSettings(BaseSettings):
             dropped un-acked, so that the peer sends them again where it wants them acknowledged.
         handler_tries: So often a message of QoS 1 or 2 is given to a handler that fails with it;
             then it is reported and let go.
+        mqtt_link_poll_seconds: Poll seconds of links added by `LinkManager.add_mqtt_link`; a link
+            that is added with `LinkSettings` has its own.
+        ack_timeout_seconds: Their ack timeout.
         stop_seconds: How long a stop waits for handlers and the disk before it is cut short.
     """
 
@@ -34,6 +42,12 @@ class ProactorSettings(BaseSettings):
     events: EventSettings = EventSettings()
     mailbox_messages: int = Field(default=1000, ge=1)
     handler_tries: int = Field(default=5, ge=1)
+    mqtt_link_poll_seconds: float = Field(
+        default=DEFAULT_POLL_SECONDS, ge=SHORTEST_SECONDS, le=86400, allow_inf_nan=False
+    )
+    ack_timeout_seconds: float = Field(
+        default=DEFAULT_ACK_TIMEOUT_SECONDS, ge=SHORTEST_SECONDS, le=3600, allow_inf_nan=False
+    )
     stop_seconds: float = Field(default=0.8, gt=0, le=3600)
 
     @staticmethod

@@ -155,6 +155,11 @@ class OutgoingEvents:
         return self._outbox.stored_count
 
     @property
+    def in_flight_count(self) -> int:
+        """How many events have been sent since the activation and not been acked."""
+        return self._outbox.in_flight_count
+
+    @property
     def pending_bytes(self) -> int:
         """What they count against the limit of the outbox."""
         return self._outbox.pending_bytes

@@ -12,7 +12,9 @@ from gwproactor.links.link import Link
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
 from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.link_manager_transition import LinkManagerTransition
 from gwproactor.links.link_message_times import LinkMessageTimes, MessageTimes
+from gwproactor.links.link_set import LinkSet
 from gwproactor.links.link_state import (
     InvalidCommStateInput,
     LinkState,
@@ -22,7 +24,18 @@ from gwproactor.links.link_state import (
     TransitionName,
 )
 from gwproactor.links.link_states import CommLinkAlreadyExists, CommLinkMissing, LinkStates
+from gwproactor.links.mqtt_clients import MessageInfo, MQTTClients, MQTTClientWrapper
+from gwproactor.links.mqtt_notices import (
+    MQTTClientsPayload,
+    MQTTConnectFailPayload,
+    MQTTConnectPayload,
+    MQTTDisconnectPayload,
+    MQTTMessageModel,
+    MQTTReceiptPayload,
+    MQTTSubackPayload,
+)
 from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.reuploads import Reuploads
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.timer_interface import TimerManagerInterface
@@ -43,13 +56,26 @@ __all__ = [
     "LinkCore",
     "LinkHistory",
     "LinkManager",
+    "LinkManagerTransition",
     "LinkMessageTimes",
+    "LinkSet",
     "LinkState",
     "LinkStates",
+    "MQTTClientWrapper",
+    "MQTTClients",
+    "MQTTClientsPayload",
+    "MQTTConnectFailPayload",
+    "MQTTConnectPayload",
+    "MQTTDisconnectPayload",
+    "MQTTMessageModel",
+    "MQTTReceiptPayload",
+    "MQTTSubackPayload",
+    "MessageInfo",
     "MessageKind",
     "MessageTimes",
     "PastTransition",
     "ReceivedMessage",
+    "Reuploads",
     "RuntimeLinkStateError",
     "SentMessage",
     "StateName",

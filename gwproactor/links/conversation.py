@@ -137,7 +137,7 @@ class Conversation:
             ProbeBroker: self._probe,
             GiveUp: self._give_up,
             Acked: self._acked,
-            AckExpired: lambda effect: self._sent.expired(effect.message_id),
+            AckExpired: self._ack_expired,
             AcksCancelled: self._acks_cancelled,
             Report: self._report,
         }
@@ -265,6 +265,10 @@ class Conversation:
         """The topic filter by which the peer is heard."""
         return self._reception.topic_filter
 
+    def hear(self, kind: MessageKind = MessageKind.other, message_id: str = "") -> None:
+        """Take the caller's word for it that a valid message came from the peer."""
+        self._perform(self.core.message_received(self._now(), kind, message_id))
+
     def subscribe(self, subscription: Subscription) -> None:
         """Subscribe to one more filter, or to a known one at another QoS, from now on."""
         self._perform(self.core.subscription_added(self._now(), subscription))
@@ -277,14 +281,22 @@ class Conversation:
         """Send a payload to the peer; see `Link.send`."""
         return self._send(self._emission.message(payload, options, ack_required=ack_required))
 
-    def publish(self, message: Message[Any], options: SendOptions) -> SentMessage:
+    def publish(
+        self, message: Message[Any], options: SendOptions, context: object = None
+    ) -> SentMessage:
         """Send a message that has its header already; see `Link.publish`."""
-        return self._send(self._emission.ready(message, options))
+        return self._send(self._emission.ready(message, options), context)
 
-    def _send(self, outgoing: Outgoing) -> SentMessage:
+    def publish_bytes(self, topic: str, payload: bytes, options: SendOptions) -> None:
+        """Publish bytes that are no message of the link; see `Link.publish_bytes`."""
+        self._require_connection().publish(topic, payload, options)
+
+    def _send(self, outgoing: Outgoing, context: object = None) -> SentMessage:
         self._publish(outgoing)
         sent = (
-            SentMessage("") if outgoing.awaited_id is None else self._sent.add(outgoing.awaited_id)
+            SentMessage("", context=context)
+            if outgoing.awaited_id is None
+            else self._sent.add(outgoing.awaited_id, context)
         )
         self._was_sent(outgoing)
         return sent
@@ -433,6 +445,10 @@ class Conversation:
         if self._events is not None:
             self._events.acked(effect.message_id)
         tell(self._listener.message_acked, self._name, effect.message_id)
+
+    def _ack_expired(self, effect: AckExpired) -> None:
+        context = self._sent.expired(effect.message_id)
+        tell(self._listener.ack_timed_out, self._name, effect.message_id, context)
 
     def _acks_cancelled(self, effect: AcksCancelled) -> None:
         for message_id in effect.message_ids:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gwproactor.errors import ConnectionLostError, NotRunningError
 from gwproactor.events.store import StoredEvent
+from gwproactor.events.tickets import EventTicket
 from gwproactor.links.transport import Connection
 
 
@@ -33,6 +34,26 @@ class EventSource(Protocol):
 
     def acked(self, event_id: str) -> bool:
         """The peer acknowledged a message; False when it is none of the source's events."""
+        ...
+
+
+class EventStoreSource(EventSource, Protocol):
+    """An event source that events are posted to; `OutgoingEvents` is one."""
+
+    @property
+    def pending_count(self) -> int:
+        """How many events are pending."""
+        ...
+
+    @property
+    def in_flight_count(self) -> int:
+        """How many were sent since the activation and not acknowledged."""
+        ...
+
+    def post(
+        self, event_id: str, payload: bytes, tag: str = "", *, urgent: bool = True
+    ) -> EventTicket:
+        """Hand in an event; see `OutgoingEvents.post`."""
         ...
 
 

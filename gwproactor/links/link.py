@@ -8,7 +8,7 @@ from the link and nothing from others who wait.
 import asyncio
 import contextlib
 import random as _random
-from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
@@ -19,8 +19,10 @@ from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
 from gwproactor.links.backoff import Backoff
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource
+from gwproactor.links.link_core import MessageKind
 from gwproactor.links.link_history import LinkHistory
-from gwproactor.links.link_state import CONNECTED_STATES, StateName, Transition
+from gwproactor.links.link_message_times import LinkMessageTimes
+from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName, Transition
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.message_stream import MessageStreams
@@ -32,7 +34,7 @@ from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transition_stream import TransitionStream
-from gwproactor.links.transport import Connector, SendOptions
+from gwproactor.links.transport import Connector, ReceivedPacket, SendOptions
 from gwproactor.wire.codec import MQTTCodec, WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.filters import checked_filter, is_shared
@@ -70,6 +72,7 @@ class Link:
         timers: TimerManagerInterface | None = None,
     ) -> None:
         self._settings = settings
+        self._codec = codec or WireCodec()
         self._listener = listener
         self._problems = ProblemDesk(settings.link_name, listener)
         self._transition_streams: set[TransitionStream] = set()
@@ -80,7 +83,7 @@ class Link:
         self._conversation = Conversation(
             own_name,
             settings,
-            codec or WireCodec(),
+            self._codec,
             listener,
             self._received,
             self._transitioned,
@@ -118,6 +121,27 @@ class Link:
     def history(self) -> LinkHistory:
         """What the link has been through; to be read."""
         return self._history
+
+    @property
+    def codec(self) -> MQTTCodec:
+        """What turns messages into payloads and back."""
+        return self._codec
+
+    @property
+    def link_state(self) -> LinkState:
+        """The state machine; to be read, and changed by the link alone."""
+        return self._conversation.core.link_state
+
+    @property
+    def message_times(self) -> LinkMessageTimes:
+        """When the link last sent and received, as a snapshot."""
+        times = self._conversation.core.times
+        return LinkMessageTimes(times.last_send, times.last_recv, last_ping=times.last_ping)
+
+    @property
+    def num_acks(self) -> int:
+        """How many acks the link waits for."""
+        return self._conversation.core.num_acks
 
     async def run(self) -> None:
         """Run the link until cancelled, which stops it for good, at once and without a remainder.
@@ -192,6 +216,11 @@ class Link:
     def subscriptions(self) -> Mapping[str, SubscriptionStatus]:
         """Every topic filter that the link wants, its own first, and how things stand with it."""
         return self._conversation.core.subscriptions.statuses()
+
+    @property
+    def wanted_subscriptions(self) -> Sequence[Subscription]:
+        """Every topic filter that the link wants, with its QoS."""
+        return self._conversation.core.subscriptions.wanted()
 
     def subscribe(self, topic_filter: str, qos: int | None = None) -> None:
         """Subscribe to one more topic filter, or to a known one at another QoS, from now on.
@@ -299,11 +328,13 @@ class Link:
         user_properties: Iterable[tuple[str, str]] = (),
         content_type: str | None = None,
         expiry_seconds: int | None = None,
+        context: object = None,
     ) -> SentMessage:
         """Send a message that has its header already, as it is, on the topic that it names.
 
         Args:
             message: A message of this library or of `gridworks-protocol`.
+            context: Anything to find again in what is returned, and where no ack comes.
             qos: See `send`, as all that follow.
             user_properties: See `send`.
             content_type: See `send`.
@@ -315,7 +346,29 @@ class Link:
             PacketTooLargeError: See `send`.
         """
         options = self._options(qos, user_properties, content_type, expiry_seconds)
-        return self._conversation.publish(message, options)
+        return self._conversation.publish(message, options, context)
+
+    def take_packet(self, packet: ReceivedPacket) -> None:
+        """Treat a packet as if it had come from the broker: one that a program got another way."""
+        self._conversation.received(packet)
+
+    def take_ack(self, message_id: str) -> None:
+        """Treat a message as acknowledged by the peer, whom that shows to be there."""
+        self._conversation.hear(MessageKind.ack, message_id)
+
+    def heard(self) -> None:
+        """Take the caller's word for it that a valid message came from the peer just now."""
+        self._conversation.hear()
+
+    def publish_bytes(self, topic: str, payload: bytes, *, qos: int | None = None) -> None:
+        """Publish bytes on any topic over the link's connection, past its codec; no ack is awaited.
+
+        Raises:
+            ConnectionLostError: See `send`.
+            UsageError: It is no topic to publish on, or no QoS.
+            PacketTooLargeError: See `send`.
+        """
+        self._conversation.publish_bytes(topic, payload, self._options(qos, (), None, None))
 
     async def ping(self) -> None:
         """Ask the peer for a sign of life, now; without a connection nothing happens."""

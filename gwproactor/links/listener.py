@@ -39,6 +39,16 @@ class LinkListener(Protocol):
         """The peer acknowledged a message, in time or not."""
         ...
 
+    def ack_timed_out(self, link_name: str, message_id: str, context: object) -> None:
+        """The peer did not acknowledge a message in time.
+
+        Args:
+            link_name: The link.
+            message_id: The message.
+            context: What its sender gave to find again; None where nothing was given.
+        """
+        ...
+
     def link_problem(self, link_name: str, summary: str, details: str, is_error: bool) -> None:
         """Something went wrong that a person should know. Comes at a bounded rate.
 

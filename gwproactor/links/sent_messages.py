@@ -15,10 +15,17 @@ class SentMessage:
     Args:
         message_id: Its id; empty where it has none.
         answer: Becomes done with the ack; None where no ack was asked for.
+        context: What its sender gave to find again.
     """
 
-    def __init__(self, message_id: str, answer: "asyncio.Future[None] | None" = None) -> None:
+    def __init__(
+        self,
+        message_id: str,
+        answer: "asyncio.Future[None] | None" = None,
+        context: object = None,
+    ) -> None:
         self.message_id = message_id
+        self.context = context
         self._answer = answer
 
     async def acked(self) -> None:
@@ -46,25 +53,36 @@ class SentMessages:
     def __init__(self, link_name: str) -> None:
         self._link_name = link_name
         self._waiting: dict[str, asyncio.Future[None]] = {}
+        self._contexts: dict[str, object] = {}
 
-    def add(self, message_id: str) -> SentMessage:
-        """Remember a message; one with the same id that waits already is given up."""
+    def add(self, message_id: str, context: object = None) -> SentMessage:
+        """Remember a message; one with the same id that waits already is given up.
+
+        Args:
+            message_id: Its id.
+            context: Whatever the sender wants to find again when no ack comes.
+        """
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_mark_retrieved)
         self._fail(message_id, ConnectionLostError(f"message {message_id} was sent again"))
         self._waiting[message_id] = answer
-        return SentMessage(message_id, answer)
+        if context is not None:
+            self._contexts[message_id] = context
+        return SentMessage(message_id, answer, context)
 
     def acked(self, message_id: str) -> None:
         """Tell who waits that the ack came."""
+        self._contexts.pop(message_id, None)
         answer = self._waiting.pop(message_id, None)
         if answer is not None and not answer.done():
             answer.set_result(None)
 
-    def expired(self, message_id: str) -> None:
-        """Tell who waits that the ack did not come in time."""
+    def expired(self, message_id: str) -> object:
+        """Tell who waits that the ack did not come in time. Returns the message's context."""
+        context = self._contexts.get(message_id)
         text = f"link '{self._link_name}': no ack of message {message_id} in time"
         self._fail(message_id, AckTimeoutError(text))
+        return context
 
     def cancelled(self, message_id: str) -> None:
         """Tell who waits that the ack is waited for no longer."""
@@ -72,6 +90,7 @@ class SentMessages:
         self._fail(message_id, ConnectionLostError(text))
 
     def _fail(self, message_id: str, error: GwproactorError) -> None:
+        self._contexts.pop(message_id, None)
         answer = self._waiting.pop(message_id, None)
         if answer is not None and not answer.done():
             answer.set_exception(error)

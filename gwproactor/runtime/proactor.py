@@ -15,12 +15,11 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from pydantic import BaseModel
-from result import Err, Ok, Result
+from result import Err, Result
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import GwproactorError, StoreError, UsageError, WireError
+from gwproactor.errors import StoreError, UsageError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
@@ -33,16 +32,14 @@ from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.waiting import until_any
-from gwproactor.wire.codec import MQTTCodec, WireCodec, encode_event
+from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import (
-    EVENT_PREFIX,
     EventBase,
     ProblemEvent,
     ProblemType,
     ShutdownEvent,
     StartupEvent,
-    is_event_type,
 )
 
 logger = logging.getLogger(__name__)
@@ -50,9 +47,6 @@ logger = logging.getLogger(__name__)
 EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
 
 MessageHandler = Callable[[Message[Any]], Awaitable[None]]
-
-_PEERS_CODEC = WireCodec()
-"""Reads events as any peer does."""
 
 OWN_EVENTS_SHARE = 0.9
 """Up to so full a store the node's own events are kept. A link that comes and goes for days makes
@@ -90,7 +84,6 @@ class Proactor(Lifecycle):
             raise UsageError(str(error)) from None
         self._settings = settings or ProactorSettings()
         self.hardware_layout = hardware_layout
-        self._links = LinkManager(self._name, self)
         self._event_handler: EventHandler = self.process_event
         self._observers: list[Observer] = []
         self._comm_events = CommEvents(self._name, self._generate_own)
@@ -105,6 +98,12 @@ class Proactor(Lifecycle):
             report=self.report_problem,
         )
         self._message_handler: MessageHandler = self.process_message
+        self._links = LinkManager(
+            self._name,
+            self._settings,
+            event_persister=self._events.outgoing,
+            listener=self,
+        )
         self._dispatch = Dispatch(
             self.process_received,
             max_messages=self._settings.mailbox_messages,
@@ -143,8 +142,7 @@ class Proactor(Lifecycle):
                 would disturb.
             NotRunningError: The proactor is stopped.
         """
-        events = self._events.outgoing if settings.upstream else None
-        return self._links.add(settings, codec=codec, events=events)
+        return self._links.add(settings, codec=codec)
 
     async def remove_link(self, name: str) -> None:
         """Stop a link and forget it; who waits for anything of it is told. Cancel-safe.
@@ -234,16 +232,8 @@ class Proactor(Lifecycle):
             UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
                 or the peer must refuse.
         """
-        upstream = self._links.upstream
-        if upstream is None:
-            raise UsageError(f"{self._label()} has no upstream link that events could go to")
-        _refuse_what_is_no_event(event)
-        if not event.Src:
-            event = event.model_copy(update={"Src": self._name})
-        payload = _json_of(event)
-        _refuse_unsendable(event, payload, self._name, upstream.settings)
         self._comm_events.flush()  # what happened before is told before
-        return self._events.outgoing.post(event.MessageId, payload, tag, urgent=urgent)
+        return self._links.post_event(event, tag=tag, urgent=urgent)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
@@ -254,13 +244,8 @@ class Proactor(Lifecycle):
             Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
             Err with the exception that `post_event` raises.
         """
-        if self._links.upstream is None:
-            return Ok(False)
-        try:
-            self.post_event(event, urgent=False)
-        except GwproactorError as error:
-            return Err(error)
-        return Ok(True)
+        self._comm_events.flush()
+        return self._links.generate_event(event)
 
     @property
     def pending_event_count(self) -> int:
@@ -400,6 +385,9 @@ class Proactor(Lifecycle):
     def message_acked(self, link_name: str, message_id: str) -> None:
         """Nothing: who sent the message was told, and so were the events."""
 
+    def ack_timed_out(self, link_name: str, message_id: str, context: object) -> None:
+        """Nothing: who sent the message was told, and the link has left `active`."""
+
     def link_problem(
         self,
         link_name: str,  # noqa: ARG002 - the summary names it
@@ -431,41 +419,3 @@ class Proactor(Lifecycle):
                 call(observer)
             except Exception:
                 logger.exception("an observer failed")
-
-
-def _refuse_what_is_no_event(event: object) -> None:
-    """Raise UsageError for anything but a model with the texts that every event has."""
-    texts = (getattr(event, name, None) for name in ("MessageId", "Src", "TypeName"))
-    if not isinstance(event, BaseModel) or not all(isinstance(text, str) for text in texts):
-        raise UsageError(f"{type(event).__name__} is no event: make it an AnyEvent or an EventBase")
-
-
-def _json_of(event: EventBase) -> bytes:
-    """The event's JSON; raises UsageError when it holds what JSON cannot."""
-    try:
-        return event.model_dump_json().encode()
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"the event cannot be sent: {error}") from None
-
-
-def _refuse_unsendable(
-    event: EventBase, payload: bytes, source: str, upstream: LinkSettings
-) -> None:
-    """Raise UsageError for an event that the peer would refuse again and again.
-
-    The event is read here as the peer reads it: one that is never acknowledged would stand in the
-    way of the others for ever. It costs some 20 us.
-    """
-    type_name, destination = event.TypeName, upstream.peer_short_name
-    if not is_event_type(type_name):
-        raise UsageError(f"the TypeName of an event begins with {EVENT_PREFIX}, not {type_name!r}")
-    try:
-        topic, envelope = encode_event(source, destination, event.MessageId, type_name, payload)
-        _PEERS_CODEC.decode(topic, envelope)
-    except (WireError, ValueError) as error:
-        raise UsageError(f"the event cannot be sent: {error}") from None
-    if len(envelope) > upstream.max_payload_bytes:
-        raise UsageError(
-            f"the event is too large: {len(envelope)} bytes in its envelope,"
-            f" of at most {upstream.max_payload_bytes} (max_payload_bytes of the link)"
-        )

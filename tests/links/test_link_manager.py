@@ -1,108 +1,272 @@
-"""The set of links of a node."""
-
 import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
+from result import Err, Ok
 
-from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
-from gwproactor.errors import UsageError
-from gwproactor.links.link_manager import LinkManager
-from gwproactor.links.link_state import StateName
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import ConnectionLostError, UsageError
+from gwproactor.events.memory_store import MemoryStore
+from gwproactor.events.outbox import Outbox
+from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.links import (
+    AckWaitInfo,
+    CommLinkMissing,
+    LinkManager,
+    MQTTConnectFailPayload,
+    MQTTConnectPayload,
+    MQTTDisconnectPayload,
+    MQTTMessageModel,
+    MQTTReceiptPayload,
+    MQTTSubackPayload,
+    StateName,
+    TransitionName,
+)
+from gwproactor.stats import ProactorStats
+from gwproactor.wire.codec import WireCodec
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import AnyEvent, Ping
 from gwproactor_test.brokers import AnyBroker
-from gwproactor_test.link_pair import (
-    CHILD,
-    PARENT,
-    WAIT_SECONDS,
-    Recorder,
-    child_settings,
-    parent_settings,
-)
+from gwproactor_test.clients import until
+from gwproactor_test.link_pair import WAIT_SECONDS, Recorder
+
+A, B = "d1.a", "d1.b"
 
 
-def test_links_are_found_by_name() -> None:
-    links = LinkManager("d1", Recorder())
-    up, down = links.add(child_settings()), links.add(parent_settings())
-    assert list(links) == [up, down]
-    assert len(links) == 2
-    assert links[CHILD] is down
-    assert PARENT in links
-    assert "other" not in links
-    assert links.upstream is up
+class Note(BaseModel):
+    """A message that is no event."""
+
+    MessageId: str = ""
+    TypeName: str = "test.note"
 
 
-def test_a_node_may_have_no_upstream_link() -> None:
-    links = LinkManager("d1", Recorder())
-    links.add(parent_settings())
-    assert links.upstream is None
+CODEC = WireCodec([Note])
 
 
-def test_one_name_one_link_and_one_upstream() -> None:
-    links = LinkManager("d1", Recorder())
-    links.add(child_settings())
-    with pytest.raises(UsageError, match="already"):
-        links.add(child_settings())
-    with pytest.raises(UsageError, match="upstream already"):
-        links.add(child_settings(name="second"))
+def note(message_id: str) -> Message[Any]:
+    return Message[Any](Src=A, Dst="d1-b", MessageId=message_id, AckRequired=True, Payload=Note())
 
 
-def second(*brokers: MQTTClient, **changes: object) -> LinkSettings:
-    return child_settings(*brokers, name="second", upstream=False, **changes)
+def manager(name: str, **options: Any) -> LinkManager:
+    settings = ProactorSettings.without_environment(ack_timeout_seconds=5.0)
+    return LinkManager(name, settings, **options)
 
 
-HERE = MQTTClient(host="here")
-NAMED = MQTTClient(host="here", client_id="named")
+@contextlib.asynccontextmanager
+async def started(*managers: LinkManager, queue: Any = None) -> AsyncIterator[None]:
+    for each in managers:
+        each.start(asyncio.get_running_loop(), queue)
+    try:
+        yield
+    finally:
+        for each in managers:
+            each.stop()
+            await each.join()
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        (second(HERE), "would hear the same topics"),
-        (second(MQTTClient(host="there"), HERE), "over mqtt://here:1883 would hear"),
-        (second(HERE, peer_name=PARENT.replace(".", "-")), "would hear the same topics"),
-        (second(NAMED), "would hear the same topics"),
-        (second(HERE, subscription_name="c2"), f"same MQTT client id, 'd1-{PARENT}'"),
-    ],
-)
-def test_links_that_would_disturb_each_other_are_refused(settings: LinkSettings, said: str) -> None:
-    links = LinkManager("d1", Recorder())
-    links.add(child_settings(HERE))
-    with pytest.raises(UsageError, match=said):
-        links.add(settings)
-    assert len(links) == 1
+@contextlib.asynccontextmanager
+async def a_pair(
+    broker: AnyBroker, **options: Any
+) -> AsyncIterator[tuple[LinkManager, LinkManager]]:
+    """Two managers, each with a link of the first naming generation to the other, both active."""
+    config = broker_from_url(broker.url)
+    a, b = manager(A, **options), manager(B)
+    a.add_mqtt_link(B, config, CODEC, upstream=True, primary_peer=True)
+    b.add_mqtt_link(A, config, CODEC)
+    async with started(a), started(b):
+        await a[B].wait_for("active", timeout_seconds=WAIT_SECONDS)
+        await b[A].wait_for("active", timeout_seconds=WAIT_SECONDS)
+        yield a, b
 
 
-def test_one_client_id_for_two_peers_is_refused_too() -> None:
-    links = LinkManager("d1", Recorder())
-    links.add(child_settings(NAMED))
-    with pytest.raises(UsageError, match="same MQTT client id, 'named'"):
-        links.add(parent_settings(NAMED))
+async def test_two_links_of_names_alone_understand_each_other(broker: AnyBroker) -> None:
+    stats = ProactorStats()
+    async with a_pair(broker, stats=stats) as (a, b):
+        async with contextlib.aclosing(b[A].messages()) as messages:
+            next_message = asyncio.ensure_future(anext(messages))
+            await asyncio.sleep(0)
+            message = Message[Any](
+                Src=A, Dst="d1-b", MessageId="m", AckRequired=True, Payload=Note()
+            )
+            sent = a.publish_message(B, message, qos=1, context="mine")
+            await sent.acked()
+            received = await asyncio.wait_for(next_message, WAIT_SECONDS)
+        assert sent.context == "mine"
+        assert (received.message.Header.MessageId, received.packet.qos) == ("m", 0)
+        assert (a.link_names(), a.link_state(B), a.stopped(B)) == ([B], StateName.active, False)
+        assert (a.upstream_client, a.primary_peer_client, b.upstream_client) == (B, B, "")
+        assert a.subscribed(B)
+        assert a.num_acks(B) == 0
+        assert a.link(B) is a[B].link_state
+        assert [ask("unknown") for ask in (a.link, a.link_state, a.decoder)] == [None] * 3
+        assert a.decoder(B) is CODEC
+        assert a.decode(B, message.mqtt_topic(), CODEC.encode(message)) == message
+        await b.send_ping(A)
+        assert a.get_message_times(B).last_send <= a.get_message_times(B).clock()
+        assert a.start_ping_tasks() == []
+    assert stats.link(B).comm_event_counts["message_from_peer"] == 1
+    assert a.stopped(B)
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        second(MQTTClient(host="there")),
-        second(MQTTClient(host="here", port=1884)),
-        second(NAMED, subscription_name="c2"),
-        parent_settings(HERE),
-    ],
-)
-def test_links_that_do_not_disturb_each_other(settings: LinkSettings) -> None:
-    links = LinkManager("d1", Recorder())
-    links.add(child_settings(HERE))
-    links.add(settings)
-    assert len(links) == 2
+async def test_messages_also_go_into_the_queue(broker: AnyBroker) -> None:
+    queue: asyncio.Queue[Any] = asyncio.Queue()
+    config = broker_from_url(broker.url)
+    a, b = manager(A), manager(B)
+    a.add_mqtt_link(B, config, CODEC, upstream=True)
+    b.add_mqtt_link(A, config, CODEC)
+    async with started(a), started(b, queue=queue):
+        await a[B].wait_for("active", timeout_seconds=WAIT_SECONDS)
+        a.publish_upstream(Note(MessageId="n"), AckRequired=False)
+        message = await asyncio.wait_for(queue.get(), WAIT_SECONDS)
+    assert (message.Header.Src, message.Payload.MessageId) == (A, "n")
 
 
-async def test_all_of_them_run_and_stop_together(broker: AnyBroker) -> None:
-    reachable = broker_from_url(broker.url)
-    child, parent = LinkManager(CHILD, Recorder()), LinkManager(PARENT, Recorder())
-    links = [child.add(child_settings(reachable)), parent.add(parent_settings(reachable))]
-    tasks = [asyncio.create_task(manager.run()) for manager in (child, parent)]
-    for link in links:
-        await link.wait_for(timeout_seconds=WAIT_SECONDS)
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    assert {link.state for link in links} == {StateName.stopped}
+async def test_an_ack_that_does_not_come_is_called_back_with_its_context(broker: AnyBroker) -> None:
+    missed: list[AckWaitInfo] = []
+    settings = ProactorSettings.without_environment(ack_timeout_seconds=0.2)
+    config = broker_from_url(broker.url)
+    a = LinkManager(A, settings, ack_timeout_callback=missed.append)
+    link = a.add_mqtt_link(B, config, CODEC)
+    async with started(a):
+        await link.wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
+        a.publish_message(B, note("m"), context="mine")
+        await until(lambda: any(wait.message_id == "m" for wait in missed))
+        (wait,) = (wait for wait in missed if wait.message_id == "m")
+        assert wait == AckWaitInfo(B, "m", None, "mine")
+        transition = a.process_ack_timeout(wait).unwrap()
+        assert transition.transition_name is TransitionName.response_timeout
+        assert transition.canceled_acks == []
+    assert a.stats.link(B).timeouts >= 1
+
+
+async def test_no_caller_makes_a_link_connected_that_is_not() -> None:
+    a = manager(A)
+    a.add_mqtt_link(B, MQTTClient(host="127.0.0.1", port=1))
+    async with started(a):
+        await a[B].wait_for("connecting")
+        connected = a.process_mqtt_connected(_notice(MQTTConnectPayload(client_name=B)))
+        assert isinstance(connected, Err)
+        assert "own connection" in str(connected.err_value)
+        suback = a.process_mqtt_suback(_notice(MQTTSubackPayload(client_name=B)))
+        assert isinstance(suback, Err)
+        for same in (
+            a.process_mqtt_disconnected(_notice(MQTTDisconnectPayload(client_name=B))),
+            a.process_mqtt_connect_fail(_notice(MQTTConnectFailPayload(client_name=B))),
+        ):
+            assert isinstance(same, Ok)
+            assert not same.ok_value
+        a.process_ack(B, "m")
+        a.update_recv_time(B)
+        assert a.link_state(B) is StateName.connecting
+
+
+async def test_what_a_program_confirms_and_feeds(broker: AnyBroker) -> None:
+    heard = Recorder()
+    async with a_pair(broker, listener=heard) as (a, _):
+        assert a.process_mqtt_connected(_notice(MQTTConnectPayload(client_name=B))).is_ok()
+        assert a.process_mqtt_suback(_notice(MQTTSubackPayload(client_name=B))).is_ok()
+        assert a.process_mqtt_disconnected(_notice(MQTTDisconnectPayload(client_name=B))).is_err()
+        fed = Message[Any](Src=B, Dst="d1-a", MessageId="fed", Payload=Note())
+        packet = MQTTMessageModel(topic=fed.mqtt_topic(), payload=CODEC.encode(fed))
+        result = a.process_mqtt_message(
+            _notice(MQTTReceiptPayload(client_name=B, message=packet))
+        ).unwrap()
+        assert (result.old_state, result.new_state) == (StateName.active, StateName.active)
+        assert [message.Header.MessageId for message in heard.messages] == ["fed"]
+        wanting = Message[Any](Src=B, MessageId="w", AckRequired=True, Payload=Ping())
+        a.send_ack(B, wanting)
+
+
+async def test_events_go_to_whom_keeps_them(broker: AnyBroker) -> None:
+    acked: list[str] = []
+    events = OutgoingEvents(
+        MemoryStore(),
+        Outbox(),
+        on_stored=lambda _: None,
+        on_acked=lambda ref: acked.append(ref.event_id),
+        report=lambda *_: None,
+    )
+    await events.open()
+    writer = asyncio.create_task(events.run())
+    try:
+        async with a_pair(broker, event_persister=events) as (a, b):
+            async with asyncio.timeout(WAIT_SECONDS):
+                a.generate_event(AnyEvent(MessageId="e")).unwrap()
+                assert a.num_pending == 1
+                await until(lambda: a.num_reuploaded_unacked == 1)
+                assert "1 unacked; 1 events in all, upstream active" in a.get_reuploads_str()
+                assert not a.reuploading()
+                b[A].acknowledge("e")
+                await events.drained()
+            assert acked == ["e"]
+        assert b.generate_event(AnyEvent()) == Ok(False)
+        refused = a.generate_event(AnyEvent(MessageId="x" * 100, n="x" * 2_000_000))
+        assert "too large" in str(refused.err())
+    finally:
+        await events.close()
+        await asyncio.wait([writer])
+
+
+async def test_links_by_the_methods_of_mqtt_clients(broker: AnyBroker) -> None:
+    async with a_pair(broker) as (a, _):
+        client = a.mqtt_client_wrapper(B)
+        assert client.connected()
+        assert client.subscribed()
+        assert client.subscription_items() == [("gw/d1-b/to/d1-a/#", 0)]
+        assert client.subscribe("further/+", 1)[0] == 0
+        await a[B].subscribed("further/+", timeout_seconds=WAIT_SECONDS)
+        assert (client.num_subscriptions(), client.num_pending_subscriptions()) == (2, 0)
+        assert client.publish("somewhere", b"bytes", 1).rc == 0
+        assert client.unsubscribe("further/+")[0] == 0
+        assert a.mqtt_clients().upstream().name == a.mqtt_clients().primary_peer().name == B
+        for refused in (client.start, client.stop):
+            with pytest.raises(UsageError, match="LinkManager"):
+                refused()
+        with pytest.raises(UsageError, match="add_mqtt_link"):
+            a.mqtt_clients().add_client("x", MQTTClient())
+    assert client.publish("somewhere", b"", 0).rc == 4
+    assert client.subscribe_all() == (4, None)
+
+
+async def test_subscriptions_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    a = manager(A)
+    a.add_mqtt_link(B, MQTTClient())
+    a.subscribe(B, "x/y", 0)
+    with caplog.at_level(logging.INFO, "gwproactor"):
+        a.log_subscriptions("tag ")
+    assert "tag d1.b: x/y is unsent" in caplog.text
+
+
+async def test_each_mistake_is_named() -> None:
+    a = manager(A)
+    assert a.stop() == Ok(False)
+    a.add_mqtt_link(B, MQTTClient(), primary_peer=True)
+    with pytest.raises(UsageError, match="primary peer already"):
+        a.add_mqtt_link("d1.c", MQTTClient(), primary_peer=True)
+    with pytest.raises(CommLinkMissing):
+        a.num_acks("unknown")
+    with pytest.raises(UsageError, match="no upstream link"):
+        a.publish_upstream(Note())
+    with pytest.raises(UsageError, match="no upstream link"):
+        a.post_event(AnyEvent())
+    with pytest.raises(ConnectionLostError):
+        a.publish_message(B, Message[Any](Src=A, Dst="b", Payload=Note()))
+    await a.remove(B)
+    assert a.primary_peer_client == ""
+    assert not a.stats.has_link(B)
+    a.add_mqtt_link(B, MQTTClient(host="127.0.0.1", port=1), upstream=True)
+    with pytest.raises(UsageError, match="no event_persister"):
+        a.post_event(AnyEvent())
+    async with started(a):
+        with pytest.raises(UsageError, match="started already"):
+            a.start()
+    assert a.stop() in (Ok(False), Ok(True))
+
+
+def _notice(payload: Any) -> Message[Any]:
+    return Message[Any](Src=B, Payload=payload)

@@ -1,0 +1,466 @@
+"""MQTT clients without comm state: connected again whenever they are lost, and told by a queue.
+
+A `MQTTClientWrapper` is for programs that want the broker alone: no peer, no acks, no events. One
+task connects, subscribes to all that is wanted, reads, and on loss backs off and begins again. What
+happens is put into a queue as messages (`gwproactor.links.mqtt_notices`). Links need none of this;
+`LinkManager.mqtt_clients` shows its links by the same methods.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from gwproactor.config.mqtt import MQTTClient
+from gwproactor.errors import (
+    ConnectFailedError,
+    ConnectionLostError,
+    ConnectRefusedError,
+    UsageError,
+)
+from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.backoff import Backoff
+from gwproactor.links.link_task import max_packet_bytes
+from gwproactor.links.mqtt_notices import (
+    NO_CONNECTION,
+    NO_ERROR,
+    MQTTClientsPayload,
+    MQTTConnectFailPayload,
+    MQTTConnectPayload,
+    MQTTDisconnectPayload,
+    MQTTMessageModel,
+    MQTTReceiptPayload,
+    MQTTSubackPayload,
+    notice,
+)
+from gwproactor.links.pace import Pace
+from gwproactor.links.reports import ReportRate
+from gwproactor.links.transport import (
+    Connection,
+    ConnectOptions,
+    Connector,
+    ReceivedPacket,
+    SendOptions,
+)
+from gwproactor.wire.filters import checked_filter
+
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+"""Payloads for which there is always room in a packet."""
+
+
+class NoticeQueue(Protocol):
+    """Takes what a client tells; an asyncio queue's `put_nowait` will do for its `put`."""
+
+    def put(self, item: Any, /) -> Any:
+        """Take a message, without waiting."""
+        ...
+
+
+class MessageInfo(NamedTuple):
+    """What became of a message that was to be published.
+
+    Args:
+        rc: 0 where it was handed to the connection, 4 where there is none.
+        mid: Its number among this client's messages.
+    """
+
+    rc: int
+    mid: int
+
+
+class MQTTClientWrapper:
+    """One MQTT client. For the event loop's thread.
+
+    Args:
+        name: Its name, which notices carry.
+        client_config: The broker, and how to log in there.
+        receive_queue: Takes the notices; whatever has a `put` that does not wait.
+        connector: Makes connections.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client_config: MQTTClient,
+        receive_queue: NoticeQueue,
+        *,
+        connector: Connector = connect_with_aiomqtt,
+    ) -> None:
+        self.name = name
+        self._client_config = client_config
+        self._receive_queue = receive_queue
+        self._connector = connector
+        self._logger: Logger | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._subscriptions: dict[str, int] = {}
+        self._pending: set[str] = set()
+        self._mids = itertools.count(1)
+
+    # Starting and stopping
+
+    def start(self) -> None:
+        """Begin to connect, on the running loop.
+
+        Raises:
+            UsageError: It runs already.
+        """
+        if self._task is not None and not self._task.done():
+            raise UsageError(f"MQTT client '{self.name}' runs already")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"mqtt:{self.name}")
+
+    def stop(self) -> None:
+        """End it; `join` waits for that. Without a start nothing happens."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def join(self) -> None:
+        """Wait until it has ended. Cancel-safe."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    # Messages and subscriptions
+
+    def publish(self, topic: str, payload: bytes, qos: int) -> MessageInfo:
+        """Publish a message, now; without a connection it is dropped, and `rc` says so.
+
+        Raises:
+            UsageError: The topic or the QoS is none.
+        """
+        mid = next(self._mids)
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionLostError):
+                self._connection.publish(topic, payload, SendOptions(qos=_checked(qos)))
+                return MessageInfo(NO_ERROR, mid)
+        return MessageInfo(NO_CONNECTION, mid)
+
+    def subscribe(self, topic: str, qos: int) -> tuple[int, int | None]:
+        """Subscribe to a topic filter, now and on every connection.
+
+        Returns:
+            0 and the number that the SUBACK's notice will carry; or 4 and None where there is no
+            connection now.
+
+        Raises:
+            UsageError: It is no topic filter, or no QoS.
+        """
+        try:
+            self._subscriptions[checked_filter(topic)] = _checked(qos)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        return self._ask_for([topic])
+
+    def subscribe_all(self) -> tuple[int, int | None]:
+        """Ask for everything again that is wanted; see `subscribe`."""
+        return self._ask_for(list(self._subscriptions)) if self._subscriptions else (NO_ERROR, None)
+
+    def unsubscribe(self, topic: str) -> tuple[int, int | None]:
+        """Subscribe to a topic filter no longer; see `subscribe`."""
+        self._subscriptions.pop(topic, None)
+        self._pending.discard(topic)
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionLostError):
+                self._connection.unsubscribe([topic])
+                return NO_ERROR, next(self._mids)
+        return NO_CONNECTION, None
+
+    def subscribed(self) -> bool:
+        """Whether every topic filter that is wanted has been granted."""
+        return self.connected() and not self._pending
+
+    def subscription_items(self) -> list[tuple[str, int]]:
+        """Every topic filter that is wanted, with its QoS."""
+        return list(self._subscriptions.items())
+
+    def num_subscriptions(self) -> int:
+        """How many topic filters are wanted."""
+        return len(self._subscriptions)
+
+    def num_pending_subscriptions(self) -> int:
+        """How many of them have not been granted on this connection."""
+        return len(self._pending)
+
+    def handle_suback(self, suback: MQTTSubackPayload) -> int:  # noqa: ARG002 - noted when it came
+        """Return how many topic filters have not been granted; a SUBACK is noted as it comes."""
+        return self.num_pending_subscriptions()
+
+    def _ask_for(self, topics: list[str]) -> tuple[int, int | None]:
+        self._pending.update(topics)
+        if self._connection is None:
+            return NO_CONNECTION, None
+        mid = next(self._mids)
+
+        def answered(answer: "asyncio.Future[Sequence[int]]") -> None:
+            if not answer.cancelled() and answer.exception() is None:
+                self._granted(mid, topics, answer.result())
+
+        try:
+            asked = [(topic, self._subscriptions[topic]) for topic in topics]
+            self._connection.subscribe(asked).add_done_callback(answered)
+        except ConnectionLostError:
+            return NO_CONNECTION, None
+        return NO_ERROR, mid
+
+    def _granted(self, mid: int, topics: list[str], codes: Sequence[int]) -> None:
+        granted = (topic for topic, code in zip(topics, codes, strict=False) if code <= 2)
+        self._pending.difference_update(granted)
+        self.on_subscribe(None, None, mid, list(codes))
+
+    # What happens, to be overridden by who wants to know at once
+
+    def on_connect(self, _: Any, userdata: Any, flags: Mapping[str, int], rc: int) -> None:
+        """A connection was made."""
+        payload = MQTTConnectPayload(
+            client_name=self.name, userdata=userdata, flags=dict(flags), rc=rc
+        )
+        self._tell(payload)
+
+    def on_connect_fail(self, _: Any, userdata: Any) -> None:
+        """An attempt to connect failed; `userdata` is the reason in words."""
+        self._tell(MQTTConnectFailPayload(client_name=self.name, reason=str(userdata or "")))
+
+    def on_disconnect(self, _: Any, userdata: Any, rc: int) -> None:
+        """The connection is gone; `userdata` is the reason in words."""
+        reason = str(userdata or "")
+        self._tell(MQTTDisconnectPayload(client_name=self.name, rc=rc, reason=reason))
+
+    def on_message(self, _: Any, userdata: Any, message: ReceivedPacket) -> None:
+        """A PUBLISH came."""
+        model = MQTTMessageModel(
+            timestamp=time.monotonic(),
+            topic=message.topic,
+            payload=message.payload,
+            qos=message.qos,
+            retain=message.retain,
+        )
+        self._tell(MQTTReceiptPayload(client_name=self.name, userdata=userdata, message=model))
+
+    def on_subscribe(self, _: Any, userdata: Any, mid: int, granted_qos: list[int]) -> None:
+        """A SUBACK came."""
+        payload = MQTTSubackPayload(
+            client_name=self.name,
+            userdata=userdata,
+            mid=mid,
+            granted_qos=tuple(granted_qos),
+            num_pending_subscriptions=self.num_pending_subscriptions(),
+        )
+        self._tell(payload)
+
+    def enable_logger(self, logger: Logger | None = None) -> None:
+        """Log what happens, at DEBUG; to `gwproactor.links.mqtt` where no logger is given."""
+        self._logger = logger or logging.getLogger("gwproactor.links.mqtt")
+
+    def disable_logger(self) -> None:
+        """Log nothing more."""
+        self._logger = None
+
+    def _tell(self, payload: MQTTClientsPayload) -> None:
+        if self._logger is not None:
+            self._logger.debug("%s: %s", self.name, type(payload).__name__)
+        self._receive_queue.put(notice(payload))
+
+    # The task
+
+    async def _run(self) -> None:
+        pace = Pace([self._client_config], Backoff())
+        options = ConnectOptions(
+            client_id=self.name, max_packet_bytes=max_packet_bytes(MAX_PAYLOAD_BYTES)
+        )
+        while True:
+            delay, positions = pace.next_round(time.monotonic())
+            await asyncio.sleep(delay)
+            try:
+                for position in positions:
+                    async with self._connector(self._client_config, options) as connection:
+                        began = time.monotonic()
+                        await self._talk(connection)
+                    now = time.monotonic()
+                    pace.lost(now, position, now - began, was_active=False)
+            except ConnectFailedError as error:
+                self.on_connect_fail(None, str(error))
+            except ConnectRefusedError as error:
+                pace.refused(time.monotonic(), 0)
+                self.on_connect_fail(None, str(error))
+
+    async def _talk(self, connection: Connection) -> None:
+        self._connection, reason = connection, "stopped"
+        try:
+            self.on_connect(None, None, {"session present": int(connection.session_present)}, 0)
+            self.subscribe_all()
+            while True:
+                for packet in await connection.packets():
+                    self.on_message(None, None, packet)
+                    connection.acknowledge(packet)
+        except ConnectionLostError as error:
+            reason = str(error)
+        finally:
+            self._connection = None
+            self._pending = set(self._subscriptions)
+            self.on_disconnect(None, reason, int(reason != "stopped"))
+
+
+class MQTTClients:
+    """A set of MQTT clients by name. For the event loop's thread."""
+
+    def __init__(self) -> None:
+        self.clients: dict[str, MQTTClientWrapper] = {}
+        self.upstream_client = ""
+        self.primary_peer_client = ""
+        self._queue = _LaterQueue()
+
+    def add_client(
+        self,
+        name: str,
+        client_config: MQTTClient,
+        upstream: bool = False,
+        primary_peer: bool = False,
+    ) -> MQTTClientWrapper:
+        """Add a client; it is started with the others, or at once where those were.
+
+        Args:
+            name: Its name.
+            client_config: The broker, and how to log in there.
+            upstream: It leads to where events go.
+            primary_peer: It leads to the peer that matters most.
+
+        Raises:
+            UsageError: There is a client of that name, or a second one upstream or primary.
+        """
+        if name in self.clients:
+            raise UsageError(f"there is an MQTT client '{name}' already")
+        if upstream and self.upstream_client:
+            raise UsageError(f"'{self.upstream_client}' is the upstream client already")
+        if primary_peer and self.primary_peer_client:
+            raise UsageError(f"'{self.primary_peer_client}' is the primary peer's client already")
+        client = MQTTClientWrapper(name, client_config, self._queue)
+        self._keep(client, upstream=upstream, primary_peer=primary_peer)
+        if self._queue.target is not None:
+            client.start()
+        return client
+
+    def _keep(self, client: MQTTClientWrapper, *, upstream: bool, primary_peer: bool) -> None:
+        self.clients[client.name] = client
+        self.upstream_client = client.name if upstream else self.upstream_client
+        self.primary_peer_client = client.name if primary_peer else self.primary_peer_client
+
+    def start(self, loop: asyncio.AbstractEventLoop, async_queue: "asyncio.Queue[Any]") -> None:
+        """Start all clients on the running loop; their notices go into `async_queue`.
+
+        Raises:
+            UsageError: `loop` is not the running one.
+        """
+        if loop is not asyncio.get_running_loop():
+            raise UsageError("MQTT clients are started on the loop that they run on")
+        self._queue.target = async_queue
+        for client in self.clients.values():
+            client.start()
+
+    def stop(self) -> None:
+        """End all clients; `join` waits for that."""
+        for client in self.clients.values():
+            client.stop()
+
+    async def join(self) -> None:
+        """Wait until all clients have ended. Cancel-safe."""
+        for client in self.clients.values():
+            await client.join()
+
+    def client_wrapper(self, client: str) -> MQTTClientWrapper:
+        """The client of that name.
+
+        Raises:
+            UsageError: There is none.
+        """
+        if client not in self.clients:
+            known = ", ".join(sorted(self.clients)) or "none"
+            raise UsageError(f"there is no MQTT client '{client}'; clients: {known}")
+        return self.clients[client]
+
+    def upstream(self) -> MQTTClientWrapper:
+        """The client that leads to where events go; raises UsageError where there is none."""
+        return self.client_wrapper(self.upstream_client)
+
+    def primary_peer(self) -> MQTTClientWrapper:
+        """The client that leads to the primary peer; raises UsageError where there is none."""
+        return self.client_wrapper(self.primary_peer_client)
+
+    def connected(self, client: str) -> bool:
+        """`MQTTClientWrapper.connected` of that client, as all that follow."""
+        return self.client_wrapper(client).connected()
+
+    def publish(self, client: str, topic: str, payload: bytes, qos: int) -> MessageInfo:
+        """`MQTTClientWrapper.publish`."""
+        return self.client_wrapper(client).publish(topic, payload, qos)
+
+    def subscribe(self, client: str, topic: str, qos: int) -> tuple[int, int | None]:
+        """`MQTTClientWrapper.subscribe`."""
+        return self.client_wrapper(client).subscribe(topic, qos)
+
+    def subscribe_all(self, client: str) -> tuple[int, int | None]:
+        """`MQTTClientWrapper.subscribe_all`."""
+        return self.client_wrapper(client).subscribe_all()
+
+    def unsubscribe(self, client: str, topic: str) -> tuple[int, int | None]:
+        """`MQTTClientWrapper.unsubscribe`."""
+        return self.client_wrapper(client).unsubscribe(topic)
+
+    def subscribed(self, client: str) -> bool:
+        """`MQTTClientWrapper.subscribed`."""
+        return self.client_wrapper(client).subscribed()
+
+    def num_subscriptions(self, client: str) -> int:
+        """`MQTTClientWrapper.num_subscriptions`."""
+        return self.client_wrapper(client).num_subscriptions()
+
+    def num_pending_subscriptions(self, client: str) -> int:
+        """`MQTTClientWrapper.num_pending_subscriptions`."""
+        return self.client_wrapper(client).num_pending_subscriptions()
+
+    def handle_suback(self, suback: MQTTSubackPayload) -> int:
+        """`MQTTClientWrapper.handle_suback` of the client that the SUBACK names."""
+        return self.client_wrapper(suback.client_name).handle_suback(suback)
+
+    def enable_loggers(self, logger: Logger | None = None) -> None:
+        """`MQTTClientWrapper.enable_logger` of all clients."""
+        for client in self.clients.values():
+            client.enable_logger(logger)
+
+    def disable_loggers(self) -> None:
+        """`MQTTClientWrapper.disable_logger` of all clients."""
+        for client in self.clients.values():
+            client.disable_logger()
+
+
+class _LaterQueue:
+    """A queue that is known only when the clients are started."""
+
+    def __init__(self) -> None:
+        self.target: asyncio.Queue[Any] | None = None
+        self._rate = ReportRate()
+
+    def put(self, item: Any, /) -> None:
+        """Hand it on; what a full queue does not take is dropped, and the log says so."""
+        if self.target is None:
+            return
+        try:
+            self.target.put_nowait(item)
+        except asyncio.QueueFull:
+            unreported = self._rate.again(time.monotonic(), "full")
+            if unreported is not None:
+                text = "the queue of MQTT clients is full: notices are dropped (%d since the last)"
+                logging.getLogger(__name__).warning(text, unreported + 1)
+
+
+def _checked(qos: int) -> int:
+    if qos not in (0, 1, 2):
+        raise UsageError(f"there is no QoS {qos}; there are 0, 1 and 2")
+    return int(qos)

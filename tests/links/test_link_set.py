@@ -1,0 +1,108 @@
+"""The set of links of a node."""
+
+import asyncio
+
+import pytest
+
+from gwproactor.config.link import LinkSettings
+from gwproactor.config.mqtt import MQTTClient, broker_from_url
+from gwproactor.errors import UsageError
+from gwproactor.links.link_set import LinkSet
+from gwproactor.links.link_state import StateName
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.link_pair import (
+    CHILD,
+    PARENT,
+    WAIT_SECONDS,
+    Recorder,
+    child_settings,
+    parent_settings,
+)
+
+
+def test_links_are_found_by_name() -> None:
+    links = LinkSet("d1", Recorder())
+    up, down = links.add(child_settings()), links.add(parent_settings())
+    assert list(links) == [up, down]
+    assert len(links) == 2
+    assert links[CHILD] is down
+    assert PARENT in links
+    assert "other" not in links
+    assert links.upstream is up
+
+
+def test_a_node_may_have_no_upstream_link() -> None:
+    links = LinkSet("d1", Recorder())
+    links.add(parent_settings())
+    assert links.upstream is None
+
+
+def test_one_name_one_link_and_one_upstream() -> None:
+    links = LinkSet("d1", Recorder())
+    links.add(child_settings())
+    with pytest.raises(UsageError, match="already"):
+        links.add(child_settings())
+    with pytest.raises(UsageError, match="upstream already"):
+        links.add(child_settings(name="second"))
+
+
+def second(*brokers: MQTTClient, **changes: object) -> LinkSettings:
+    return child_settings(*brokers, name="second", upstream=False, **changes)
+
+
+HERE = MQTTClient(host="here")
+NAMED = MQTTClient(host="here", client_id="named")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (second(HERE), "would hear the same topics"),
+        (second(MQTTClient(host="there"), HERE), "over mqtt://here:1883 would hear"),
+        (second(HERE, peer_name=PARENT.replace(".", "-")), "would hear the same topics"),
+        (second(NAMED), "would hear the same topics"),
+        (second(HERE, subscription_name="c2"), f"same MQTT client id, 'd1-{PARENT}'"),
+    ],
+)
+def test_links_that_would_disturb_each_other_are_refused(settings: LinkSettings, said: str) -> None:
+    links = LinkSet("d1", Recorder())
+    links.add(child_settings(HERE))
+    with pytest.raises(UsageError, match=said):
+        links.add(settings)
+    assert len(links) == 1
+
+
+def test_one_client_id_for_two_peers_is_refused_too() -> None:
+    links = LinkSet("d1", Recorder())
+    links.add(child_settings(NAMED))
+    with pytest.raises(UsageError, match="same MQTT client id, 'named'"):
+        links.add(parent_settings(NAMED))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        second(MQTTClient(host="there")),
+        second(MQTTClient(host="here", port=1884)),
+        second(NAMED, subscription_name="c2"),
+        parent_settings(HERE),
+    ],
+)
+def test_links_that_do_not_disturb_each_other(settings: LinkSettings) -> None:
+    links = LinkSet("d1", Recorder())
+    links.add(child_settings(HERE))
+    links.add(settings)
+    assert len(links) == 2
+
+
+async def test_all_of_them_run_and_stop_together(broker: AnyBroker) -> None:
+    reachable = broker_from_url(broker.url)
+    child, parent = LinkSet(CHILD, Recorder()), LinkSet(PARENT, Recorder())
+    links = [child.add(child_settings(reachable)), parent.add(parent_settings(reachable))]
+    tasks = [asyncio.create_task(manager.run()) for manager in (child, parent)]
+    for link in links:
+        await link.wait_for(timeout_seconds=WAIT_SECONDS)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert {link.state for link in links} == {StateName.stopped}
