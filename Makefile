@@ -17,7 +17,7 @@ help:
 	@echo 'make bench    how fast a link is back, beside the predecessor and bare sockets'
 	@echo 'make style    ruff check and ruff format --check      make format   mend both'
 	@echo 'make types    mypy --strict                           make names    pin the public names'
-	@echo 'make peer     the predecessor, for tests with it      make setup    only the environment'
+	@echo 'make peer     the other packages, for tests with them  make setup    only the environment'
 	@echo 'make clean    away with all of it'
 
 demo:
@@ -57,5 +57,5 @@ peer:
 	@sh tools/peer.sh
 
 clean:
-	rm -rf .venv .peer-venv .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .peer-venv .protocol-venv .bench dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find gwproactor gwproactor_test tests benchmarks -name __pycache__ -prune -exec rm -rf {} +

@@ -4,6 +4,7 @@ import gc
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,9 @@ REQUIRE_MOSQUITTO = "GWPROACTOR_REQUIRE_MOSQUITTO"
 
 
 REQUIRE_PEER = "GWPROACTOR_REQUIRE_PEER"
-"""The same for a missing environment of the predecessor."""
+"""The same for a missing environment of the predecessor, or of gridworks-protocol."""
+
+PROTOCOL_VENV = Path(__file__).resolve().parents[1] / ".protocol-venv"
 
 
 def pytest_report_header() -> list[str]:
@@ -30,7 +33,14 @@ def pytest_report_header() -> list[str]:
         lines.append("mosquitto is not installed: tests that need it are skipped")
     if not predecessor_is_installed():
         lines.append("no .peer-venv: tests with the predecessor are skipped; `make peer` makes it")
+    if not protocol_is_installed():
+        lines.append("no .protocol-venv: tests with gridworks-protocol are skipped; `make peer`")
     return lines
+
+
+def protocol_is_installed() -> bool:
+    """Whether its environment is there and whole; tools/peer.sh writes the stamp last."""
+    return (PROTOCOL_VENV / "peer.stamp").exists()
 
 
 def need_mosquitto() -> None:
@@ -143,6 +153,13 @@ def needs_peer() -> None:
     """For tests that run the predecessor: as `need_mosquitto`."""
     if not predecessor_is_installed():
         skip_or_fail("no .peer-venv: `make peer` makes it", REQUIRE_PEER)
+
+
+@pytest.fixture
+def needs_protocol() -> None:
+    """For tests that run gridworks-protocol: as `needs_peer`."""
+    if not protocol_is_installed():
+        skip_or_fail("no .protocol-venv: `make peer` makes it", REQUIRE_PEER)
 
 
 @pytest.fixture
