@@ -80,8 +80,7 @@ def their_end(role: str, broker: AnyBroker) -> NodeProcess:
 
 
 async def until_acked(theirs: NodeProcess, *ids: str) -> None:
-    for each in ids:
-        await theirs.wait(Acked, lambda line, wanted=each: line.id == wanted)
+    await theirs.until(lambda: set(ids) <= set(theirs.ids(Acked)), f"acks of {ids}")
 
 
 async def test_a_child_with_their_codec_and_messages(broker: AnyBroker) -> None:
