@@ -28,7 +28,26 @@ program can catch either branch without knowing its leaves::
     │   ├── StoreUnusableError    it cannot be made, read or written
     │   ├── StoreLockedError      another node holds it
     │   ├── StoreFormatError      it was written by a newer version
-    │   └── StoreFullError        its size limit is reached; the event was refused
+    │   ├── StoreFullError        its size limit is reached; the event was refused
+    │   └── PersisterException        (gwproactor.persister, as all below it)
+    │       ├── PersisterError
+    │       │   ├── WriteFailed
+    │       │   ├── ContentTooLarge
+    │       │   ├── FileMissing
+    │       │   ├── ReadFailed
+    │       │   ├── TrimFailed
+    │       │   ├── ReindexError
+    │       │   └── DecodingError
+    │       │       ├── ByteDecodingError
+    │       │       ├── JSONDecodingError
+    │       │       └── EventDecodingError
+    │       └── PersisterWarning      the call did its work, and something was odd
+    │           ├── UIDExistedWarning
+    │           ├── FileExistedWarning
+    │           ├── FileMissingWarning
+    │           ├── UIDMissingWarning
+    │           ├── FileEmptyWarning
+    │           └── TrimmedWarning
     ├── OutputClosedError             (gwproactor.node.output)
     └── Problems                  several at once; a ValueError too (gwproactor.problems)
 

@@ -79,6 +79,7 @@ class UnreliableDisk(FileCalls):
             if path.exists():
                 self._lose_content(path, choose)
             if path in self._gone and choose(0, 1):
+                path.parent.mkdir(exist_ok=True)
                 path.write_bytes(self._gone[path])
         self._forget_everything()
 
@@ -183,6 +184,16 @@ class UnreliableDisk(FileCalls):
         """Close a file."""
         if descriptor in self._open_files:
             super().close(self._open_files.pop(descriptor)[0])
+
+    def size_bytes(self, path: Path) -> int:
+        """Look at a file."""
+        self._step()
+        return super().size_bytes(path)
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove an empty folder; what was in it may come back, and the folder with it."""
+        self._step()
+        super().remove_folder(folder)
 
     def remove(self, path: Path) -> None:
         """Remove a file."""

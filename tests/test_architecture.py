@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("logger", "problems", "stats"),
     ("events",),
+    ("persister",),
     ("links",),
     ("actors",),
     ("runtime",),

@@ -71,6 +71,14 @@ class FileCalls:
         with suppress(OSError):
             os.close(descriptor)
 
+    def size_bytes(self, path: Path) -> int:
+        """The size of a file."""
+        return path.stat().st_size
+
+    def remove_folder(self, folder: Path) -> None:
+        """Remove an empty folder."""
+        folder.rmdir()
+
     def remove(self, path: Path) -> None:
         """Remove a file; one that is not there is no error."""
         path.unlink(missing_ok=True)

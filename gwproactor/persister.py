@@ -1,0 +1,52 @@
+"""The names of the reference's persisters; they are defined in `gwproactor.events`."""
+
+from gwproactor.events.persister import PersisterInterface, StubPersister
+from gwproactor.events.persister_errors import (
+    ByteDecodingError,
+    ContentTooLarge,
+    DecodingError,
+    EventDecodingError,
+    FileEmptyWarning,
+    FileExistedWarning,
+    FileMissing,
+    FileMissingWarning,
+    JSONDecodingError,
+    PersisterError,
+    PersisterException,
+    PersisterWarning,
+    ReadFailed,
+    ReindexError,
+    TrimFailed,
+    TrimmedWarning,
+    UIDExistedWarning,
+    UIDMissingWarning,
+    WriteFailed,
+)
+from gwproactor.events.simple_directory_writer import SimpleDirectoryWriter
+from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
+
+__all__ = [
+    "ByteDecodingError",
+    "ContentTooLarge",
+    "DecodingError",
+    "EventDecodingError",
+    "FileEmptyWarning",
+    "FileExistedWarning",
+    "FileMissing",
+    "FileMissingWarning",
+    "JSONDecodingError",
+    "PersisterError",
+    "PersisterException",
+    "PersisterInterface",
+    "PersisterWarning",
+    "ReadFailed",
+    "ReindexError",
+    "SimpleDirectoryWriter",
+    "StubPersister",
+    "TimedRollingFilePersister",
+    "TrimFailed",
+    "TrimmedWarning",
+    "UIDExistedWarning",
+    "UIDMissingWarning",
+    "WriteFailed",
+]
