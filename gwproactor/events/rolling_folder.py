@@ -168,8 +168,7 @@ class RollingFolder:
 
     def sync_removals(self) -> None:
         """Let no power cut bring back what has been removed."""
-        while self._durable and self._unsynced:
-            folder = next(iter(self._unsynced))
+        for folder in sorted(self._unsynced, reverse=True) if self._durable else ():
             with suppress(FileNotFoundError):  # it was removed, which is synced with its parent
                 self._files.sync_folder(folder)
             self._unsynced.discard(folder)
