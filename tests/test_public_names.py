@@ -22,6 +22,7 @@ MODULES = (
     "gwproactor",
     "gwproactor.errors",
     "gwproactor.links",
+    "gwproactor.persister",
     "gwproactor_test.broker",
     "gwproactor_test.brokers",
     "gwproactor_test.certificates",

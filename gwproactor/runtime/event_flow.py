@@ -17,6 +17,8 @@ from gwproactor.events.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.events.persister import PersisterInterface
+from gwproactor.events.persister_store import PersisterStore
 from gwproactor.events.seen_log import MemorySeen, Seen, SeenLog
 from gwproactor.events.store import EventRef, EventStore
 
@@ -38,6 +40,8 @@ class EventFlow:
         on_stored: See `OutgoingEvents`.
         on_acked: See `OutgoingEvents`.
         report: Called with summary and details when something is wrong.
+        persister: Keeps the events that are sent, instead of what `settings` says of them. It is
+            called from a thread of its own, and by nobody else from `open` to `close`.
     """
 
     def __init__(
@@ -50,19 +54,24 @@ class EventFlow:
         on_stored: Callable[[EventRef], None],
         on_acked: Callable[[EventRef], None],
         report: Callable[[str, str], None],
+        persister: PersisterInterface | None = None,
     ) -> None:
         self._folder: DataFolder | None = None
         if settings.folder is not None and not settings.in_memory:
             self._folder = DataFolder(settings.folder, node_name)
         outbox = Outbox(
-            max_bytes=settings.max_bytes,
+            max_bytes=_outbox_bytes(settings, persister),
             first_window=settings.initial_window,
             max_window=settings.max_window,
         )
         inbox = Inbox(max_bytes=settings.max_bytes, ack_when_handled=self._folder is None)
         durable = settings.durability is Durability.fsync
+        if persister is None:
+            outgoing_store = self._store(durable, lambda folder: folder.outbox_path)
+        else:
+            outgoing_store = PersisterStore(persister, report=report)
         self.outgoing = OutgoingEvents(
-            self._store(durable, lambda folder: folder.outbox_path),
+            outgoing_store,
             outbox,
             on_stored=on_stored,
             on_acked=on_acked,
@@ -127,6 +136,15 @@ class EventFlow:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+
+
+def _outbox_bytes(settings: EventSettings, persister: PersisterInterface | None) -> int:
+    """The limit of the outbox: below that of a persister, which would drop the oldest at its own.
+
+    An event counts more in the outbox than its content does in a persister.
+    """
+    limit = persister.max_bytes if persister is not None else None
+    return settings.max_bytes if limit is None else min(limit, settings.max_bytes)
 
 
 async def _within(timeout_seconds: float, closing: Awaitable[None]) -> None:

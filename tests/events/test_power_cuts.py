@@ -6,19 +6,25 @@ The disk is a real folder, from which a cut takes any part of what was not synce
 import asyncio
 import errno
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from gwproactor.errors import StoreError
+from gwproactor.events.file_calls import FileCalls
 from gwproactor.events.inbox import Inbox
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log_store import LogStore
 from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.events.persister_store import PersisterStore
 from gwproactor.events.seen_log import SeenLog
+from gwproactor.events.store import EventStore
+from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor_test.clients import until
 from gwproactor_test.disk import UnreliableDisk
 
@@ -117,16 +123,19 @@ async def test_nothing_acknowledged_is_lost_and_little_comes_twice(
     assert got.total() - len(got) <= MAX_UNMARKED * cuts
 
 
+OpenStore = Callable[[FileCalls], EventStore]
+
+
 class Sender:
     """One run of a sending node, and what the world saw of it."""
 
-    def __init__(self, folder: Path, random: Random) -> None:
+    def __init__(self, open_store: OpenStore, random: Random) -> None:
         self.power = Power()
         self.random = random
         self.stored: set[str] = set()
         self.arrived: set[str] = set()
         self.events = OutgoingEvents(
-            LogStore(folder, segment_bytes=2000, files=self.power.disk()),
+            open_store(self.power.disk()),
             Outbox(),
             on_stored=lambda ref: self.stored.add(ref.event_id),
             on_acked=lambda ref: None,
@@ -168,18 +177,29 @@ class Sender:
             self.events.activated()
 
 
+def log(folder: Path, files: FileCalls) -> EventStore:
+    return LogStore(folder, segment_bytes=2000, files=files)
+
+
+def files_by_day(folder: Path, files: FileCalls) -> EventStore:
+    return PersisterStore(TimedRollingFilePersister(folder, files=files))
+
+
+@pytest.mark.parametrize("kind", [log, files_by_day])
 @pytest.mark.parametrize("cuts", CUTS)
 @pytest.mark.timeout(300)
-async def test_nothing_stored_is_lost(tmp_path: Path, cuts: int) -> None:
+async def test_nothing_stored_is_lost(
+    tmp_path: Path, cuts: int, kind: Callable[[Path, FileCalls], EventStore]
+) -> None:
     random = Random(cuts)
     stored: set[str] = set()
     arrived: set[str] = set()
     for run in range(cuts):
-        sender = Sender(tmp_path, random)
+        sender = Sender(partial(kind, tmp_path), random)
         await sender.live(f"e{run}-")
         stored |= sender.stored
         arrived |= sender.arrived
-    store = LogStore(tmp_path)
+    store = kind(tmp_path, FileCalls())
     assert await store.open() == []
     pending = {ref.event_id for ref in store.pending()}
     await store.close()

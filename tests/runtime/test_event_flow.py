@@ -1,4 +1,5 @@
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -7,12 +8,15 @@ from gwproactor.config.events import Durability, EventSettings
 from gwproactor.errors import (
     NotRunningError,
     StoreError,
+    StoreFullError,
     StoreLockedError,
     StoreUnusableError,
 )
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.memory_store import MemoryStore
+from gwproactor.events.persister import PersisterInterface
 from gwproactor.events.store import EventRef
+from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.runtime import event_flow
 from gwproactor.runtime.event_flow import EventFlow
 
@@ -20,7 +24,12 @@ from gwproactor.runtime.event_flow import EventFlow
 class Flow:
     """An EventFlow with notes of what it reports."""
 
-    def __init__(self, settings: EventSettings, name: str = "d1.site") -> None:
+    def __init__(
+        self,
+        settings: EventSettings,
+        name: str = "d1.site",
+        persister: PersisterInterface | None = None,
+    ) -> None:
         self.stored: list[EventRef] = []
         self.reports: list[tuple[str, str]] = []
         self.events = EventFlow(
@@ -31,6 +40,7 @@ class Flow:
             on_stored=self.stored.append,
             on_acked=lambda _: None,
             report=lambda *report: self.reports.append(report),
+            persister=persister,
         )
 
     async def handle(self, event: ReceivedEvent) -> None:
@@ -123,3 +133,38 @@ async def test_disks_that_hang_in_both_directions_hold_up_nobody(
     with pytest.raises(StoreError, match="did not answer"):
         await flow.events.close(0.05)
     assert flow.events.outgoing.stored_count == 0
+
+
+async def test_a_persister_keeps_what_is_posted(tmp_path: Path) -> None:
+    settings = EventSettings(folder=tmp_path / "data")
+    first = Flow(settings, persister=TimedRollingFilePersister(tmp_path / "events"))
+    await first.events.open()
+    first.events.outgoing.post("id", b"{}", "tag")
+    await first.events.close()
+    persister = TimedRollingFilePersister(tmp_path / "events")
+    second = Flow(settings, persister=persister)
+    await second.events.open()
+    assert second.events.outgoing.pending_count == 1
+    assert persister.pending_ids() == ["id"]
+    second.events.outgoing.activated()
+    assert [e.event_id for e in await second.events.outgoing.next_to_send()] == ["id"]
+    second.events.outgoing.acked("id")
+    await second.events.close()
+    assert persister.pending_ids() == []
+    assert not first.reports
+    assert not second.reports
+
+
+async def test_a_full_persister_refuses_and_drops_nothing(tmp_path: Path) -> None:
+    persister = TimedRollingFilePersister(tmp_path / "events", max_bytes=1000)
+    flow = Flow(EventSettings(), persister=persister)
+    await flow.events.open()
+    kept = 0
+    with suppress(StoreFullError):
+        while kept < 100:
+            flow.events.outgoing.post(f"e{kept}", b"{}")
+            kept += 1
+    assert 0 < kept < 100
+    await flow.events.close()
+    assert persister.pending_ids() == [f"e{n}" for n in range(kept)]
+    assert not flow.reports
