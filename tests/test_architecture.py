@@ -36,6 +36,7 @@ RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 CORE_MODULES = (
     "events/inbox.py",
     "events/outbox.py",
+    "events/pending.py",
     "events/seen_ids.py",
     "events/segments.py",
     "events/store.py",

@@ -29,9 +29,9 @@ from collections import deque
 from collections.abc import Iterable
 from enum import Enum, auto
 from heapq import heappop, heappush
-from itertools import islice
 from typing import NamedTuple
 
+from gwproactor.events.pending import Pending, first_within
 from gwproactor.events.store import DEFAULT_MAX_BYTES, EventRef, event_size_bytes
 
 MAX_UNMARKED = 64
@@ -108,8 +108,7 @@ class Inbox:
         self._max_tries = max_tries
         self._ack_when_handled = ack_when_handled
         self._next_sequence = 1
-        self._pending: dict[Key, EventRef] = {}
-        self._pending_bytes = 0
+        self._pending: Pending[Key] = Pending(lambda ref: (ref.tag, ref.event_id))
         self._waiting: set[int] = set()
         self._waiting_bytes = 0
         self._queue: deque[EventRef] = deque()
@@ -125,7 +124,7 @@ class Inbox:
     @property
     def pending_bytes(self) -> int:
         """What they count against the limit."""
-        return self._pending_bytes
+        return self._pending.size_bytes
 
     @property
     def unmarked_count(self) -> int:
@@ -141,11 +140,10 @@ class Inbox:
         """
         doubles = []
         for ref in refs:
-            if (ref.tag, ref.event_id) in self._pending:
+            if self._pending.add(ref):
+                self._queue.append(ref)
+            else:
                 doubles.append(ref)
-                continue
-            self._take_in(ref)
-            self._queue.append(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
@@ -168,21 +166,17 @@ class Inbox:
         if not self._has_room(size_bytes):
             return Received(Reception.REFUSED)
         ref = EventRef(self._next_sequence, event_id, size_bytes, link_name)
-        self._take_in(ref)
+        self._next_sequence += 1
+        self._pending.add(ref)
         self._waiting.add(ref.sequence)
         self._waiting_bytes += size_bytes
         return Received(Reception.NEW, ref)
 
     def _has_room(self, size_bytes: int) -> bool:
         return (
-            self._pending_bytes + size_bytes <= self._max_bytes
+            self._pending.size_bytes + size_bytes <= self._max_bytes
             and self._waiting_bytes + size_bytes <= self._max_waiting_bytes
         )
-
-    def _take_in(self, ref: EventRef) -> None:
-        self._pending[ref.tag, ref.event_id] = ref
-        self._pending_bytes += ref.size_bytes
-        self._next_sequence = max(self._next_sequence, ref.sequence + 1)
 
     def committed(self, refs: Iterable[EventRef]) -> list[EventRef]:
         """These events are durable: queue them, and return those to acknowledge."""
@@ -218,13 +212,7 @@ class Inbox:
 
     def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
         """Give the next events of the queue, at most so many, leaving them there."""
-        refs = []
-        for ref in islice(self._queue, count):
-            size_bytes -= ref.size_bytes
-            if size_bytes < 0:
-                break
-            refs.append(ref)
-        return refs
+        return first_within(self._queue, count, size_bytes)
 
     def put_back(self, ref: EventRef) -> None:
         """The delivery did not take place: the event is the next one again."""
@@ -255,8 +243,6 @@ class Inbox:
         for ref in refs:
             self._unmarked.discard(ref.sequence)
             self._tries.pop(ref.sequence, None)
-            if self._pending.get((ref.tag, ref.event_id)) == ref:
-                del self._pending[ref.tag, ref.event_id]
-                self._pending_bytes -= ref.size_bytes
+            if self._pending.remove(ref):
                 done.append(ref)
         return done if self._ack_when_handled else []

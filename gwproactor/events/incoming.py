@@ -23,6 +23,7 @@ from gwproactor.events.payloads import (
     READ_AHEAD_COUNT,
     Payloads,
 )
+from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
 from gwproactor.events.seen_log import Seen
 from gwproactor.events.store import (
     Damage,
@@ -31,8 +32,7 @@ from gwproactor.events.store import (
     StoredEvent,
     one_line,
 )
-from gwproactor.events.trouble import Report, Trouble
-from gwproactor.events.writer import GroupCommitter, ReportProblem
+from gwproactor.events.writer import GroupCommitter
 from gwproactor.wire.payloads import MAX_ID_CHARACTERS
 
 DEFAULT_MAX_DEAD_BYTES = 100 * 1024 * 1024
@@ -105,8 +105,8 @@ class IncomingEvents:
         self._without_ack: set[tuple[str, str]] = set()
         """Of the events that are not acknowledged yet, those whose sender wants no ack."""
         self._tell_when_safe: dict[tuple[str, str], Callable[[], None]] = {}
-        self._refused = Trouble("Taking in events")
-        self._handling = Trouble("The handler of received events")
+        self._refused = ReportedTrouble("Taking in events", report)
+        self._handling = ReportedTrouble("The handler of received events", report)
         self._deliverable = asyncio.Event()
         self._delivery: asyncio.Task[None] | None = None
         self._next_dead_sequence = 1
@@ -138,7 +138,7 @@ class IncomingEvents:
             self._writer.remove(double)
         self._running = True
         self._deliverable.set()
-        self._report_damages(damages)
+        report_damages(self._report, "A received event", damages)
 
     async def run(self) -> None:
         """Write and deliver, until `close`.
@@ -233,7 +233,7 @@ class IncomingEvents:
             event = StoredEvent(ref.sequence, event_id, payload, link_name)
             self._payloads.keep(event)
             self._writer.put(event)
-            self._tell(self._refused.worked())
+            self._refused.worked()
         elif reception is Reception.KNOWN:
             self._acknowledge_again(link_name, event_id, ack_required=ack_required)
         elif reception is Reception.REFUSED:
@@ -253,7 +253,7 @@ class IncomingEvents:
 
     def _refuse(self, cause: str) -> None:
         cause += "; events are dropped without an acknowledgement, their sender keeps them"
-        self._tell(self._refused.failed(cause, time.monotonic()))
+        self._refused.failed(cause)
 
     async def _commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
         """Write a batch; each step may be repeated without harm when a later one fails."""
@@ -319,7 +319,7 @@ class IncomingEvents:
         else:
             self._payloads.drop(ref.sequence)
             self._writer.remove(ref)
-            self._tell(self._handling.worked())
+            self._handling.worked()
 
     def _is_being_cancelled(self) -> bool:
         task = asyncio.current_task()
@@ -332,7 +332,7 @@ class IncomingEvents:
             self._payloads.drop(ref.sequence)  # many may wait for their next try, for long
         if failure.retry_seconds is not None:
             cause = f"event {ref.event_id}, try {failure.tries}: {_shortened(error)}"
-            self._tell(self._handling.failed(cause, time.monotonic()))
+            self._handling.failed(cause)
             return
         self._dying[ref.sequence] = event._replace(sequence=self._next_dead_sequence)
         self._next_dead_sequence += 1
@@ -361,19 +361,7 @@ class IncomingEvents:
         """Go on without an event that cannot be read; if it ever comes again, it is a new one."""
         self._unhandled.add(ref.sequence)
         self._writer.remove(ref)
-        self._report_damages([damage])
-
-    def _report_damages(self, damages: Sequence[Damage]) -> None:
-        for damage in damages:
-            self._report(
-                f"A received event is damaged: {damage.event_id or 'its id cannot be read'}",
-                f"{damage.place}: {damage.reason}. What is left of it is kept in the folder"
-                " `damaged` of the store.",
-            )
-
-    def _tell(self, report: Report | None) -> None:
-        if report is not None:
-            self._report(report.summary, report.details)
+        report_damages(self._report, "A received event", [damage])
 
 
 def _shortened(error: BaseException) -> str:

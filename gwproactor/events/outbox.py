@@ -28,10 +28,10 @@ the store for the next run, and no longer in the way.
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from itertools import islice
 from typing import NamedTuple
 
 from gwproactor.errors import StoreFullError
+from gwproactor.events.pending import Pending, first_within
 from gwproactor.events.store import DEFAULT_MAX_BYTES, EventRef, event_size_bytes
 
 FIRST_WINDOW = 5
@@ -87,8 +87,7 @@ class Outbox:
         self._max_window = max(first_window, max_window)
         self._max_window_bytes = max_window_bytes
         self._next_sequence = 1
-        self._pending: dict[str, EventRef] = {}
-        self._pending_bytes = 0
+        self._pending: Pending[str] = Pending(lambda ref: ref.event_id)
         self._unstored: set[int] = set()
         self._acked: set[int] = set()
         self._parked: set[int] = set()
@@ -113,7 +112,7 @@ class Outbox:
     @property
     def pending_bytes(self) -> int:
         """What they count against the limit."""
-        return self._pending_bytes
+        return self._pending.size_bytes
 
     @property
     def in_flight_count(self) -> int:
@@ -132,8 +131,7 @@ class Outbox:
 
     def is_pending(self, ref: EventRef) -> bool:
         """Whether this very event is still there."""
-        current = self._pending.get(ref.event_id)
-        return current is not None and current.sequence == ref.sequence
+        return ref in self._pending
 
     def is_stored(self, ref: EventRef) -> bool:
         """Whether this event is durable, or was until the peer had it."""
@@ -153,12 +151,10 @@ class Outbox:
         """
         doubles = []
         for ref in refs:
-            if ref.event_id in self._pending:
+            if self._pending.add(ref):
+                self._queue.append(ref)
+            else:
                 doubles.append(ref)
-                continue
-            self._pending[ref.event_id] = ref
-            self._pending_bytes += ref.size_bytes
-            self._queue.append(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
@@ -172,16 +168,15 @@ class Outbox:
         if current is not None:
             return Added(current, is_new=False)
         size_bytes = event_size_bytes(event_id, payload_bytes, tag)
-        if self._pending_bytes + size_bytes > self._max_bytes:
+        if self._pending.size_bytes + size_bytes > self._max_bytes:
             raise StoreFullError(
-                f"the event was refused: {self._pending_bytes} bytes are pending, and with its"
+                f"the event was refused: {self.pending_bytes} bytes are pending, and with its"
                 f" {size_bytes} they would be more than max_bytes = {self._max_bytes};"
                 " raise the limit, or let the upstream link become active to empty the store"
             )
         ref = EventRef(self._next_sequence, event_id, size_bytes, tag)
         self._next_sequence += 1
-        self._pending[event_id] = ref
-        self._pending_bytes += size_bytes
+        self._pending.add(ref)
         self._unstored.add(ref.sequence)
         self._queue.append(ref)
         return Added(ref, is_new=True)
@@ -231,14 +226,7 @@ class Outbox:
 
     def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
         """Give the next events of the queue, at most so many, whether they may be sent or not."""
-        refs = []
-        for ref in islice(self._queue, count):
-            size_bytes -= ref.size_bytes
-            if size_bytes < 0:
-                break
-            if self._is_due(ref):
-                refs.append(ref)
-        return refs
+        return [ref for ref in first_within(self._queue, count, size_bytes) if self._is_due(ref)]
 
     def sent(self, refs: Sequence[EventRef]) -> None:
         """Note that these events, as `sendable` gave them, are in flight."""
@@ -261,7 +249,7 @@ class Outbox:
 
     def _is_due(self, ref: EventRef) -> bool:
         done = ref.sequence in self._acked or ref.sequence in self._parked
-        return not done and self.is_pending(ref)
+        return not done and ref in self._pending
 
     # Events are done
 
@@ -280,9 +268,7 @@ class Outbox:
     def removed(self, refs: Iterable[EventRef]) -> None:
         """Forget events: their removal is written, or they are lost."""
         for ref in refs:
-            if self.is_pending(ref):
-                del self._pending[ref.event_id]
-                self._pending_bytes -= ref.size_bytes
+            if self._pending.remove(ref):
                 self._land(ref)
             self._acked.discard(ref.sequence)
             self._parked.discard(ref.sequence)

@@ -18,6 +18,7 @@ from gwproactor.events.payloads import (
     READ_AHEAD_COUNT,
     Payloads,
 )
+from gwproactor.events.reporting import ReportProblem, report_damages
 from gwproactor.events.store import (
     Damage,
     EventRef,
@@ -28,7 +29,7 @@ from gwproactor.events.store import (
     one_line,
 )
 from gwproactor.events.tickets import EventTicket, Waiters
-from gwproactor.events.writer import GroupCommitter, ReportProblem
+from gwproactor.events.writer import GroupCommitter
 
 DEFAULT_MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Events in memory that the disk has not taken yet: a burst of 100,000, or minutes of trouble."""
@@ -103,7 +104,7 @@ class OutgoingEvents:
             self._writer.remove(double)
         self._running = True
         self._note_count()
-        self._report_damages(damages)
+        report_damages(self._report, "A stored event", damages)
 
     async def run(self) -> None:
         """Make durable what is posted, until `close`. Cancelling is safe; `close` does the rest."""
@@ -307,15 +308,7 @@ class OutgoingEvents:
             del self._lost[next(iter(self._lost))]
         self._acked_waiters.failed(ref.sequence, error)
         self._writer.remove(ref)
-        self._report_damages([damage])
-
-    def _report_damages(self, damages: Sequence[Damage]) -> None:
-        for damage in damages:
-            self._report(
-                f"A stored event is damaged: {damage.event_id or 'its id cannot be read'}",
-                f"{damage.place}: {damage.reason}. What is left of it is kept in the folder"
-                " `damaged` of the store.",
-            )
+        report_damages(self._report, "A stored event", [damage])
 
     def acked(self, event_id: str) -> bool:
         """The peer has acknowledged `event_id`; return whether it is an event of ours."""

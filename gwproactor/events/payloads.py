@@ -5,13 +5,12 @@ follows, so that one call to the disk serves many events.
 """
 
 import asyncio
-import time
 from collections.abc import Sequence
 
 from gwproactor.errors import StoreError
+from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent
-from gwproactor.events.trouble import Report, Trouble
-from gwproactor.events.writer import ReportProblem, retry_seconds
+from gwproactor.events.writer import retry_seconds
 
 DEFAULT_MEMORY_BYTES = 8 * 1024 * 1024
 """Payloads kept at hand: some 40,000 ordinary events need not be read back from the disk."""
@@ -41,8 +40,7 @@ class Payloads:
     ) -> None:
         self._store = store
         self._max_bytes = max_bytes
-        self._report = report
-        self._trouble = Trouble(f"Reading {what} back")
+        self._trouble = ReportedTrouble(f"Reading {what} back", report)
         self._delays = retry_seconds()
         self._events: dict[int, StoredEvent] = {}
         self._size_bytes = 0
@@ -86,20 +84,16 @@ class Payloads:
         try:
             events, damages = await self._store.read(list(missing))
         except StoreError as error:
-            self._tell(self._trouble.failed(str(error), time.monotonic()))
+            self._trouble.failed(str(error))
             await asyncio.sleep(next(self._delays))
             return []
-        self._tell(self._trouble.worked())
+        self._trouble.worked()
         self._delays = retry_seconds()
         for event in events:
             self.keep(event)
             del missing[event.sequence]
         reasons = {damage.sequence: damage for damage in damages}
         return [(ref, reasons.get(ref.sequence, _gone(ref))) for ref in missing.values()]
-
-    def _tell(self, report: Report | None) -> None:
-        if report is not None:
-            self._report(report.summary, report.details)
 
 
 def _gone(ref: EventRef) -> Damage:

@@ -8,7 +8,6 @@ interval. Trouble and its end are reported at a bounded rate.
 """
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -16,8 +15,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gwproactor.errors import StoreError
+from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import EventRef, StoredEvent
-from gwproactor.events.trouble import Report, Trouble
 
 _MAX_BATCH_BYTES = 1024 * 1024
 """A commit that an SD card writes in about 0.1 s: the first in it must not wait for all others."""
@@ -36,9 +35,6 @@ Commit = Callable[[Sequence[StoredEvent], Sequence[EventRef]], Awaitable[None]]
 
 Committed = Callable[[Sequence[StoredEvent], Sequence[EventRef]], None]
 """Is told what is done, once, in the order in which it was handed in."""
-
-ReportProblem = Callable[[str, str], None]
-"""Tells the world about a problem: a summary in one line, and details."""
 
 
 class Batch(NamedTuple):
@@ -81,11 +77,9 @@ class GroupCommitter:
     def __init__(
         self, what: str, *, commit: Commit, committed: Committed, report: ReportProblem
     ) -> None:
-        self._what = what
         self._commit = commit
         self._committed = committed
-        self._report = report
-        self._trouble = Trouble(what)
+        self._trouble = ReportedTrouble(what, report)
         self._puts: deque[StoredEvent] = deque()
         self._removals: deque[EventRef] = deque()
         self._current: Batch | None = None
@@ -192,14 +186,14 @@ class GroupCommitter:
                 if batch.puts or batch.removals:
                     await self._commit(batch.puts, batch.removals)
             except StoreError as error:
-                self._tell(self._trouble.failed(str(error), time.monotonic()))
+                self._trouble.failed(str(error))
                 if not await self._make_room(batch):
                     raise
                 return
             self._current = None
             self._waiting_bytes -= batch.size_bytes
             self._note_written(batch.puts, batch.removals)
-            self._tell(self._trouble.worked())
+            self._trouble.worked()
 
     def _note_written(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
         self._written.puts += len(puts)
@@ -243,7 +237,3 @@ class GroupCommitter:
         if not self._puts and not self._removals:
             self._work.clear()
         return Batch(puts, removals, size_bytes)
-
-    def _tell(self, report: Report | None) -> None:
-        if report is not None:
-            self._report(report.summary, report.details)
