@@ -1,4 +1,4 @@
-"""A listening TCP socket that hands each accepted connection to a coroutine.
+"""A listening TCP socket that hands each connection to a coroutine, and servers that stand on it.
 
 The embedded broker and the relay both need to stop listening and to listen again on the same
 port, to know every socket they hold, and to cut a connection by a close or by a reset. asyncio's
@@ -11,7 +11,9 @@ import contextlib
 import socket
 import ssl
 import struct
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
+from typing import Self
 
 READ_CHUNK_BYTES = 64 * 1024
 """Most bytes taken from a socket at once: large enough that a flood is handled in batches."""
@@ -125,6 +127,60 @@ class Listener:
         task.add_done_callback(self._tasks.discard)
         # A task that is cancelled before its first step would leave the socket open.
         task.add_done_callback(lambda _task: accepted.close())
+
+
+class Server(ABC):
+    """What listens on one port between `start` and `stop`; as a context manager, in the block.
+
+    Args:
+        host: the address to listen on.
+        port: 0 takes any free port at the first start and keeps it.
+        scheme: what `url` begins with.
+
+    To be used from the loop that it was started on only.
+    """
+
+    def __init__(self, host: str, port: int, scheme: str) -> None:
+        self._scheme = scheme
+        self._listener = Listener(self._serve, host, port)
+
+    @property
+    def host(self) -> str:
+        """The address it listens on."""
+        return self._listener.host
+
+    @property
+    def port(self) -> int:
+        """The port it listens on; 0 before the first start, if any free one was asked for."""
+        return self._listener.port
+
+    @property
+    def url(self) -> str:
+        """How clients reach it: `mqtt://host:port`, or `mqtts://`."""
+        return f"{self._scheme}://{self._listener.netloc}"
+
+    async def start(self) -> None:
+        """Begin to listen; nothing happens when it listens already.
+
+        Raises:
+            OSError: the port is taken, or the host is no address of this machine.
+        """
+        self._listener.open()
+
+    @abstractmethod
+    async def stop(self) -> None:
+        """Stop listening, end every connection, and wait until all sockets are closed."""
+
+    @abstractmethod
+    async def _serve(self, accepted: socket.socket) -> None:
+        """Talk over an accepted socket."""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self.stop()
 
 
 async def open_streams(accepted: socket.socket, tls: ssl.SSLContext | None = None) -> Streams:

@@ -8,9 +8,8 @@ through, which is what a dead router, a pulled cable or a sleeping peer look lik
 import asyncio
 import contextlib
 import socket
-from typing import Self
 
-from gwproactor_test.listener import READ_CHUNK_BYTES, Listener, Streams, drop, open_streams
+from gwproactor_test.listener import READ_CHUNK_BYTES, Server, Streams, drop, open_streams
 
 CLOSE_SECONDS = 1.0
 """How long one side may take to read what the other side sent before it left."""
@@ -19,7 +18,7 @@ JOIN_SECONDS = 2 * CLOSE_SECONDS
 """How long connections may take to close before their tasks are cancelled."""
 
 
-class Relay:
+class Relay(Server):
     """Copies bytes between its own port and a target, and breaks that on demand.
 
     As an async context manager it accepts connections while the block runs.
@@ -45,32 +44,16 @@ class Relay:
         scheme: str = "mqtt",
         delay_seconds: float = 0.0,
     ) -> None:
+        super().__init__(host, port, scheme)
         self.target_host = target_host
         self.target_port = target_port
         self.delay_seconds = delay_seconds
         self.accepted_connections = 0
         self.dropped_bytes = 0
-        self._scheme = scheme
-        self._listener = Listener(self._serve, host, port)
         self._relayed: dict[asyncio.Task[None], list[asyncio.StreamWriter]] = {}
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._hold = True
-
-    @property
-    def host(self) -> str:
-        """The address it listens on."""
-        return self._listener.host
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._listener.port
-
-    @property
-    def url(self) -> str:
-        """How clients reach the broker through it."""
-        return f"{self._scheme}://{self._listener.netloc}"
 
     @property
     def open_connections(self) -> int:
@@ -116,14 +99,6 @@ class Relay:
     def thaw(self) -> None:
         """End the freeze; what was held goes on its way."""
         self._thawed.set()
-
-    async def start(self) -> None:
-        """Begin to listen.
-
-        Raises:
-            OSError: the port is taken.
-        """
-        self.accept()
 
     async def stop(self) -> None:
         """Stop listening, close every connection, and wait until all sockets are closed."""
@@ -189,13 +164,6 @@ class Relay:
             return False
         await self._thawed.wait()
         return True
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        await self.stop()
 
 
 async def _close(writers: list[asyncio.StreamWriter]) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Collection, Mapping
-from typing import Self
 
 from mqtt5 import DisconnectReasonCode
 
@@ -19,13 +18,13 @@ from gwproactor_test.broker.rules import (
     SubscriptionRefusal,
     refuse_nothing,
 )
-from gwproactor_test.listener import Listener, Streams, open_streams
+from gwproactor_test.listener import Server, Streams, open_streams
 
 JOIN_SECONDS = 2 * FLUSH_SECONDS
 """How long connections may take to close before their tasks are cancelled."""
 
 
-class Broker:
+class Broker(Server):
     """An MQTT broker inside this process, for MQTT 5 and 3.1.1, QoS 0 and 1.
 
     As an async context manager it runs while the block runs. It can be stopped and started again
@@ -58,29 +57,14 @@ class Broker:
         protocol_levels: Collection[int] = tuple(CODECS),
         limits: Limits | None = None,
     ) -> None:
+        super().__init__(host, port, "mqtts" if tls else "mqtt")
         self._rules = Rules(
             users, refuse_subscription, max_qos, frozenset(protocol_levels), limits or Limits()
         )
         self._tls = tls
         self._exchange = Exchange(self._rules)
-        self._listener = Listener(self._serve, host, port)
         self._handshakes: set[asyncio.Task[None]] = set()
         self._connections: set[Connection] = set()
-
-    @property
-    def host(self) -> str:
-        """The address it listens on."""
-        return self._listener.host
-
-    @property
-    def port(self) -> int:
-        """The port it listens on; 0 before the first start, if any free one was asked for."""
-        return self._listener.port
-
-    @property
-    def url(self) -> str:
-        """How clients reach it: `mqtt://host:port`, or `mqtts://`."""
-        return f"{'mqtts' if self._tls else 'mqtt'}://{self._listener.netloc}"
 
     @property
     def counters(self) -> Counters:
@@ -90,14 +74,6 @@ class Broker:
     def clients(self) -> list[str]:
         """The ids of connected clients."""
         return self._exchange.client_ids()
-
-    async def start(self) -> None:
-        """Begin to listen; nothing happens when it listens already.
-
-        Raises:
-            OSError: the port is taken, or the host is no address of this machine.
-        """
-        self._listener.open()
 
     async def stop(self) -> None:
         """Stop listening, dismiss every client, and wait until all sockets are closed.
@@ -165,10 +141,3 @@ class Broker:
             return None  # the client left during the TLS handshake, or failed it
         finally:
             self._handshakes.discard(task)
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(self, *_exception: object) -> None:
-        await self.stop()
