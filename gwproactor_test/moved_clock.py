@@ -58,6 +58,12 @@ class MovedClock(TimerManagerInterface):
         """Cancel a timer."""
         timer_handle.callback = None
 
+    def seconds_to_next(self) -> float:
+        """How long until the next timer fires; infinity where none is set."""
+        while self._timers and self._timers[0][2].callback is None:
+            heapq.heappop(self._timers)
+        return max(0.0, self._timers[0][0] - self._now) if self._timers else float("inf")
+
     async def run(self, seconds: float) -> None:
         """Let time pass: each timer that falls due fires at its moment, one after the other."""
         until = self._now + seconds
