@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # (it imports the predecessor's packages, which have the names of ours)
-"""One node of the predecessor, driven through its public API; prints its transitions.
+"""One node of the predecessor, driven through its public API; prints its transitions and acks.
 
 Run it only with the interpreter of .peer-venv, isolated (-I), so that `gwproactor` there is
 gridworks-proactor and this project is nowhere on the path::
@@ -42,16 +42,42 @@ class Reporter(ProactorCallbackInterface):
         self._say(time.monotonic_ns(), transition)
 
     def _say(self, moment, transition):
-        line = {
-            "kind": "transition",
-            "t": moment,
-            "link": transition.link_name,
-            "old": transition.old_state.value,
-            "new": transition.new_state.value,
-            "why": transition.transition_name.value,
-        }
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
+        say(
+            kind="transition",
+            t=moment,
+            link=transition.link_name,
+            old=transition.old_state.value,
+            new=transition.new_state.value,
+            why=transition.transition_name.value,
+        )
+
+
+def say(**line):
+    """Print a line as `gwproactor node` does."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def report_acks(links) -> None:
+    """Print `acked` when an event is gone from its store and from its list of events in flight.
+
+    That is what it means to the predecessor that an event is acknowledged. It tells nobody, so the
+    call in which it happens is wrapped.
+    """
+    process_ack = links.process_ack
+    in_flight, store = links._in_flight_events, links._event_persister  # noqa: SLF001 - as said
+
+    def kept(message_id) -> bool:
+        return message_id in in_flight or message_id in store
+
+    def process_and_say(link_name, message_id):
+        was_kept = kept(message_id)
+        result = process_ack(link_name, message_id)
+        if was_kept and not kept(message_id):
+            say(kind="acked", t=time.monotonic_ns(), id=message_id)
+        return result
+
+    links.process_ack = process_and_say
 
 
 def settings_for(app_type, peer: str, port: int, folder: Path) -> AppSettings:
@@ -85,6 +111,7 @@ def main() -> None:
     )
     app.instantiate()
     app.add_callbacks(Reporter())
+    report_acks(app.proactor._links)  # noqa: SLF001 - there is no other way to it
     asyncio.run(app.proactor.run_forever())
 
 

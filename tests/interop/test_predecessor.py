@@ -1,8 +1,8 @@
 """A link with an unmodified node of the predecessor, over Mosquitto, in both roles.
 
 The predecessor runs in an environment of its own, since its packages have the names of ours, and
-prints its transitions as `gwproactor node` does. What it makes of the wire format counts here, not
-what we think that it does.
+prints its transitions, and the acks that it takes, as `gwproactor node` does. What it makes of the
+wire format counts here, not what we think that it does.
 """
 
 from collections.abc import AsyncIterator
@@ -108,6 +108,7 @@ async def test_their_child_with_our_parent(pair: Pair) -> None:
     seen = parent.ids(Event)
     assert len(set(seen)) == len(seen)
     first_start = started(parent)
+    await child.until(lambda: set(child.ids(Acked)) >= set(seen), "every event acked")
 
     # Stopped in order, it has marked what it printed: nothing is printed again.
     parent.terminate()
@@ -122,5 +123,6 @@ async def test_their_child_with_our_parent(pair: Pair) -> None:
     await parent.wait_active()
     await parent.until(lambda: len(started(parent)) == 1)
     assert started(parent) != first_start
+    await child.until(lambda: set(child.ids(Acked)) >= set(parent.ids(Event)), "every event acked")
     assert not set(seen) & set(parent.ids(Event))
     assert parent.of(Problem) == []
