@@ -52,6 +52,7 @@ CORE_MODULES = (
     "links/link_states.py",
     "links/message_times.py",
     "links/packet_acks.py",
+    "links/presence.py",
     "links/reports.py",
     "links/subscriptions.py",
     "links/timer_interface.py",

@@ -51,7 +51,7 @@ from gwproactor.errors import (
     PacketTooLargeError,
     UsageError,
 )
-from gwproactor.links.connack import connack_error, hints_at_silence
+from gwproactor.links.connack import connack_error, hint_at_reference, hints_at_silence
 from gwproactor.links.dialing import connect_error, describe, dial
 from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
@@ -151,12 +151,18 @@ class AiomqttConnection:
 
     def _refused(self, code: int | ReasonCode | None) -> ConnectFailedError | ConnectRefusedError:
         number = code.value if isinstance(code, ReasonCode) else int(code or 0)
-        return connack_error(self._broker, self._client.identifier, number, str(code))
+        reference = self._client.server_reference
+        return connack_error(self._broker, self._client.identifier, number, str(code), reference)
 
     @property
     def session_present(self) -> bool:
         """Whether the broker kept our session from before."""
         return self._client.session_present
+
+    @property
+    def can_retain(self) -> bool:
+        """Whether the broker keeps messages for later subscribers."""
+        return self._client.can_retain
 
     @property
     def last_byte_seconds(self) -> float:
@@ -275,6 +281,8 @@ class _Client(aiomqtt.Client):
         self._broker = broker
         self._socket = packet_socket
         self.session_present = False
+        self.can_retain = True
+        self.server_reference = ""
         self.max_packet_bytes: int | None = None
         self.lost: OSError | None = None
         self.received = PacketBuffer()
@@ -386,6 +394,8 @@ class _Client(aiomqtt.Client):
     ) -> None:
         self.session_present = flags.session_present
         self.max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
+        self.can_retain = bool(getattr(properties, "RetainAvailable", 1))
+        self.server_reference = getattr(properties, "ServerReference", "")
         window = getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)
         # paho's own setter refuses on a connection, and CONNECT asks the broker for its number.
         self._client._max_inflight_messages = min(window, MAX_IN_FLIGHT)  # noqa: SLF001
@@ -397,10 +407,11 @@ class _Client(aiomqtt.Client):
         userdata: Any,  # noqa: ARG002
         flags: DisconnectFlags,
         reason_code: ReasonCode,
-        properties: Properties | None = None,  # noqa: ARG002
+        properties: Properties | None = None,
     ) -> None:
         if self.lost is None:
-            self._over(self._socket.fault or _reason_of_loss(flags, reason_code))
+            reference = getattr(properties, "ServerReference", "")
+            self._over(self._socket.fault or _reason_of_loss(flags, reason_code, reference))
 
     def _over(self, reason: OSError) -> None:
         """The connection is gone: whoever waits for anything is told."""
@@ -607,7 +618,10 @@ def _packet_of(message: MQTTMessage) -> ReceivedPacket:
     )
 
 
-def _reason_of_loss(flags: DisconnectFlags, reason_code: ReasonCode) -> OSError:
+def _reason_of_loss(
+    flags: DisconnectFlags, reason_code: ReasonCode, server_reference: str
+) -> OSError:
     if flags.is_disconnect_packet_from_server:
-        return ConnectionResetError(f"the broker said DISCONNECT: {reason_code}")
+        hint = hint_at_reference(server_reference)
+        return ConnectionResetError(f"the broker said DISCONNECT: {reason_code}{hint}")
     return ConnectionAbortedError(f"the connection failed: {reason_code}")

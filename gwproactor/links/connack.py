@@ -9,6 +9,8 @@ from gwproactor.errors import ConnectFailedError, ConnectRefusedError
 
 UNSUPPORTED_VERSION = 0x84
 
+_SHOWN_REFERENCE_CHARACTERS = 200
+
 _REFUSALS = {
     0x81: "it calls our CONNECT malformed",
     0x82: "it calls our CONNECT a protocol error",
@@ -30,7 +32,11 @@ act. After all others, such as server busy or quota exceeded, trying again may h
 
 
 def connack_error(
-    broker: MQTTClient, client_id: str, code: int, code_in_words: str
+    broker: MQTTClient,
+    client_id: str,
+    code: int,
+    code_in_words: str,
+    server_reference: str = "",
 ) -> ConnectFailedError | ConnectRefusedError:
     """What to raise for a CONNACK that says no.
 
@@ -39,13 +45,23 @@ def connack_error(
         client_id: Who we said we were.
         code: The reason code.
         code_in_words: The same as text.
+        server_reference: Which other broker it names (MQTT 5, section 4.11). It is told and never
+            followed by itself: the login would go wherever a broker says.
     """
     text = _REFUSALS.get(code)
+    hint = hint_at_reference(server_reference)
     if text is None:
-        return ConnectFailedError(f"{broker}: the broker cannot serve us now: {code_in_words}")
+        said = f"the broker cannot serve us now: {code_in_words}{hint}"
+        return ConnectFailedError(f"{broker}: {said}")
     text = text.format(version=broker.protocol.value, client_id=client_id)
-    hint = hint_at_version(broker) if code == UNSUPPORTED_VERSION else ""
+    hint += hint_at_version(broker) if code == UNSUPPORTED_VERSION else ""
     return ConnectRefusedError(f"{broker}: the broker refuses the connection: {text}{hint}")
+
+
+def hint_at_reference(server_reference: str) -> str:
+    """Which other broker was named, and what to do; nothing where none was."""
+    shown = server_reference[:_SHOWN_REFERENCE_CHARACTERS]
+    return f" (it refers to {shown!r}: add that to the link's brokers)" if shown else ""
 
 
 def hint_at_version(broker: MQTTClient) -> str:

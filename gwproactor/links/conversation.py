@@ -44,6 +44,7 @@ from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import LinkListener, tell
 from gwproactor.links.message_times import BEFORE_ALL_TIME
 from gwproactor.links.packet_acks import PacketAcks
+from gwproactor.links.presence import Intruder
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.reception import Received, Reception, Refusal, in_words
@@ -198,6 +199,23 @@ class Conversation:
         self._connection = None
         self._answer_to_greeting.cancel()
         self._perform(self.core.disconnected(time.monotonic(), reason))
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether this side ended the last connection."""
+        return bool(self._gave_up)
+
+    def client_id_is_shared(self, client_id: str, intruder: Intruder, seconds: float) -> None:
+        """Report another node under our client id, for which the connection is given up."""
+        self._gave_up = "another node has our client id"
+        name = intruder.name[:_SHOWN_NAME_CHARACTERS] or "a node without a name"
+        self._problems.report(
+            "another node uses this node's MQTT client id",
+            f"{client_id!r} is also that of {name!r}, instance"
+            f" {intruder.instance_id[:_SHOWN_NAME_CHARACTERS]!r}, and the broker lets only one of"
+            f" them be connected; give one a client_id of its own. Next attempt in {seconds:.0f} s",
+            is_error=True,
+        )
 
     def lost_too_soon(self) -> None:
         """Report that a connection was lost before it was worth anything, or one too often."""
@@ -469,5 +487,7 @@ def _subscriptions(settings: LinkSettings, own_filter: str) -> list[Subscription
     )
     return [Subscription(own_filter, QOS(settings.qos)), *further]
 
+
+_SHOWN_NAME_CHARACTERS = 200
 
 _NO_CONNECTION = "no connection to a broker"

@@ -8,6 +8,7 @@ from the link and nothing from others who wait.
 import asyncio
 import contextlib
 import random as _random
+import uuid
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,7 @@ from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.message_stream import MessageStreams
 from gwproactor.links.pace import Pace
+from gwproactor.links.presence import Presence
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.requests import Requests
@@ -95,7 +97,8 @@ class Link:
         options = connect_options(settings, default_client_id(own_name, settings))
         backoff = Backoff(settings.reconnect_delays_seconds if delays is None else delays)
         pace = Pace(settings.brokers, backoff, prefer_working=settings.prefer_working_broker)
-        self._parts = LinkParts(self._conversation, connector, options, pace, events)
+        presence = Presence(own_name, str(uuid.uuid4()), enabled=settings.presence)
+        self._parts = LinkParts(self._conversation, connector, options, pace, presence, events)
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ go.
 
 import asyncio
 import dataclasses
+import functools
 import time
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRe
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource, pump_events
 from gwproactor.links.pace import Pace
+from gwproactor.links.presence import Intruder, Presence
+from gwproactor.links.presence_watch import PresenceWatch
 from gwproactor.links.transport import (
     RECEIVE_MAXIMUM,
     Connection,
@@ -60,6 +63,7 @@ class LinkParts:
         connector: Makes connections.
         options: For each connection.
         pace: When to connect again, and where to.
+        presence: What is known of others under our client id.
         events: The events for the upstream peer; None where the peer is none.
     """
 
@@ -67,6 +71,7 @@ class LinkParts:
     connector: Connector
     options: ConnectOptions
     pace: Pace
+    presence: Presence
     events: EventSource | None
 
 
@@ -119,16 +124,22 @@ async def _one_broker(parts: LinkParts, position: int) -> bool:
 async def _one_connection(parts: LinkParts, connection: Connection, position: int) -> bool:
     began = time.monotonic()
     activations = parts.conversation.activations
+    broker = parts.pace.broker(position)
+    client_id = broker.client_id or parts.options.client_id
+    conflict = functools.partial(_conflict, parts, connection, client_id)
+    watch = PresenceWatch(parts.presence, connection, str(broker), client_id, conflict)
     cancels = _cancels()
     try:
         async with asyncio.TaskGroup() as group:
-            await _talk(parts, connection, group)
+            await _talk(parts, connection, watch, group)
     except* ConnectionLostError:
         pass  # told to the conversation already, with its reason
     if _cancels() > cancels:
         # Before Python 3.13 a TaskGroup that is ending already swallows a cancel from outside.
         raise asyncio.CancelledError
     now = time.monotonic()
+    if not parts.conversation.gave_up:
+        parts.presence.lost(now)
     was_active = parts.conversation.activations > activations
     success = parts.pace.lost(now, position, now - began, was_active=was_active)
     if not success:
@@ -142,22 +153,35 @@ def _cancels() -> int:
     return 0 if task is None else task.cancelling()
 
 
-async def _talk(parts: LinkParts, connection: Connection, group: asyncio.TaskGroup) -> None:
+def _conflict(parts: LinkParts, connection: Connection, client_id: str, intruder: Intruder) -> None:
+    """Another node has our client id: say so, go, and stay away for a while."""
+    seconds = parts.presence.pause_seconds()
+    parts.conversation.client_id_is_shared(client_id, intruder, seconds)
+    parts.pace.stay_away(time.monotonic(), seconds)
+    connection.close()
+
+
+async def _talk(
+    parts: LinkParts, connection: Connection, watch: PresenceWatch, group: asyncio.TaskGroup
+) -> None:
     """Read the connection until it is lost; raises ConnectionLostError in the end."""
     conversation, reason = parts.conversation, _STOP_CALLED
     try:
         conversation.connected(connection)
+        watch.begin()
         if parts.events is not None:
             group.create_task(pump_events(parts.events, conversation.send_event, connection))
         while True:
             for packet in await connection.packets():
-                conversation.received(packet)
+                if not (parts.presence.armed and watch.take(packet)):
+                    conversation.received(packet)
             conversation.check_drops()
     except ConnectionLostError as error:
         reason = str(error)
         raise
     except asyncio.CancelledError:
         conversation.stop(reason)  # before the connection goes: this is no loss
+        watch.end()
         raise
     finally:
         conversation.disconnected(reason)

@@ -48,6 +48,7 @@ class Pace:
         self._refused_until = [BEFORE_ALL_TIME] * len(self._brokers)
         self._allowance = float(RESTARTS_AT_ONCE)
         self._allowance_at: float | None = None
+        self._away_until = BEFORE_ALL_TIME
 
     def next_round(self, now: float) -> tuple[float, list[int]]:
         """Begin a round.
@@ -59,7 +60,7 @@ class Pace:
         free_at = min(self._refused_until)
         self._refill(now)
         in_debt_seconds = max(0.0, -self._allowance) / RESTARTS_PER_SECOND
-        start = max(now + delay, now + in_debt_seconds, free_at)
+        start = max(now + delay, now + in_debt_seconds, free_at, self._away_until)
         count = len(self._brokers)
         order = [(self._first + i) % count for i in range(count)]
         return start - now, [i for i in order if self._refused_until[i] <= start]
@@ -71,6 +72,10 @@ class Pace:
     def refused(self, now: float, position: int) -> None:
         """Take note that a broker refused: it is left alone for the longest delay."""
         self._refused_until[position] = now + self._backoff.longest_seconds
+
+    def stay_away(self, now: float, seconds: float) -> None:
+        """Make no attempt for so long, whatever else holds: another node has our client id."""
+        self._away_until = now + seconds
 
     def lost(self, now: float, position: int, lasted_seconds: float, *, was_active: bool) -> bool:
         """Take note that a connection ended.

@@ -165,6 +165,11 @@ class Connection(Protocol):
         ...
 
     @property
+    def can_retain(self) -> bool:
+        """Whether the broker keeps messages for later subscribers; it ends who asks in vain."""
+        ...
+
+    @property
     def last_byte_seconds(self) -> float:
         """When the broker was last heard, on the monotonic clock: any byte counts."""
         ...

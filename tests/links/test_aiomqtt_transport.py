@@ -833,3 +833,21 @@ async def test_a_numeric_address_needs_no_thread(broker: AnyBroker) -> None:
     before = threading.active_count()
     async with connect(broker.url):
         assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("code", [0x9C, 0x9D])
+async def test_a_broker_that_refers_to_another_says_which(code: int) -> None:
+    reference = b"other.example:1883"
+    properties = b"\x1c" + len(reference).to_bytes(2, "big") + reference
+    rest = bytes([0, code, len(properties)]) + properties
+    async with server_that(b"\x20" + bytes([len(rest)]) + rest) as url:
+        with pytest.raises((ConnectFailedError, ConnectRefusedError), match="'other.example:1883'"):
+            async with connect(url):
+                pass
+
+
+async def test_a_broker_that_retains_nothing_is_known(broker: AnyBroker) -> None:
+    async with connect(broker.url) as connection:
+        assert connection.can_retain
+    async with server_that(b"\x20\x05\x00\x00\x02\x25\x00") as url, connect(url) as connection:
+        assert not connection.can_retain

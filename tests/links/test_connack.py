@@ -36,3 +36,10 @@ def test_the_version_option_is_named() -> None:
 
 def test_the_client_id_is_named() -> None:
     assert "'me'" in str(connack_error(BROKER, "me", 0x85, ""))
+
+
+@pytest.mark.parametrize("code", [0x9C, 0x9D])
+def test_another_server_that_is_named_is_told_and_what_to_do(code: int) -> None:
+    text = str(connack_error(BROKER, "me", code, "in words", "other.example:1883"))
+    assert "it refers to 'other.example:1883': add that to the link's brokers" in text
+    assert len(str(connack_error(BROKER, "me", code, "", "x" * 60_000))) < 500

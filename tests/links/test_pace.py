@@ -88,3 +88,27 @@ def test_the_other_brokers_are_tried_as_ever() -> None:
 @pytest.mark.parametrize("now", [0.0, 1e6])
 def test_the_clock_may_begin_anywhere(now: float) -> None:
     assert pace().next_round(now) == (0, [0])
+
+
+def test_after_a_success_the_list_begins_at_the_first() -> None:
+    tried = pace(2)
+    tried.next_round(0.0)
+    tried.lost(20.0, 1, 15.0, was_active=True)
+    assert tried.next_round(20.0)[1] == [0, 1]
+
+
+def test_or_at_the_one_that_worked_where_that_is_asked_for() -> None:
+    tried = Pace(BROKERS, Backoff([0, 1]), prefer_working=True)
+    assert tried.next_round(0.0)[1] == [0, 1]
+    tried.lost(0.0, 0, 0.001, was_active=False)  # no success: nothing is preferred
+    assert tried.next_round(0.0)[1] == [0, 1]
+    tried.lost(20.0, 1, 15.0, was_active=True)
+    assert tried.next_round(20.0)[1] == [1, 0]
+
+
+def test_a_conflict_keeps_it_away_whatever_else_holds() -> None:
+    tried = pace()
+    tried.next_round(0.0)
+    tried.stay_away(100.0, 60.0)
+    assert tried.next_round(100.0)[0] == 60.0
+    assert tried.next_round(200.0)[0] == 2
