@@ -19,6 +19,7 @@ from gwproactor.errors import ConnectionLostError, DecodingError
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.link import Link
 from gwproactor.links.link_state import StateName
+from gwproactor.links.presence import TOPIC_PREFIX
 from gwproactor.links.subscriptions import QOS, Subscription
 from gwproactor.links.transport import Connection, ConnectOptions, ReceivedPacket
 from gwproactor.wire.codec import WireCodec
@@ -170,6 +171,11 @@ class Witness:
             self.model.waits.clear()
 
 
+def _is_presence(topics: Sequence[str]) -> bool:
+    """Whether this is of the presence record, which is no part of the comm state."""
+    return any(topic.startswith(TOPIC_PREFIX) for topic in topics)
+
+
 class WitnessedConnection:
     """A connection whose every use a witness sees; anything else is the connection's own."""
 
@@ -185,6 +191,8 @@ class WitnessedConnection:
         """As of `Connection`; the witness hears of the answer before the link does."""
         names = [name for name, _ in subscriptions]
         future = self._connection.subscribe(subscriptions)
+        if _is_presence(names):
+            return future
         self._witness.asked(subscriptions)
         future.add_done_callback(self._then(lambda codes: self._witness.answered(names, codes)))
         return future
@@ -200,13 +208,15 @@ class WitnessedConnection:
 
     def unsubscribe(self, filters: Sequence[str]) -> asyncio.Future[Sequence[int]]:
         """As of `Connection`."""
-        self._witness.removed(filters)
+        if not _is_presence(filters):
+            self._witness.removed(filters)
         return self._connection.unsubscribe(filters)
 
     def publish(self, topic: str, payload: bytes, *options: Any) -> None:
         """As of `Connection`."""
         self._connection.publish(topic, payload, *options)
-        self._witness.sent(payload)
+        if not _is_presence([topic]):
+            self._witness.sent(payload)
 
     async def packets(self) -> Sequence[ReceivedPacket]:
         """As of `Connection`."""

@@ -10,8 +10,8 @@ from typing import ParamSpec, TypeVar
 from gwproactor.events.disk_thread import DiskThread
 from gwproactor.events.persister import PersisterInterface
 from gwproactor.events.persister_contents import PersisterContents
+from gwproactor.events.reporting import ReportProblem
 from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
-from gwproactor.events.writer import ReportProblem
 
 _REPORT_PERIOD_SECONDS = 60.0
 """Warnings are reported at most so often."""
