@@ -82,6 +82,7 @@ class Conversation:
         timers: Where the one timer comes from.
         events: The events for the upstream peer; None where the peer is none.
         random: Gives numbers between 0 and 1, for jitter.
+        on_packet: See `Link`.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class Conversation:
         timers: TimerManagerInterface,
         events: EventSource | None,
         random: Random,
+        on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
     ) -> None:
         self._name = settings.link_name
+        self._on_packet = on_packet
         self._listener = listener
         self._deliver = deliver
         self._transitioned = transitioned
@@ -245,6 +248,9 @@ class Conversation:
     def _take(self, packet: ReceivedPacket) -> bool:
         """Read a packet. Returns whether it was handed on."""
         read = self._reception.read(packet)
+        if self._on_packet is not None:
+            type_name = "" if isinstance(read, Refusal) else read.message.Header.MessageType
+            tell(self._on_packet, self._name, packet, type_name)
         if isinstance(read, Refusal):
             self._perform(self.core.broker_heard(self._now()))
             self._problems.report(read.what, read.details)

@@ -46,6 +46,11 @@ class EventStoreSource(EventSource, Protocol):
         ...
 
     @property
+    def pending_bytes(self) -> int:
+        """What they count against the size of the store."""
+        ...
+
+    @property
     def in_flight_count(self) -> int:
         """How many were sent since the activation and not acknowledged."""
         ...

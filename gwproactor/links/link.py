@@ -9,7 +9,15 @@ import asyncio
 import contextlib
 import random as _random
 import uuid
-from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
@@ -59,6 +67,8 @@ class Link:
             see `backoff.Backoff`.
         connector: Makes connections.
         timers: Starts the link's one timer.
+        on_packet: Called with the link's name, each packet that it receives, and the TypeName of
+            the message in it; empty where there is none.
     """
 
     def __init__(
@@ -72,6 +82,7 @@ class Link:
         delays: Iterable[float] | None = None,
         connector: Connector = connect_with_aiomqtt,
         timers: TimerManagerInterface | None = None,
+        on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
     ) -> None:
         self._settings = settings
         self._codec = codec or WireCodec()
@@ -93,6 +104,7 @@ class Link:
             timers or AsyncioTimerManager(),
             events,
             _random.random,
+            on_packet,
         )
         options = connect_options(settings, default_client_id(own_name, settings))
         backoff = Backoff(settings.reconnect_delays_seconds if delays is None else delays)

@@ -15,25 +15,19 @@ from result import Err, Ok, Result
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import GwproactorError, UsageError
+from gwproactor.errors import UsageError
+from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.events.persister import PersisterInterface
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.acks import AckTimerCallback, AckWaitInfo
-from gwproactor.links.event_payload import event_payload
+from gwproactor.links.confirmations import confirmed, confirmed_loss, taken
+from gwproactor.links.event_desk import EventDesk
 from gwproactor.links.event_pump import EventStoreSource
+from gwproactor.links.kept_events import kept_events, running_events
 from gwproactor.links.link import Link
 from gwproactor.links.link_clients import clients_of
 from gwproactor.links.link_manager_transition import LinkManagerTransition
-from gwproactor.links.link_message_times import LinkMessageTimes
-from gwproactor.links.link_set import LinkSet
-from gwproactor.links.link_state import (
-    CONNECTED_STATES,
-    InvalidCommStateInput,
-    LinkState,
-    StateName,
-    Transition,
-    TransitionName,
-)
-from gwproactor.links.link_states import CommLinkMissing
+from gwproactor.links.link_state import CommStateResult, InvalidCommStateInput, TransitionName
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.manager_ears import ManagerEars
 from gwproactor.links.mqtt_clients import Logger, MQTTClients, MQTTClientWrapper
@@ -44,21 +38,17 @@ from gwproactor.links.mqtt_notices import (
     MQTTReceiptPayload,
     MQTTSubackPayload,
 )
-from gwproactor.links.sent_messages import SentMessage
-from gwproactor.links.subscriptions import QOS
+from gwproactor.links.named_links import NamedLinks
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transport import ReceivedPacket
 from gwproactor.problems import Problems
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import EventBase
+from gwproactor.wire.payloads import EventBase, StartupEvent
 from gwproactor.wire.topics import encode_part
 
-CommStateResult = Result[Transition, InvalidCommStateInput]
 
-
-class LinkManager(LinkSet):
+class LinkManager(NamedLinks):
     """The set of links of one node. For the event loop's thread.
 
     Args:
@@ -67,7 +57,9 @@ class LinkManager(LinkSet):
             when not given.
         logger: Is told of transitions; a `ProactorLogger` by its `comm_event`.
         stats: Counts messages, comm events and timeouts; fresh when not given.
-        event_persister: Keeps the events for the upstream peer, and hands them to its link.
+        event_persister: Keeps the events for the upstream peer: a persister, which is opened and
+            closed with the links; or what hands events to a link and is run by its owner. Without
+            one no events are kept.
         timer_manager: Starts the links' timers; asyncio's when not given.
         ack_timeout_callback: Called on the loop for each message whose ack did not come in time.
         listener: Hears everything that the links report.
@@ -81,19 +73,36 @@ class LinkManager(LinkSet):
         settings: ProactorSettings | None = None,
         logger: Logger | None = None,
         stats: ProactorStats | None = None,
-        event_persister: EventStoreSource | None = None,
+        event_persister: PersisterInterface | EventStoreSource | None = None,
         timer_manager: TimerManagerInterface | None = None,
         ack_timeout_callback: AckTimerCallback | None = None,
         *,
         listener: LinkListener | None = None,
     ) -> None:
-        self.stats = ProactorStats() if stats is None else stats
-        self._ears = ManagerEars(self.stats, logger, ack_timeout_callback, listener)
-        super().__init__(publication_name, self._ears, events=event_persister, timers=timer_manager)
         self.publication_name = publication_name
         self._settings = ProactorSettings.without_environment() if settings is None else settings
-        self._store = event_persister
+        self.stats = ProactorStats() if stats is None else stats
         self._log: Logger = logger or logging.getLogger(__name__)
+        self._ears = ManagerEars(self.stats, logger, ack_timeout_callback, listener)
+        self._kept: OutgoingEvents | None = None
+        if isinstance(event_persister, PersisterInterface):
+            self._kept = kept_events(event_persister, self._settings.events, self._store_problem)
+            event_persister = self._kept
+        super().__init__(
+            publication_name,
+            self._ears,
+            events=event_persister,
+            timers=timer_manager,
+            on_packet=self._ears.packet_received,
+        )
+        self.events = EventDesk(
+            publication_name,
+            event_persister,
+            self._settings.events.max_bytes,
+            lambda: None if self.upstream is None else self.upstream.settings,
+        )
+        """Where events for the upstream peer are handed in."""
+        self._ears.transitioned = self.events.transitioned
         self._primary_peer = ""
         self._task: asyncio.Task[None] | None = None
 
@@ -155,47 +164,10 @@ class LinkManager(LinkSet):
         self._primary_peer = name if primary_peer else self._primary_peer
         return link
 
-    def link(self, name: str) -> LinkState | None:
-        """The state machine of that link, to be read, or None."""
-        return self[name].link_state if name in self else None
-
-    def link_names(self) -> list[str]:
-        """The names of all links, in the order in which they were added."""
-        return [link.name for link in self]
-
-    def link_state(self, name: str) -> StateName | None:
-        """The state of that link, or None."""
-        return self[name].state if name in self else None
-
-    def stopped(self, name: str) -> bool:
-        """Whether that link is stopped; an unknown one is not."""
-        return self.link_state(name) is StateName.stopped
-
-    def subscribed(self, link_name: str) -> bool:
-        """Whether every subscription of that link is granted."""
-        return all(status == "granted" for status in self._known(link_name).subscriptions.values())
-
-    @property
-    def upstream_client(self) -> str:
-        """The name of the upstream link; empty where there is none."""
-        return "" if self.upstream is None else self.upstream.name
-
     @property
     def primary_peer_client(self) -> str:
         """The name of the link to the primary peer; empty where there is none."""
         return self._primary_peer
-
-    def num_acks(self, link_name: str) -> int:
-        """How many acks that link waits for."""
-        return self._known(link_name).num_acks
-
-    def get_message_times(self, link_name: str) -> LinkMessageTimes:
-        """When that link last sent and received."""
-        return self._known(link_name).message_times
-
-    def update_recv_time(self, link_name: str) -> None:
-        """Take the caller's word for it that a valid message came from that link's peer now."""
-        self._known(link_name).heard()
 
     def mqtt_clients(self) -> MQTTClients:
         """The links by the methods of MQTT clients."""
@@ -204,15 +176,6 @@ class LinkManager(LinkSet):
     def mqtt_client_wrapper(self, client_name: str) -> MQTTClientWrapper:
         """That link by the methods of an MQTT client."""
         return self.mqtt_clients().client_wrapper(client_name)
-
-    def decoder(self, link_name: str) -> MQTTCodec | None:
-        """The codec of that link, or None where there is no such link."""
-        return self[link_name].codec if link_name in self else None
-
-    def decode(self, link_name: str, topic: str, payload: bytes) -> Message[Any]:
-        """Read a payload as that link would; raises what its codec raises."""
-        message: Message[Any] = self._known(link_name).codec.decode(topic, payload)
-        return message
 
     # Running
 
@@ -225,7 +188,8 @@ class LinkManager(LinkSet):
 
         Args:
             loop: The running loop.
-            async_queue: Takes every message that comes; a full one holds none of QoS 0.
+            async_queue: Takes every message that comes. What a full one does not take is dropped,
+                which the log says; brokers keep it where its QoS is 1 or 2.
 
         Raises:
             UsageError: `loop` is not the running one, or the links run already.
@@ -243,73 +207,53 @@ class LinkManager(LinkSet):
         return []
 
     def stop(self) -> Result[bool, Problems]:
-        """Stop what `start` started; `join` waits for that.
+        """Stop all links, at once and for good; `join` waits until nothing is left of them.
 
         Returns:
-            Ok(True); Ok(False) where nothing runs. Err where the links had failed before.
+            Ok(True); Err where the links had failed before.
         """
-        if self._task is None:
-            return Ok(False)
-        if self._task.done() and not self._task.cancelled():
+        for link in self:
+            link.stop("stop called")
+        if self._task is not None and self._task.done() and not self._task.cancelled():
             error = self._task.exception()
-            return Ok(False) if error is None else Err(Problems(errors=[error]))
-        return Ok(self._task.cancel())
+            return Ok(True) if error is None else Err(Problems(errors=[error]))
+        if self._task is not None:
+            self._task.cancel()
+        return Ok(True)
 
     async def join(self) -> None:
-        """Wait until the links have ended. Cancel-safe."""
-        if self._task is not None:
-            await asyncio.wait([self._task])
-
-    # Messages
-
-    def publish_message(
-        self, client: str, message: Message[Any], qos: int = 0, context: Any = None
-    ) -> SentMessage:
-        """Send a message over a link, as it is; see `Link.publish`.
-
-        Args:
-            client: The link.
-            message: The message; where its header has AckRequired, its ack is waited for.
-            qos: The QoS to publish with.
-            context: Anything to find again in what is returned, and in `ack_timeout_callback`.
-        """
-        return self._known(client).publish(message, qos=qos, context=context)
-
-    def publish_upstream(
-        self, payload: Any, qos: QOS = QOS.AtMostOnce, **message_args: Any
-    ) -> SentMessage:
-        """Send a payload over the upstream link.
-
-        Args:
-            payload: A model with a `TypeName`.
-            qos: The QoS to publish with.
-            message_args: Further fields of the header.
+        """Wait until the links have ended, where `start` started them. Cancel-safe.
 
         Raises:
-            UsageError: There is no upstream link; or see `Link.publish`.
+            ExceptionGroup: See `run`.
+            StoreError: See `run`.
         """
-        upstream = self._upstream()
-        fields = {"Src": self.publication_name, "Dst": upstream.settings.peer_short_name}
-        message = Message[Any](**(fields | message_args), Payload=payload)
-        return upstream.publish(message, qos=qos)
+        if self._task is not None:
+            await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
 
-    def send_ack(self, link_name: str, message: Message[Any]) -> None:
-        """Acknowledge a message, where it asks for that."""
-        if message.Header.AckRequired:
-            self._known(link_name).acknowledge(message.Header.MessageId)
+    async def run(self) -> None:
+        """Run every link until cancelled; see `LinkSet.run`.
 
-    async def send_ping(self, link_name: str) -> None:
-        """Ask that link's peer for a sign of life, beside the pings that it is sent anyway."""
-        await self._known(link_name).ping()
+        A persister is opened before, and gets what is still to be written after.
 
-    def subscribe(self, client: str, topic: str, qos: int) -> tuple[int, int | None]:
-        """Subscribe to one more topic filter; see `Link.subscribe`.
-
-        Returns:
-            0, and no number: `Link.subscribed` waits for the broker's answer.
+        Raises:
+            ExceptionGroup: A link failed in a way that it should not; the others were stopped.
+            StoreError: The persister does not work.
         """
-        self._known(client).subscribe(topic, qos)
-        return 0, None
+        if self._kept is None:
+            await super().run()
+            return
+        async with running_events(self._kept, self._settings.stop_seconds):
+            self.events.generate_own(StartupEvent(Src=self.publication_name))
+            try:
+                await super().run()
+            finally:
+                self.events.flush()
+
+    def _store_problem(self, summary: str, details: str) -> None:
+        self._ears.link_problem(self.upstream_client, summary, details, is_error=True)
 
     def log_subscriptions(self, tag: str = "") -> None:
         """Log every topic filter and how things stand with it.
@@ -322,54 +266,32 @@ class LinkManager(LinkSet):
                 self._log.info("%s%s: %s is %s", tag, link.name, topic_filter, status)
 
     def enable_mqtt_loggers(self, logger: Logger | None = None) -> None:
-        """Log each message that comes, at DEBUG; to `gwproactor.links.mqtt` by default."""
+        """Log each packet that comes, at DEBUG; to `gwproactor.links.mqtt` by default."""
         self._ears.mqtt_logger = logger or logging.getLogger("gwproactor.links.mqtt")
 
     def disable_mqtt_loggers(self) -> None:
-        """Log no messages any more."""
+        """Log no packets any more."""
         self._ears.mqtt_logger = None
 
     # Events
 
     def post_event(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
-        """Hand in an event for the upstream peer; see `Proactor.post_event`.
-
-        Raises:
-            StoreFullError: It was not kept.
-            NotRunningError: Events are not kept yet, or no longer.
-            UsageError: There is no upstream link, or nothing to keep events; or it is no event, or
-                one that the peer must refuse.
-        """
-        upstream = self._upstream()
-        if self._store is None:
-            raise UsageError(f"{self.publication_name} has no event_persister to keep events")
-        payload = event_payload(event, self.publication_name, upstream.settings)
-        return self._store.post(event.MessageId, payload, tag, urgent=urgent)
+        """Hand in an event for the upstream peer; see `EventDesk.post`."""
+        return self.events.post(event, tag=tag, urgent=urgent)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
-        """Hand in an event that nobody waits for, and return instead of raising.
-
-        Returns:
-            Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
-            Err with what `post_event` raises.
-        """
-        if self.upstream is None:
-            return Ok(False)
-        try:
-            self.post_event(event, urgent=False)
-        except GwproactorError as error:
-            return Err(error)
-        return Ok(True)
+        """Hand in an event that nobody waits for; see `EventDesk.generate`."""
+        return self.events.generate(event)
 
     @property
     def num_pending(self) -> int:
         """How many events the upstream peer has not acknowledged."""
-        return 0 if self._store is None else self._store.pending_count
+        return self.events.pending_count
 
     @property
     def num_reuploaded_unacked(self) -> int:
         """How many events were sent since the link became active, and are not acknowledged."""
-        return 0 if self._store is None else self._store.in_flight_count
+        return self.events.in_flight_count
 
     @property
     def num_reupload_pending(self) -> int:
@@ -406,36 +328,33 @@ class LinkManager(LinkSet):
     def process_ack_timeout(
         self, wait_info: AckWaitInfo
     ) -> Result[LinkManagerTransition, BaseException]:
-        """Take note that an ack did not come, which the link did already, with what follows."""
+        """Confirm that an ack did not come; the link has drawn its conclusions already."""
         name = wait_info.link_name
         state = self._known(name).state
         return Ok(LinkManagerTransition(name, TransitionName.response_timeout, state, state))
 
     def process_mqtt_connected(self, message: Message[MQTTConnectPayload]) -> CommStateResult:
         """Confirm that a link is connected; Err where it is not."""
-        return self._confirm(message.Payload.client_name, TransitionName.mqtt_connected, True)
+        link = self._known(message.Payload.client_name)
+        return confirmed(link, TransitionName.mqtt_connected, must_be_connected=True)
 
     def process_mqtt_disconnected(
         self, message: Message[MQTTDisconnectPayload]
     ) -> Result[LinkManagerTransition, InvalidCommStateInput]:
         """Confirm that a link is not connected; Err where it is."""
-        name = message.Payload.client_name
-        confirmed = self._confirm(name, TransitionName.mqtt_disconnected, False)
-        return confirmed.map(
-            lambda each: LinkManagerTransition(
-                each.link_name, each.transition_name, each.old_state, each.new_state
-            )
-        )
+        return confirmed_loss(self._known(message.Payload.client_name))
 
     def process_mqtt_connect_fail(
         self, message: Message[MQTTConnectFailPayload]
     ) -> CommStateResult:
         """Confirm that a link could not connect; Err where it is connected."""
-        return self._confirm(message.Payload.client_name, TransitionName.mqtt_connect_failed, False)
+        link = self._known(message.Payload.client_name)
+        return confirmed(link, TransitionName.mqtt_connect_failed, must_be_connected=False)
 
     def process_mqtt_suback(self, message: Message[MQTTSubackPayload]) -> CommStateResult:
         """Confirm a SUBACK; Err where the link is not connected."""
-        return self._confirm(message.Payload.client_name, TransitionName.mqtt_suback, True)
+        link = self._known(message.Payload.client_name)
+        return confirmed(link, TransitionName.mqtt_suback, must_be_connected=True)
 
     def process_mqtt_message(self, message: Message[MQTTReceiptPayload]) -> CommStateResult:
         """Treat a packet as if it had come over that link: read, judged and handed on as any.
@@ -443,30 +362,4 @@ class LinkManager(LinkSet):
         Returns:
             Ok with the transition that followed, from a state to itself where none did.
         """
-        receipt = message.Payload.message
-        link = self._known(message.Payload.client_name)
-        before = link.state
-        link.take_packet(ReceivedPacket(receipt.topic, receipt.payload, retain=receipt.retain))
-        return Ok(Transition(link.name, TransitionName.message_from_peer, before, link.state))
-
-    def _confirm(
-        self, name: str, transition: TransitionName, must_be_connected: bool
-    ) -> CommStateResult:
-        state = self._known(name).state
-        if (state in CONNECTED_STATES) is must_be_connected:
-            return Ok(Transition(name, transition, state, state))
-        text = "only the link's own connection says whether there is one"
-        return Err(InvalidCommStateInput(name, state, transition, msg=text))
-
-    def _known(self, name: str) -> Link:
-        if name not in self:
-            raise CommLinkMissing(name)
-        return self[name]
-
-    def _upstream(self) -> Link:
-        upstream = self.upstream
-        if upstream is None:
-            raise UsageError(
-                f"{self.publication_name} has no upstream link that events could go to"
-            )
-        return upstream
+        return Ok(taken(self._known(message.Payload.client_name), message.Payload.message))

@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
@@ -11,6 +11,7 @@ from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link import Link, default_client_id
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.timer_interface import TimerManagerInterface
+from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.topics import link_filter
 
@@ -23,6 +24,8 @@ class LinkSet:
         listener: Hears what all of them report.
         events: The events for the upstream peer, whichever link leads there.
         timers: Starts the links' timers.
+        on_packet: Called with a link's name, each packet that it receives, and the TypeName of the
+            message in it; empty where there is none.
     """
 
     def __init__(
@@ -32,11 +35,13 @@ class LinkSet:
         *,
         events: EventSource | None = None,
         timers: TimerManagerInterface | None = None,
+        on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
     ) -> None:
         self._own_name = own_name
         self._listener = listener
         self._events = events
         self._timers = timers
+        self._on_packet = on_packet
         self._links: dict[str, Link] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -96,6 +101,7 @@ class LinkSet:
             events=self._events if settings.upstream else None,
             delays=delays,
             timers=self._timers,
+            on_packet=self._on_packet,
         )
         self._links[link.name] = link
         self._begin(link)

@@ -1,17 +1,25 @@
 """What a link manager hears from its links: counted, logged, and handed on."""
 
 import asyncio
-import contextlib
 import logging
+import time
+from collections.abc import Callable
 
 from gwproactor.links.acks import AckTimerCallback, AckWaitInfo
+from gwproactor.links.comm_events import event_types
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.mqtt_clients import Logger
 from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.reports import ReportRate
+from gwproactor.links.transport import ReceivedPacket
 from gwproactor.logger import ProactorLogger
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.envelope import Message
+
+_LOGGER = logging.getLogger(__name__)
+
+_QUEUE_FULL = "link '%s': the queue is full; %d messages were dropped since the last report"
 
 
 class ManagerEars:
@@ -38,32 +46,51 @@ class ManagerEars:
         self.queue: asyncio.Queue[Message[object]] | None = None
         """Takes every message that comes, where it is set."""
         self.mqtt_logger: Logger | None = None
-        """Is told of every message that comes, where it is set."""
+        """Is told of every packet that comes, where it is set."""
+        self.transitioned: Callable[[Transition], None] = lambda _transition: None
+        """Is told of every transition, to make events of them."""
+        self._rate = ReportRate()
 
     def link_transitioned(self, transition: Transition) -> None:
         """Count it, log it, hand it on."""
-        self._stats.link(transition.link_name).comm_event_counts[transition.transition_name] += 1
+        counts = self._stats.link(transition.link_name).comm_event_counts
+        for event in event_types(transition):
+            counts[event.model_fields["TypeName"].default] += 1
         if isinstance(self._logger, ProactorLogger):
             self._logger.comm_event("%s", transition)
         elif self._logger is not None:
             self._logger.info("%s", transition)
+        self.transitioned(transition)
         if self._listener is not None:
             self._listener.link_transitioned(transition)
 
+    def packet_received(self, link_name: str, packet: ReceivedPacket, type_name: str) -> None:
+        """Count it, log it: any packet, one that was refused too."""
+        self._stats.add_packet(link_name, packet.topic)
+        if type_name:
+            self._stats.add_decoded_mqtt_message_type(link_name, type_name)
+        if self.mqtt_logger is not None:
+            size = len(packet.payload)
+            self.mqtt_logger.debug("%s: %r, %d bytes", link_name, packet.topic, size)
+
     def message_received(self, received: ReceivedMessage) -> None:
-        """Count it, log it, hand it on; into the queue too, where it is done when it is in."""
-        header, link_name = received.message.Header, received.link_name
-        self._stats.add_packet(link_name, received.packet.topic)
-        self._stats.add_decoded_mqtt_message_type(link_name, header.MessageType)
-        if self.mqtt_logger is not None and self.mqtt_logger.isEnabledFor(logging.DEBUG):
-            self.mqtt_logger.debug("%s: %s", link_name, header.MessageType)
-        if self.queue is not None:
-            with contextlib.suppress(asyncio.QueueFull):
-                self.queue.put_nowait(received.message)
-                if self._listener is None:
-                    received.done()
+        """Hand it on; into the queue too, where it is done when it is in."""
+        if self.queue is not None and self._queued(received) and self._listener is None:
+            received.done()
         if self._listener is not None:
             self._listener.message_received(received)
+
+    def _queued(self, received: ReceivedMessage) -> bool:
+        if self.queue is None:
+            return False
+        try:
+            self.queue.put_nowait(received.message)
+        except asyncio.QueueFull:
+            unreported = self._rate.again(time.monotonic(), received.link_name)
+            if unreported is not None:
+                _LOGGER.warning(_QUEUE_FULL, received.link_name, unreported + 1)
+            return False
+        return True
 
     def message_acked(self, link_name: str, message_id: str) -> None:
         """Hand it on."""

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from gwproactor.config.mqtt import MQTTClient
@@ -49,15 +49,17 @@ from gwproactor.wire.filters import checked_filter
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
+_LOGGER = logging.getLogger(__name__)
+
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """Payloads for which there is always room in a packet."""
 
 
 class NoticeQueue(Protocol):
-    """Takes what a client tells; an asyncio queue's `put_nowait` will do for its `put`."""
+    """Takes what a client tells, by a `put` that does not wait. An `asyncio.Queue` serves too."""
 
     def put(self, item: Any, /) -> Any:
-        """Take a message, without waiting."""
+        """Take a message, without waiting; not called where there is a `put_nowait`."""
         ...
 
 
@@ -79,7 +81,8 @@ class MQTTClientWrapper:
     Args:
         name: Its name, which notices carry.
         client_config: The broker, and how to log in there.
-        receive_queue: Takes the notices; whatever has a `put` that does not wait.
+        receive_queue: Takes the notices: whatever has a `put_nowait`, or else a `put` that does
+            not wait.
         connector: Makes connections.
     """
 
@@ -93,7 +96,7 @@ class MQTTClientWrapper:
     ) -> None:
         self.name = name
         self._client_config = client_config
-        self._receive_queue = receive_queue
+        self._put = put_of(receive_queue)
         self._connector = connector
         self._logger: Logger | None = None
         self._task: asyncio.Task[None] | None = None
@@ -266,7 +269,7 @@ class MQTTClientWrapper:
     def _tell(self, payload: MQTTClientsPayload) -> None:
         if self._logger is not None:
             self._logger.debug("%s: %s", self.name, type(payload).__name__)
-        self._receive_queue.put(notice(payload))
+        self._put(notice(payload))
 
     # The task
 
@@ -440,24 +443,37 @@ class MQTTClients:
             client.disable_logger()
 
 
+def put_of(queue: NoticeQueue) -> Callable[[Any], Any]:
+    """How to put something into a queue without waiting; when it is full, the log says so.
+
+    Args:
+        queue: Has a `put_nowait`, or else a `put` that does not wait.
+    """
+    put: Callable[[Any], Any] = getattr(queue, "put_nowait", None) or queue.put
+    rate = ReportRate()
+
+    def put_or_drop(item: Any) -> None:
+        try:
+            put(item)
+        except asyncio.QueueFull:
+            unreported = rate.again(time.monotonic(), "full")
+            if unreported is not None:
+                text = "the queue of MQTT clients is full: notices are dropped (%d since the last)"
+                _LOGGER.warning(text, unreported + 1)
+
+    return put_or_drop
+
+
 class _LaterQueue:
     """A queue that is known only when the clients are started."""
 
     def __init__(self) -> None:
         self.target: asyncio.Queue[Any] | None = None
-        self._rate = ReportRate()
 
     def put(self, item: Any, /) -> None:
-        """Hand it on; what a full queue does not take is dropped, and the log says so."""
-        if self.target is None:
-            return
-        try:
+        """Hand it on."""
+        if self.target is not None:
             self.target.put_nowait(item)
-        except asyncio.QueueFull:
-            unreported = self._rate.again(time.monotonic(), "full")
-            if unreported is not None:
-                text = "the queue of MQTT clients is full: notices are dropped (%d since the last)"
-                logging.getLogger(__name__).warning(text, unreported + 1)
 
 
 def _checked(qos: int) -> int:

@@ -15,7 +15,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from result import Err, Result
+from result import Result
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
@@ -26,7 +26,6 @@ from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.comm_events import CommEvents
 from gwproactor.runtime.dispatch import Dispatch, ReceivedHandler
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.lifecycle import Lifecycle
@@ -47,10 +46,6 @@ logger = logging.getLogger(__name__)
 EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
 
 MessageHandler = Callable[[Message[Any]], Awaitable[None]]
-
-OWN_EVENTS_SHARE = 0.9
-"""Up to so full a store the node's own events are kept. A link that comes and goes for days makes
-many; they must not take the room that the application's events need."""
 
 _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
@@ -86,7 +81,6 @@ class Proactor(Lifecycle):
         self.hardware_layout = hardware_layout
         self._event_handler: EventHandler = self.process_event
         self._observers: list[Observer] = []
-        self._comm_events = CommEvents(self._name, self._generate_own)
         self._stop_now = asyncio.Event()
         self._events = EventFlow(
             self._name,
@@ -232,7 +226,6 @@ class Proactor(Lifecycle):
             UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
                 or the peer must refuse.
         """
-        self._comm_events.flush()  # what happened before is told before
         return self._links.post_event(event, tag=tag, urgent=urgent)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
@@ -244,7 +237,6 @@ class Proactor(Lifecycle):
             Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
             Err with the exception that `post_event` raises.
         """
-        self._comm_events.flush()
         return self._links.generate_event(event)
 
     @property
@@ -296,7 +288,7 @@ class Proactor(Lifecycle):
             Details=details,
         )
         self._tell(lambda observer: observer.problem(event))
-        self._generate_own(event)
+        self._links.events.generate_own(event)
 
     # What runs
 
@@ -323,7 +315,7 @@ class Proactor(Lifecycle):
             await self._events.open()
             await self._run_tasks()
         finally:
-            self._comm_events.discard()
+            self._links.events.discard()
             await self._events.close(self._settings.stop_seconds)
 
     async def _run_tasks(self) -> None:
@@ -335,14 +327,14 @@ class Proactor(Lifecycle):
             run("outgoing events", self._events.outgoing.run())
             run("incoming events", self._events.incoming.run())
             talking = [run("links", self._links.run()), run("mailbox", self._dispatch.run())]
-            self._generate_own(StartupEvent(Src=self._name))
+            self._links.events.generate_own(StartupEvent(Src=self._name))
             self._ready.set()
             await self._stop_requested.wait()
             await self._say_farewell()
             for task in talking:
                 task.cancel()
             await asyncio.wait(talking)
-            self._comm_events.flush()
+            self._links.events.flush()
             await self._close_events()
 
     async def _close_events(self) -> None:
@@ -354,10 +346,10 @@ class Proactor(Lifecycle):
 
     async def _say_farewell(self) -> None:
         """Tell the peer that this node stops, and wait for its acks as long as was asked for."""
-        self._comm_events.flush()
+        self._links.events.flush()
         await until_any(self.all_events_acked(), self._stop_now.wait())
-        self._comm_events.flush()
-        self._generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
+        self._links.events.flush()
+        self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
         await until_any(self.all_events_acked(), self._stop_now.wait())
         upstream = self._links.upstream
         if upstream is not None and upstream.active:
@@ -371,12 +363,10 @@ class Proactor(Lifecycle):
     # What the links report (LinkListener)
 
     def link_transitioned(self, transition: Transition) -> None:
-        """Tell observers, and the upstream peer by an event."""
+        """Tell observers."""
         logger.info("%s", transition)
         if transition:
             self._tell(lambda observer: observer.link_transitioned(transition))
-        if self._links.upstream is not None:
-            self._comm_events.add(transition)
 
     def message_received(self, received: ReceivedMessage) -> None:
         """Pass a message on to where it belongs."""
@@ -403,15 +393,6 @@ class Proactor(Lifecycle):
     def _acknowledge(self, link_name: str, message_id: str) -> None:
         if link_name in self._links:  # an inbox may hold events of a link that is no more
             self._links[link_name].acknowledge(message_id)
-
-    def _generate_own(self, event: EventBase) -> None:
-        """Send an event of the node's own, which nobody is waiting for, while there is room."""
-        if self._events.outgoing.pending_bytes > OWN_EVENTS_SHARE * self._settings.events.max_bytes:
-            logger.warning("%s was not kept: the rest of the store is the application's", event)
-            return
-        match self.generate_event(event):
-            case Err(error):
-                logger.warning("%s was not kept: %s", event.TypeName, error)
 
     def _tell(self, call: Callable[[Observer], None]) -> None:
         for observer in self._observers:

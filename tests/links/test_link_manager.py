@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ from result import Err, Ok
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import ConnectionLostError, UsageError
+from gwproactor.errors import ConnectionLostError, StoreError, UsageError
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.links import (
     AckWaitInfo,
     CommLinkMissing,
@@ -109,7 +111,10 @@ async def test_two_links_of_names_alone_understand_each_other(broker: AnyBroker)
         await b.send_ping(A)
         assert a.get_message_times(B).last_send <= a.get_message_times(B).clock()
         assert a.start_ping_tasks() == []
-    assert stats.link(B).comm_event_counts["message_from_peer"] == 1
+    counted = stats.link(B)
+    assert counted.comm_event_counts["gridworks.event.comm.peer.active"] == 1
+    assert counted.num_received_by_type["gridworks.ack"] >= 1
+    assert counted.num_received == sum(counted.num_received_by_type.values())
     assert a.stopped(B)
 
 
@@ -182,8 +187,8 @@ async def test_what_a_program_confirms_and_feeds(broker: AnyBroker) -> None:
         a.send_ack(B, wanting)
 
 
-async def test_events_go_to_whom_keeps_them(broker: AnyBroker) -> None:
-    acked: list[str] = []
+@contextlib.asynccontextmanager
+async def in_memory(acked: list[str]) -> AsyncIterator[OutgoingEvents]:
     events = OutgoingEvents(
         MemoryStore(),
         Outbox(),
@@ -194,22 +199,107 @@ async def test_events_go_to_whom_keeps_them(broker: AnyBroker) -> None:
     await events.open()
     writer = asyncio.create_task(events.run())
     try:
-        async with a_pair(broker, event_persister=events) as (a, b):
-            async with asyncio.timeout(WAIT_SECONDS):
-                a.generate_event(AnyEvent(MessageId="e")).unwrap()
-                assert a.num_pending == 1
-                await until(lambda: a.num_reuploaded_unacked == 1)
-                assert "1 unacked; 1 events in all, upstream active" in a.get_reuploads_str()
-                assert not a.reuploading()
-                b[A].acknowledge("e")
-                await events.drained()
-            assert acked == ["e"]
-        assert b.generate_event(AnyEvent()) == Ok(False)
-        refused = a.generate_event(AnyEvent(MessageId="x" * 100, n="x" * 2_000_000))
-        assert "too large" in str(refused.err())
+        yield events
     finally:
         await events.close()
         await asyncio.wait([writer])
+
+
+@contextlib.asynccontextmanager
+async def acking(broker: AnyBroker) -> AsyncIterator[Recorder]:
+    """B's side: whatever wants an ack gets it."""
+    heard = Recorder()
+    b = manager(B, listener=heard)
+    heard.acknowledge = b.add_mqtt_link(A, broker_from_url(broker.url), CODEC).acknowledge
+    async with started(b):
+        yield heard
+
+
+def event_types(heard: Recorder) -> list[str]:
+    """The TypeNames of the events received, without what they have in common."""
+    prefix = "gridworks.event."
+    return [each.Header.MessageType.removeprefix(prefix) for each in heard.messages]
+
+
+CAME_UP = ["comm.mqtt.connect", "comm.mqtt.fully.subscribed", "comm.peer.active"]
+
+
+async def test_events_go_to_whom_keeps_them(broker: AnyBroker) -> None:
+    acked: list[str] = []
+    async with in_memory(acked) as events, acking(broker) as heard:
+        a = manager(A, event_persister=events)
+        a.add_mqtt_link(B, broker_from_url(broker.url), CODEC, upstream=True)
+        async with started(a), asyncio.timeout(WAIT_SECONDS):
+            await a[B].wait_for("active")
+            assert a.generate_event(AnyEvent(MessageId="e")) == Ok(True)
+            assert a.num_pending == 4
+            await until(lambda: a.num_reuploaded_unacked == 0 and a.num_pending == 0)
+            assert a.get_reuploads_str() == (
+                "Reuploads: 0 pending, 0 unacked; 0 events in all, upstream active"
+            )
+            assert not a.reuploading()
+        assert acked[-1] == "e"
+        # What happened before an event is told before it.
+        assert event_types(heard) == [*CAME_UP, "data"]
+        assert {each.Payload.Src for each in heard.messages} == {A}
+        refused = a.generate_event(AnyEvent(MessageId="x" * 100, n="x" * 2_000_000))
+        assert "too large" in str(refused.err())
+
+
+async def test_a_persister_keeps_events_from_one_run_to_the_next(
+    broker: AnyBroker, tmp_path: Path
+) -> None:
+    config = broker_from_url(broker.url)
+    a = manager(A, event_persister=TimedRollingFilePersister(tmp_path))
+    a.add_mqtt_link(B, config, CODEC, upstream=True)
+    assert "while the node is running" in str(a.generate_event(AnyEvent()).err())
+    async with started(a):
+        await a[B].wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
+        a.generate_event(AnyEvent(MessageId="e")).unwrap()
+        assert a.num_reupload_pending == 0
+        assert a.stop() == Ok(True)
+        assert a.stopped(B)
+    assert a.num_pending == 4
+
+    a = manager(A, event_persister=TimedRollingFilePersister(tmp_path))
+    a.add_mqtt_link(B, config, CODEC, upstream=True)
+    async with acking(broker) as heard, started(a), asyncio.timeout(WAIT_SECONDS):
+        await a[B].wait_for("active")
+        a.events.flush()
+        await until(lambda: len(heard.messages) == 8 and a.num_pending == 0)
+    first = ["startup", *CAME_UP[:2], "data"]
+    assert event_types(heard) == [*first, "startup", *CAME_UP]
+    assert heard.messages[3].Header.MessageId == "e"
+    persister = TimedRollingFilePersister(tmp_path)
+    persister.reindex().unwrap()
+    assert persister.pending_ids() == []
+
+
+async def test_a_persister_that_does_not_work_ends_the_links(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    a = manager(A, event_persister=TimedRollingFilePersister(tmp_path / "file"))
+    a.start()
+    with pytest.raises(StoreError):
+        await a.join()
+    assert isinstance(a.stop(), Err)
+
+
+async def test_what_a_full_queue_does_not_take_is_told(
+    broker: AnyBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue: asyncio.Queue[Any] = asyncio.Queue(maxsize=1)
+    config = broker_from_url(broker.url)
+    a, b = manager(A), manager(B)
+    a.add_mqtt_link(B, config, CODEC)
+    b.add_mqtt_link(A, config, CODEC)
+    async with started(a), started(b, queue=queue):
+        await a[B].wait_for("active", timeout_seconds=WAIT_SECONDS)
+        for number in range(3):
+            message = Message[Any](Src=A, MessageId=f"{number}", Payload=Note())
+            a.publish_message(B, message)  # names no receiver, and goes to the peer
+        await until(lambda: b.stats.link(A).num_received_by_type["test.note"] == 3)
+    assert queue.get_nowait().Header.MessageId == "0"
+    assert caplog.text.count("the queue is full; 1 messages were dropped") == 1
 
 
 async def test_links_by_the_methods_of_mqtt_clients(broker: AnyBroker) -> None:
@@ -244,7 +334,7 @@ async def test_subscriptions_are_logged(caplog: pytest.LogCaptureFixture) -> Non
 
 async def test_each_mistake_is_named() -> None:
     a = manager(A)
-    assert a.stop() == Ok(False)
+    assert a.stop() == Ok(True)
     a.add_mqtt_link(B, MQTTClient(), primary_peer=True)
     with pytest.raises(UsageError, match="primary peer already"):
         a.add_mqtt_link("d1.c", MQTTClient(), primary_peer=True)
@@ -265,7 +355,7 @@ async def test_each_mistake_is_named() -> None:
     async with started(a):
         with pytest.raises(UsageError, match="started already"):
             a.start()
-    assert a.stop() in (Ok(False), Ok(True))
+    assert a.stop() == Ok(True)
 
 
 def _notice(payload: Any) -> Message[Any]:

@@ -17,6 +17,7 @@ from gwproactor.links.mqtt_notices import (
     MQTTSubackPayload,
 )
 from gwproactor.wire.envelope import Message
+from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.relay import Relay
 
@@ -72,6 +73,14 @@ async def test_it_tells_all_that_happens_and_comes_back(broker: AnyBroker, relay
         assert (client.num_subscriptions(), client.num_pending_subscriptions()) == (1, 0)
     assert (await notices.next(MQTTDisconnectPayload)).rc == 0
     assert not client.connected()
+
+
+async def test_a_queue_of_asyncio_serves_as_it_is(embedded_broker: Broker) -> None:
+    queue: asyncio.Queue[Message[Any]] = asyncio.Queue()
+    client = MQTTClientWrapper("c", broker_from_url(embedded_broker.url), queue)
+    async with running(client):
+        notice = await asyncio.wait_for(queue.get(), 10)
+    assert isinstance(notice.Payload, MQTTConnectPayload)
 
 
 async def test_nobody_there_is_told_with_the_reason_and_publishing_says_so() -> None:

@@ -2,8 +2,8 @@ import asyncio
 
 import pytest
 
+from gwproactor.links.comm_events import CommEvents, event_types
 from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.runtime.comm_events import CommEvents, event_types
 from gwproactor.wire.payloads import CommEvent, MQTTConnectEvent, PeerActiveEvent, now_ms
 
 S, T = StateName, TransitionName

@@ -1,0 +1,123 @@
+"""Where a node hands in its events: those of the application, and those that tell of its links.
+
+An event is checked here, so that its maker can still be told, and goes to what keeps events. What
+happens to links becomes events too, a moment later (`gwproactor.links.comm_events`); before any
+other event is handed in, those that are due are made, so that the peer hears of things in the order
+in which they happened.
+"""
+
+import logging
+from collections.abc import Callable
+
+from result import Err, Ok, Result
+
+from gwproactor.config.link import LinkSettings
+from gwproactor.errors import GwproactorError, UsageError
+from gwproactor.events.tickets import EventTicket
+from gwproactor.links.comm_events import CommEvents
+from gwproactor.links.event_payload import event_payload
+from gwproactor.links.event_pump import EventStoreSource
+from gwproactor.links.link_state import Transition
+from gwproactor.wire.payloads import EventBase
+
+OWN_EVENTS_SHARE = 0.9
+"""Up to so full a store the node's own events are kept. A link that comes and goes for days makes
+many; they must not take the room that the application's events need."""
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class EventDesk:
+    """Takes the events of one node. For the event loop's thread.
+
+    Args:
+        source: Long name of the node.
+        store: Keeps the events and hands them to the upstream link; None where there are none.
+        max_bytes: The size of the store in bytes.
+        upstream: Tells the settings of the upstream link, or None where there is none.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        store: EventStoreSource | None,
+        max_bytes: int,
+        upstream: Callable[[], LinkSettings | None],
+    ) -> None:
+        self._source = source
+        self._store = store
+        self._own_bytes = OWN_EVENTS_SHARE * max_bytes
+        self._upstream = upstream
+        self._comm_events = CommEvents(source, self.generate_own)
+
+    @property
+    def pending_count(self) -> int:
+        """How many events the upstream peer has not acknowledged."""
+        return 0 if self._store is None else self._store.pending_count
+
+    @property
+    def in_flight_count(self) -> int:
+        """How many of them were sent since the link became active."""
+        return 0 if self._store is None else self._store.in_flight_count
+
+    def post(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
+        """Hand in an event for the upstream peer. Events are sent in the order of these calls.
+
+        Args:
+            event: The event; its `Src` is this node where it has none.
+            tag: A small word to get back with the event, in later runs too.
+            urgent: Make it durable at once; otherwise within the commit interval (20 ms).
+
+        Raises:
+            StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
+            NotRunningError: Events are not kept yet, or no longer.
+            UsageError: There is no upstream link, or nothing that keeps events; or it is no event,
+                or one that JSON cannot hold or the peer must refuse.
+        """
+        upstream = self._upstream()
+        if upstream is None:
+            raise UsageError(f"{self._source} has no upstream link that events could go to")
+        if self._store is None:
+            raise UsageError(f"{self._source} has no event_persister to keep events")
+        payload = event_payload(event, self._source, upstream)
+        self.flush()
+        return self._store.post(event.MessageId, payload, tag, urgent=urgent)
+
+    def generate(self, event: EventBase) -> Result[bool, BaseException]:
+        """Hand in an event that nobody waits for, and return instead of raising.
+
+        Returns:
+            Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
+            Err with the exception that `post` raises.
+        """
+        if self._upstream() is None:
+            return Ok(False)
+        try:
+            self.post(event, urgent=False)
+        except GwproactorError as error:
+            return Err(error)
+        return Ok(True)
+
+    def generate_own(self, event: EventBase) -> None:
+        """Hand in an event that the node itself has made, as long as there is room for such."""
+        if self._store is None:
+            return
+        if self._store.pending_bytes > self._own_bytes:
+            _LOGGER.warning("%s was not kept: the rest of the store is the application's", event)
+            return
+        match self.generate(event):
+            case Err(error):
+                _LOGGER.warning("%s was not kept: %s", event.TypeName, error)
+
+    def transitioned(self, transition: Transition) -> None:
+        """Tell the upstream peer of a transition, or of a failed attempt to connect."""
+        if self._store is not None and self._upstream() is not None:
+            self._comm_events.add(transition)
+
+    def flush(self) -> None:
+        """Hand in the events of all transitions so far."""
+        self._comm_events.flush()
+
+    def discard(self) -> None:
+        """Forget what transitions have not become events yet."""
+        self._comm_events.discard()

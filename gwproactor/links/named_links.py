@@ -1,0 +1,144 @@
+"""The links of a node, asked and told by their names: what the threaded predecessor's names mean.
+
+A `LinkSet` gives out `Link` objects, which are what a new program uses. A program that was written
+for the predecessor knows links by their names only, so here is each thing that can be done with a
+`Link` as a method that takes the name. An unknown name is a `CommLinkMissing`.
+"""
+
+from typing import Any
+
+from gwproactor.errors import UsageError
+from gwproactor.links.link import Link
+from gwproactor.links.link_message_times import LinkMessageTimes
+from gwproactor.links.link_set import LinkSet
+from gwproactor.links.link_state import LinkState, StateName
+from gwproactor.links.link_states import CommLinkMissing
+from gwproactor.links.sent_messages import SentMessage
+from gwproactor.links.subscriptions import QOS
+from gwproactor.wire.codec import MQTTCodec
+from gwproactor.wire.envelope import Message
+
+
+class NamedLinks(LinkSet):
+    """The set of links of one node, by their names. For the event loop's thread."""
+
+    # What there is, and how it stands
+
+    def link(self, name: str) -> LinkState | None:
+        """The state machine of that link, to be read, or None."""
+        return self[name].link_state if name in self else None
+
+    def link_names(self) -> list[str]:
+        """The names of all links, in the order in which they were added."""
+        return [link.name for link in self]
+
+    def link_state(self, name: str) -> StateName | None:
+        """The state of that link, or None."""
+        return self[name].state if name in self else None
+
+    def stopped(self, name: str) -> bool:
+        """Whether that link is stopped; an unknown one is not."""
+        return self.link_state(name) is StateName.stopped
+
+    def subscribed(self, link_name: str) -> bool:
+        """Whether every subscription of that link is granted."""
+        return all(status == "granted" for status in self._known(link_name).subscriptions.values())
+
+    @property
+    def upstream_client(self) -> str:
+        """The name of the upstream link; empty where there is none."""
+        return "" if self.upstream is None else self.upstream.name
+
+    def num_acks(self, link_name: str) -> int:
+        """How many acks that link waits for."""
+        return self._known(link_name).num_acks
+
+    def get_message_times(self, link_name: str) -> LinkMessageTimes:
+        """When that link last sent and received."""
+        return self._known(link_name).message_times
+
+    def update_recv_time(self, link_name: str) -> None:
+        """Take the caller's word for it that a valid message came from that link's peer now."""
+        self._known(link_name).heard()
+
+    def decoder(self, link_name: str) -> MQTTCodec | None:
+        """The codec of that link, or None where there is no such link."""
+        return self[link_name].codec if link_name in self else None
+
+    def decode(self, link_name: str, topic: str, payload: bytes) -> Message[Any]:
+        """Read a payload as that link would; raises what its codec raises."""
+        message: Message[Any] = self._known(link_name).codec.decode(topic, payload)
+        return message
+
+    # Messages
+
+    def publish_message(
+        self, client: str, message: Message[Any], qos: int = 0, context: Any = None
+    ) -> SentMessage:
+        """Send a message over a link, as it is; see `Link.publish`.
+
+        Args:
+            client: The link.
+            message: The message; where its header has AckRequired, its ack is waited for. One
+                whose header names no receiver goes to the link's peer.
+            qos: The QoS to publish with.
+            context: Anything to find again in what is returned, and in `ack_timeout_callback`.
+        """
+        link = self._known(client)
+        addressed = _addressed(message, link.settings.peer_short_name)
+        return link.publish(addressed, qos=qos, context=context)
+
+    def publish_upstream(
+        self, payload: Any, qos: QOS = QOS.AtMostOnce, **message_args: Any
+    ) -> SentMessage:
+        """Send a payload over the upstream link.
+
+        Args:
+            payload: A model with a `TypeName`.
+            qos: The QoS to publish with.
+            message_args: Further fields of the header.
+
+        Raises:
+            UsageError: There is no upstream link; or see `Link.publish`.
+        """
+        upstream = self._upstream()
+        fields = {"Src": self._own_name, "Dst": upstream.settings.peer_short_name}
+        message = Message[Any](**(fields | message_args), Payload=payload)
+        return upstream.publish(message, qos=qos)
+
+    def send_ack(self, link_name: str, message: Message[Any]) -> None:
+        """Acknowledge a message, where it asks for that."""
+        if message.Header.AckRequired:
+            self._known(link_name).acknowledge(message.Header.MessageId)
+
+    async def send_ping(self, link_name: str) -> None:
+        """Ask that link's peer for a sign of life, beside the pings that it is sent anyway."""
+        await self._known(link_name).ping()
+
+    def subscribe(self, client: str, topic: str, qos: int) -> tuple[int, int | None]:
+        """Subscribe to one more topic filter; see `Link.subscribe`.
+
+        Returns:
+            0, and no number: `Link.subscribed` waits for the broker's answer.
+        """
+        self._known(client).subscribe(topic, qos)
+        return 0, None
+
+    def _known(self, name: str) -> Link:
+        if name not in self:
+            raise CommLinkMissing(name)
+        return self[name]
+
+    def _upstream(self) -> Link:
+        upstream = self.upstream
+        if upstream is None:
+            raise UsageError(f"{self._own_name} has no upstream link that events could go to")
+        return upstream
+
+
+def _addressed(message: Message[Any], receiver: str) -> Message[Any]:
+    """The message, or one like it that names its receiver."""
+    if message.Header.Dst:
+        return message
+    header = message.Header.model_copy(update={"Dst": receiver})
+    return message.model_copy(update={"Header": header})
