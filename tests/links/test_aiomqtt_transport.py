@@ -841,9 +841,7 @@ async def test_a_broker_that_refers_to_another_says_which(code: int) -> None:
     properties = b"\x1c" + len(reference).to_bytes(2, "big") + reference
     rest = bytes([0, code, len(properties)]) + properties
     async with server_that(b"\x20" + bytes([len(rest)]) + rest) as url:
-        with pytest.raises(
-            (ConnectFailedError, ConnectRefusedError), match="refers to 'other"
-        ):
+        with pytest.raises((ConnectFailedError, ConnectRefusedError), match="refers to 'other"):
             async with connect(url):
                 pass
 
