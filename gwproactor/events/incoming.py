@@ -10,35 +10,18 @@ and wait on the disk.
 """
 
 import asyncio
-import time
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
+from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
+from gwproactor.events.delivery import Delivery
 from gwproactor.events.inbox import Inbox, Reception
-from gwproactor.events.payloads import (
-    DEFAULT_MEMORY_BYTES,
-    READ_AHEAD_BYTES,
-    READ_AHEAD_COUNT,
-    Payloads,
-)
+from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
 from gwproactor.events.seen_log import Seen
-from gwproactor.events.store import (
-    Damage,
-    EventRef,
-    EventStore,
-    StoredEvent,
-    one_line,
-)
+from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent, one_line
 from gwproactor.events.writer import GroupCommitter
 from gwproactor.wire.payloads import MAX_ID_CHARACTERS
-
-DEFAULT_MAX_DEAD_BYTES = 100 * 1024 * 1024
-"""Room for the events that the application failed to handle, until somebody looks at them."""
-
-_MAX_TRACEBACK_CHARS = 2000
 
 
 class ReceivedEvent(NamedTuple):
@@ -89,27 +72,29 @@ class IncomingEvents:
         max_dead_bytes: int = DEFAULT_MAX_DEAD_BYTES,
     ) -> None:
         self._store = store
-        self._dead_letters = dead_letters
+        self._dead_letters = DeadLetters(dead_letters, max_dead_bytes)
         self._seen = seen
         self._inbox = inbox
-        self._handler = handler
         self._acknowledge = acknowledge
         self._report = report
-        self._max_dead_bytes = max_dead_bytes
         self._payloads = Payloads(store, "received events", max_bytes=memory_bytes, report=report)
         self._writer = GroupCommitter(
             "The inbox", commit=self._commit, committed=self._committed, report=report
         )
-        self._dying: dict[int, StoredEvent] = {}
+        self._delivery = Delivery(
+            inbox,
+            self._payloads,
+            self._dead_letters,
+            handler=lambda event: handler(ReceivedEvent(event.tag, event.event_id, event.payload)),
+            settled=self._writer.remove,
+            lost=self._lose,
+            report=report,
+        )
         self._unhandled: set[int] = set()
         self._without_ack: set[tuple[str, str]] = set()
         """Of the events that are not acknowledged yet, those whose sender wants no ack."""
         self._tell_when_safe: dict[tuple[str, str], Callable[[], None]] = {}
         self._refused = ReportedTrouble("Taking in events", report)
-        self._handling = ReportedTrouble("The handler of received events", report)
-        self._deliverable = asyncio.Event()
-        self._delivery: asyncio.Task[None] | None = None
-        self._next_dead_sequence = 1
         self._running = False
         self._closed = False
 
@@ -132,12 +117,11 @@ class IncomingEvents:
                 self._writer.remove(ref)  # marked done; a power cut took the removal back
             else:
                 undone.append(ref)
-        self._next_dead_sequence = self._dead_letters.next_sequence
         for double in self._inbox.restore(undone, self._store.next_sequence):
             self._unhandled.add(double.sequence)
             self._writer.remove(double)
         self._running = True
-        self._deliverable.set()
+        self._delivery.wake()
         report_damages(self._report, "A received event", damages)
 
     async def run(self) -> None:
@@ -148,8 +132,7 @@ class IncomingEvents:
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._writer.run(), name="gwproactor inbox writer")
-            delivery = group.create_task(self._deliver(), name="gwproactor inbox delivery")
-            self._delivery = delivery
+            group.create_task(self._delivery.run(), name="gwproactor inbox delivery")
 
     async def close(self, *, handler_seconds: float = 1.0) -> None:
         """Let the handler finish its event, mark what is done, and close the stores.
@@ -166,22 +149,13 @@ class IncomingEvents:
         if self._closed:
             return
         self._running = False
-        self._deliverable.set()
         try:
-            await self._end_delivery(handler_seconds)
+            await self._delivery.close(handler_seconds)
             await self._writer.close()
         finally:
             self._closed = True
             stores = (self._store, self._dead_letters, self._seen)
             await asyncio.gather(*(store.close() for store in stores))
-
-    async def _end_delivery(self, handler_seconds: float) -> None:
-        if self._delivery is None:
-            return
-        _, running = await asyncio.wait([self._delivery], timeout=handler_seconds)
-        if running:
-            self._delivery.cancel()
-            await asyncio.wait([self._delivery], timeout=handler_seconds)
 
     # Events come in
 
@@ -257,9 +231,7 @@ class IncomingEvents:
 
     async def _commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
         """Write a batch; each step may be repeated without harm when a later one fails."""
-        dying = [self._dying[ref.sequence] for ref in removals if ref.sequence in self._dying]
-        if dying:
-            await self._dead_letters.commit(dying, ())
+        await self._dead_letters.commit(removals)
         done = [(ref.tag, ref.event_id) for ref in removals if ref.sequence not in self._unhandled]
         news = [key for key in done if key not in self._seen]
         if news:
@@ -272,13 +244,13 @@ class IncomingEvents:
         for event in puts:
             if self._payloads.is_full:
                 self._payloads.drop(event.sequence)
+        self._dead_letters.committed(removals)
         for ref in removals:
-            self._dying.pop(ref.sequence, None)
             self._unhandled.discard(ref.sequence)
         for ref in acknowledge:
             self._is_safe(ref.tag, ref.event_id)
             self._acknowledge_if_wanted(ref.tag, ref.event_id)
-        self._deliverable.set()
+        self._delivery.wake()
 
     def _acknowledge_if_wanted(self, link_name: str, event_id: str) -> None:
         if (link_name, event_id) in self._without_ack:
@@ -288,82 +260,8 @@ class IncomingEvents:
 
     # Events are delivered
 
-    async def _deliver(self) -> None:
-        while self._running:
-            self._deliverable.clear()
-            ref = self._inbox.next_delivery(time.monotonic())
-            if ref is None:
-                await self._wait_deliverable()
-            elif event := await self._payload(ref):
-                await self._hand_over(ref, event)
-
-    async def _wait_deliverable(self) -> None:
-        """Wait for news, or until it is time to try an event again."""
-        wake_at = self._inbox.wake_at_seconds()
-        delay = None if wake_at is None else max(0.0, wake_at - time.monotonic())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
-                await self._deliverable.wait()
-
-    async def _hand_over(self, ref: EventRef, event: StoredEvent) -> None:
-        """Give one event to the handler, and note how that went."""
-        received = ReceivedEvent(event.tag, event.event_id, event.payload)
-        try:
-            await self._handler(received)
-        except asyncio.CancelledError as error:
-            if self._is_being_cancelled():
-                raise
-            self._failed(ref, event, error)  # the handler's own affair
-        except Exception as error:  # noqa: BLE001 - whatever the application raises
-            self._failed(ref, event, error)
-        else:
-            self._payloads.drop(ref.sequence)
-            self._writer.remove(ref)
-            self._handling.worked()
-
-    def _is_being_cancelled(self) -> bool:
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
-
-    def _failed(self, ref: EventRef, event: StoredEvent, error: BaseException) -> None:
-        room = self._dead_letters.size_bytes + event.size_bytes <= self._max_dead_bytes
-        failure = self._inbox.failed(ref, time.monotonic(), may_set_aside=room)
-        if self._payloads.is_full:
-            self._payloads.drop(ref.sequence)  # many may wait for their next try, for long
-        if failure.retry_seconds is not None:
-            cause = f"event {ref.event_id}, try {failure.tries}: {_shortened(error)}"
-            self._handling.failed(cause)
-            return
-        self._dying[ref.sequence] = event._replace(sequence=self._next_dead_sequence)
-        self._next_dead_sequence += 1
-        self._payloads.drop(ref.sequence)
-        self._writer.remove(ref)
-        self._report(
-            f"Event {ref.event_id} is set aside: its handler failed {failure.tries} times",
-            f"It is kept among the dead letters. {_shortened(error)}",
-        )
-
-    async def _payload(self, ref: EventRef) -> StoredEvent | None:
-        """Get an event's payload; None when that failed, and what follows from it is done."""
-        event = self._payloads.get(ref)
-        if event is not None:
-            return event
-        ahead = self._inbox.upcoming(READ_AHEAD_COUNT, READ_AHEAD_BYTES)
-        lost = dict(await self._payloads.read_back([ref, *ahead]))
-        event = self._payloads.get(ref)
-        if ref in lost:
-            self._lose(ref, lost[ref])
-        elif event is None:
-            self._inbox.put_back(ref)
-        return event
-
     def _lose(self, ref: EventRef, damage: Damage) -> None:
         """Go on without an event that cannot be read; if it ever comes again, it is a new one."""
         self._unhandled.add(ref.sequence)
         self._writer.remove(ref)
         report_damages(self._report, "A received event", [damage])
-
-
-def _shortened(error: BaseException) -> str:
-    """The end of the traceback, which is what matters of it."""
-    return "".join(traceback.format_exception(error))[-_MAX_TRACEBACK_CHARS:].strip()

@@ -42,6 +42,7 @@ class Node:
         self.log: list[str] = []
         self.reports: list[str] = []
         self.failures: Counter[str] = Counter()
+        self.failure: type[BaseException] = ValueError
         self.may_handle = asyncio.Event()
         self.may_handle.set()
         store: EventStore = MemoryStore()
@@ -67,7 +68,7 @@ class Node:
         assert event.payload == payload(event.event_id)
         if self.failures[event.event_id]:
             self.failures[event.event_id] -= 1
-            raise ValueError("no such device")
+            raise self.failure("no such device")
         self.log.append(f"got {event.event_id}")
 
     def receive(self, *event_ids: str, link_name: str = "child") -> None:
@@ -293,19 +294,13 @@ async def test_a_handlers_own_cancellation_is_a_failure_like_others(
 ) -> None:
     monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
     node = Node(tmp_path)
-    tries = 0
-
-    async def handle(event: ReceivedEvent) -> None:
-        nonlocal tries
-        tries += 1
-        if tries < 3:
-            raise asyncio.CancelledError
-
-    monkeypatch.setattr(node.events, "_handler", handle)
+    node.failure = asyncio.CancelledError
+    node.failures["a"] = 2
     async with started(node):
         node.receive("a")
         await node.idle()
-    assert tries == 3
+    assert node.failures["a"] == 0
+    assert node.got() == ["a"]
 
 
 async def test_what_there_is_no_room_for_is_dropped_and_told(tmp_path: Path) -> None:
