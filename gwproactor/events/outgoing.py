@@ -28,19 +28,14 @@ from gwproactor.events.store import (
     event_size_bytes,
     one_line,
 )
-from gwproactor.events.tickets import EventTicket, Waiters
+from gwproactor.events.tickets import ENDED, EventTicket, TicketOffice
 from gwproactor.events.writer import GroupCommitter
 
 DEFAULT_MAX_WAITING_BYTES = 32 * 1024 * 1024
 """Events in memory that the disk has not taken yet: a burst of 100,000, or minutes of trouble."""
 
-_MAX_LOST_REMEMBERED = 1000
-"""Lost events whose tickets can still say so; more than that at once is a lost disk."""
-
 _MAX_STORED_AGAIN = 100_000
 """Repeated posts of pending events that wait for the disk to be reported."""
-
-_ENDED = "the node has stopped; what is stored is sent by its next run"
 
 
 class OutgoingEvents:
@@ -81,9 +76,7 @@ class OutgoingEvents:
             "The event store", commit=self._commit, committed=self._committed, report=report
         )
         self._stored_again: list[EventRef] = []
-        self._stored_waiters = Waiters()
-        self._acked_waiters = Waiters()
-        self._lost: dict[int, StoreError] = {}
+        self._tickets = TicketOffice(outbox)
         self._sendable = asyncio.Event()
         self._released = asyncio.Event()
         self._released.set()
@@ -138,9 +131,8 @@ class OutgoingEvents:
             self._end = StoreError(f"{count} events could not be stored: {error}")
             raise self._end from error
         finally:
-            self._end = self._end or NotRunningError(_ENDED)
-            self._stored_waiters.all_failed(self._end)
-            self._acked_waiters.all_failed(NotRunningError(_ENDED))
+            self._end = self._end or NotRunningError(ENDED)
+            self._tickets.close(self._end)
             await self._store.close()
 
     # Events come in
@@ -200,7 +192,7 @@ class OutgoingEvents:
                 raise StoreFullError(f"{event_id} is posted again and again: {self._cause()}")
             self._stored_again.append(ref)
             self._writer.wake()
-        return EventTicket(self, ref)
+        return self._tickets.ticket(ref)
 
     def _check_waiting(self, size_bytes: int) -> None:
         waiting_bytes = self._writer.waiting_bytes
@@ -227,14 +219,14 @@ class OutgoingEvents:
         self._outbox.removed(done)
         for ref in done:
             self._on_acked(ref)
-            self._acked_waiters.done(ref.sequence)
+            self._tickets.acked(ref)
         self._note_count()
 
     def _tell_stored(self, ref: EventRef) -> None:
         if self._payloads.is_full and not self._outbox.is_in_flight(ref):
             self._payloads.drop(ref.sequence)
         self._on_stored(ref)
-        self._stored_waiters.done(ref.sequence)
+        self._tickets.stored(ref)
 
     def _tell_stored_again(self) -> None:
         """Report those posted again that are durable; the others wait for their commit."""
@@ -278,7 +270,7 @@ class OutgoingEvents:
             await self._sendable.wait()
             await self._released.wait()
             if not self._running:
-                raise NotRunningError(_ENDED)
+                raise NotRunningError(ENDED)
             refs = self._outbox.sendable()
             events = [event for ref in refs if (event := self._payloads.get(ref))]
             if not refs:
@@ -302,11 +294,7 @@ class OutgoingEvents:
 
     def _lose(self, ref: EventRef, damage: Damage) -> None:
         self._outbox.removed([ref])
-        error = StoreError(f"{damage.place}: {damage.reason}")
-        self._lost[ref.sequence] = error
-        if len(self._lost) > _MAX_LOST_REMEMBERED:
-            del self._lost[next(iter(self._lost))]
-        self._acked_waiters.failed(ref.sequence, error)
+        self._tickets.lost(ref, StoreError(f"{damage.place}: {damage.reason}"))
         self._writer.remove(ref)
         report_damages(self._report, "A stored event", [damage])
 
@@ -342,23 +330,3 @@ class OutgoingEvents:
             self._empty.set()
         else:
             self._empty.clear()
-
-    # Tickets
-
-    async def wait_stored(self, ref: EventRef) -> None:
-        """Wait until an event is durable; see `EventTicket.stored`."""
-        if self._outbox.is_stored(ref):
-            return
-        if self._end is not None:
-            raise self._end
-        await self._stored_waiters.wait(ref.sequence)
-
-    async def wait_acked(self, ref: EventRef) -> None:
-        """Wait until the peer has an event; see `EventTicket.acked`."""
-        if ref.sequence in self._lost:
-            raise self._lost[ref.sequence]
-        if not self._outbox.is_pending(ref):
-            return
-        if self._end is not None:
-            raise NotRunningError(_ENDED)
-        await self._acked_waiters.wait(ref.sequence)

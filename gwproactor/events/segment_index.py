@@ -4,13 +4,27 @@ Segments are kept oldest first. An event has exactly one live place, the last on
 other copy of it, and every removal, is garbage that goes away with its segment.
 """
 
+import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from gwproactor.events.segments import Put
 from gwproactor.events.store import EventRef
+
+_NAME = re.compile(r"events-(\d{10})\.log")
+
+
+def segment_name(number: int) -> str:
+    """The name of the file of a segment."""
+    return f"events-{number:010}.log"
+
+
+def segment_numbers(names: Iterable[str]) -> list[int]:
+    """The numbers of the segments among the files of a folder, oldest first."""
+    matches = map(_NAME.fullmatch, names)
+    return sorted(int(match[1]) for match in matches if match)
 
 
 class Place(NamedTuple):

@@ -18,24 +18,27 @@ it empties are deleted without one. At any moment the folder can be read back wh
 it is found later is set aside when its time has come, not deleted.
 """
 
-import re
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from gwproactor.errors import StoreError, StoreUnusableError
-from gwproactor.events.append_file import AppendFile
-from gwproactor.events.file_calls import FileCalls, describe, store_error, sync_file
+from gwproactor.events.file_calls import FileCalls, describe, sync_file
+from gwproactor.events.log_tail import LogTail
 from gwproactor.events.repair import remove_leftovers, repair, set_aside
-from gwproactor.events.segment_index import Segment, SegmentIndex
+from gwproactor.events.segment_index import (
+    Segment,
+    SegmentIndex,
+    segment_name,
+    segment_numbers,
+)
 from gwproactor.events.segment_reader import SegmentReader
 from gwproactor.events.segments import (
     Contents,
     Put,
     decode_put,
     decode_segment,
-    encode_header,
     encode_put,
     encode_removal,
 )
@@ -43,9 +46,6 @@ from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
 
 DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
 """Small enough to be rewritten in a fraction of a second on an SD card, large enough to be few."""
-
-_MAX_UNSYNCED_BYTES = 64 * 1024
-"""About 8,000 removals: what a power cut may bring back, and what is held in memory for it."""
 
 _REMOVALS_IN_A_LINE = 1000
 """Keeps a line short enough to be looked at."""
@@ -59,8 +59,6 @@ _COMPACTION_PAUSE_COMMITS = 64
 _READ_TRIES = 3
 _READ_PAUSE_SECONDS = 0.1
 """At the start, for a disk whose bus is being reset. Whoever starts the node again waits longer."""
-
-_NAME = re.compile(r"events-(\d{10})\.log")
 
 
 class SegmentLog:
@@ -87,10 +85,9 @@ class SegmentLog:
         self._segment_bytes = segment_bytes
         self._files = files or FileCalls()
         self._index = SegmentIndex()
-        self._file: AppendFile | None = None
-        self._tail: Segment | None = None
-        self._carried = b""
-        self._next_number = 1
+        self._tail = LogTail(
+            self._files, folder, self._index, durable=durable, segment_bytes=segment_bytes
+        )
         self._compaction_pause = 0
 
     @property
@@ -114,11 +111,11 @@ class SegmentLog:
         try:
             self._files.make_folder(self._folder)
             remove_leftovers(self._files, self._folder)
-            numbers = self._numbers()
+            numbers = segment_numbers(self._files.names(self._folder))
         except OSError as error:
             raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
         damages = [damage for number in numbers for damage in self._load(number)]
-        self._next_number = max(numbers, default=0) + 1
+        self._tail.begin_after(max(numbers, default=0))
         self._sync_all()
         return damages
 
@@ -133,15 +130,8 @@ class SegmentLog:
         except OSError as error:
             raise StoreUnusableError(f"cannot sync {self._folder}: {describe(error)}") from error
 
-    def _numbers(self) -> list[int]:
-        matches = map(_NAME.fullmatch, self._files.names(self._folder))
-        return sorted(int(match[1]) for match in matches if match)
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"events-{number:010}.log"
-
     def _load(self, number: int) -> list[Damage]:
-        segment = Segment(number, self._path(number))
+        segment = Segment(number, self._folder / segment_name(number))
         self._index.add(segment)
         data = self._read_whole(segment.path)
         contents = decode_segment(data, str(segment.path))
@@ -200,11 +190,11 @@ class SegmentLog:
             return
         data, sync = b"".join((*lines, *removals)), bool(lines) or sync_removals
         try:
-            segment, offset = self._append(data, sync=sync)
+            segment, offset = self._tail.append(data, self.next_sequence, sync=sync)
         except StoreError:
             if lines or not self._make_room(removed):
                 raise
-            segment, offset = self._append(data, sync=sync)
+            segment, offset = self._tail.append(data, self.next_sequence, sync=sync)
         self._note_puts(segment, offset, puts, lines)
         for sequence in removed:
             self._index.remove(sequence)
@@ -219,53 +209,9 @@ class SegmentLog:
             self._saw(event.sequence)
             offset += len(line)
 
-    def _append(self, data: bytes, *, sync: bool) -> tuple[Segment, int]:
-        """Write `data` at the end of the log; return where it begins.
-
-        Raises:
-            StoreError: The tail has been abandoned.
-        """
-        try:
-            file, segment = self._room()
-            carried = self._carried
-            sync = self._durable and (sync or file.unsynced_bytes + len(data) > _MAX_UNSYNCED_BYTES)
-            offset = file.append(carried + data, sync=sync) + len(carried)
-        except OSError as error:
-            path = self._folder if self._file is None else self._file.path
-            self._abandon()
-            raise store_error("write", path, error) from error
-        self._carried = b""
-        if segment.size_bytes == 0:
-            self._index.add(segment)
-            self._next_number += 1
-        self._index.grow(segment, file.size_bytes)
-        return segment, offset
-
-    def _room(self) -> tuple[AppendFile, Segment]:
-        """Return the file to write to: a new one when the last is full or given up."""
-        if self._file is not None and self._file.size_bytes >= self._segment_bytes:
-            self._file.finish()
-            self._file = self._tail = None
-        if self._file is None or self._tail is None:
-            path = self._path(self._next_number)
-            header = encode_header(self.next_sequence)
-            self._file = AppendFile(self._files, path, header, durable=self._durable)
-            self._tail = Segment(self._next_number, path)
-        return self._file, self._tail
-
-    def _abandon(self) -> None:
-        if self._file is not None:
-            self._carried += self._file.abandon()
-        self._file = self._tail = None
-
     def close(self) -> None:
         """Sync what is not yet synced, and close; an error is no loss that was not allowed."""
-        if self._file is not None:
-            try:
-                self._file.finish()
-            except OSError:
-                self._abandon()
-        self._file = self._tail = None
+        self._tail.close()
 
     # Reading
 
@@ -349,7 +295,7 @@ class SegmentLog:
         # Encoded anew, not copied: a power cut may have taken the newline of the last one.
         lines = [encode_put(event) for event in events]
         try:
-            segment, offset = self._append(b"".join(lines), sync=True)
+            segment, offset = self._tail.append(b"".join(lines), self.next_sequence, sync=True)
         except StoreError:
             return False
         self._note_puts(segment, offset, events, lines)

@@ -1,25 +1,20 @@
 """A ticket for each event handed in: what one awaits to know that it is durable, or acknowledged.
 
-A ticket costs nothing until somebody awaits it: only then a future is made.
+A ticket costs nothing until somebody awaits it: only then a future is made. The office answers all
+tickets: it looks into the outbox, and lets those wait for whom it is too early.
 """
 
 import asyncio
 from collections import defaultdict
-from typing import Protocol
 
+from gwproactor.errors import GwproactorError, NotRunningError, StoreError
+from gwproactor.events.outbox import Outbox
 from gwproactor.events.store import EventRef
 
+_MAX_LOST_REMEMBERED = 1000
+"""Lost events whose tickets can still say so; more than that at once is a lost disk."""
 
-class TicketOffice(Protocol):
-    """What a ticket asks about its event."""
-
-    async def wait_stored(self, ref: EventRef) -> None:
-        """Wait until the event is durable."""
-        ...
-
-    async def wait_acked(self, ref: EventRef) -> None:
-        """Wait until the peer has it."""
-        ...
+ENDED = "the node has stopped; what is stored is sent by its next run"
 
 
 class EventTicket:
@@ -31,7 +26,7 @@ class EventTicket:
 
     __slots__ = ("_office", "ref")
 
-    def __init__(self, office: TicketOffice, ref: EventRef) -> None:
+    def __init__(self, office: "TicketOffice", ref: EventRef) -> None:
         self._office = office
         self.ref = ref
 
@@ -97,3 +92,61 @@ class Waiters:
         """None of it will ever happen."""
         for sequence in list(self._futures):
             self.failed(sequence, error)
+
+
+class TicketOffice:
+    """Knows what became of each event. For the loop's thread.
+
+    Args:
+        outbox: What is pending and durable.
+    """
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+        self._stored = Waiters()
+        self._acked = Waiters()
+        self._lost: dict[int, StoreError] = {}
+        self._end: GwproactorError | None = None
+
+    def ticket(self, ref: EventRef) -> EventTicket:
+        """Give out a ticket for an event."""
+        return EventTicket(self, ref)
+
+    def stored(self, ref: EventRef) -> None:
+        """An event is durable."""
+        self._stored.done(ref.sequence)
+
+    def acked(self, ref: EventRef) -> None:
+        """The peer has an event, and the store has been told."""
+        self._acked.done(ref.sequence)
+
+    def lost(self, ref: EventRef, error: StoreError) -> None:
+        """An event is damaged on the disk."""
+        self._lost[ref.sequence] = error
+        if len(self._lost) > _MAX_LOST_REMEMBERED:
+            del self._lost[next(iter(self._lost))]
+        self._acked.failed(ref.sequence, error)
+
+    def close(self, end: GwproactorError) -> None:
+        """Nothing more will happen; `end` is what those hear whose events are not stored."""
+        self._end = end
+        self._stored.all_failed(end)
+        self._acked.all_failed(NotRunningError(ENDED))
+
+    async def wait_stored(self, ref: EventRef) -> None:
+        """Wait until an event is durable; see `EventTicket.stored`."""
+        if self._outbox.is_stored(ref):
+            return
+        if self._end is not None:
+            raise self._end
+        await self._stored.wait(ref.sequence)
+
+    async def wait_acked(self, ref: EventRef) -> None:
+        """Wait until the peer has an event; see `EventTicket.acked`."""
+        if ref.sequence in self._lost:
+            raise self._lost[ref.sequence]
+        if not self._outbox.is_pending(ref):
+            return
+        if self._end is not None:
+            raise NotRunningError(ENDED)
+        await self._acked.wait(ref.sequence)
