@@ -65,6 +65,9 @@ class Side:
         self.name = name
         self.network = Network.well
         self.refused = False
+        self.keeps_session = False
+        self._session = False
+        self._waiting: list[tuple[MessageKind, str, float]] = []
         self._seconds = (ack_timeout_seconds, poll_seconds)
         self._world = world
         self._backoff = Backoff(RECONNECT_SECONDS)
@@ -154,7 +157,7 @@ class Side:
             self._missed.append(happens)
 
     def _close(self) -> None:
-        self._ledger.connected(opened=False)
+        self._ledger.disconnected()
         self._connection += 1
 
     def _see_the_end(self) -> None:
@@ -171,9 +174,12 @@ class Side:
             self._carry_out(self.link.connect_failed(self._world.now))
             self._connect_later()
             return
-        self._ledger.connected()
+        now, waiting, self._waiting = self._world.now, self._waiting, []
+        self._ledger.connected(now, session_present=self._session)
         self._backoff.restart()
-        self._carry_out(self.link.connected(self._world.now))
+        self._carry_out(self.link.connected(now, session_present=self._session))
+        for message in waiting:
+            self._deliver(*message)
 
     def _carry_out(self, effects: Effects) -> None:
         for effect in effects:
@@ -210,6 +216,7 @@ class Side:
     def _suback(self, filters: list[str]) -> None:
         code = 0x87 if self.refused else 0
         self._ledger.subscribed |= not self.refused
+        self._session |= self.keeps_session and not self.refused
         answers = dict.fromkeys(filters, code)
         self._carry_out(self.link.subscriptions_answered(self._world.now, answers))
 
@@ -218,17 +225,26 @@ class Side:
         if awaited is not None:
             self._ledger.sent(self._world.now, awaited)
         self._carry_out(self.link.message_sent(self._world.now, awaited))
-        self._travel(lambda: self.peer.receive(kind, message_id))
+        now = self._world.now
+        self._travel(lambda: self.peer.receive(kind, message_id, now))
 
-    def receive(self, kind: MessageKind, message_id: str) -> None:
-        """A message reached the broker; it goes on to this side if the broker knows where."""
-        if self._ledger.subscribed:
-            self._come(lambda: self._received(kind, message_id))
+    def receive(self, kind: MessageKind, message_id: str, sent_at: float) -> None:
+        """A message reached the broker; it goes on to this side if the broker knows where.
 
-    def _received(self, kind: MessageKind, message_id: str) -> None:
+        Where it keeps a session, messages of the application wait in it; acks and pings do not.
+        """
+        if self._ledger.subscribed or (self._ledger.opened and self._session):
+            self._deliver(kind, message_id, sent_at)
+        elif self._session and kind is MessageKind.other:
+            self._waiting.append((kind, message_id, sent_at))
+
+    def _deliver(self, kind: MessageKind, message_id: str, sent_at: float) -> None:
+        self._come(lambda: self._received(kind, message_id, sent_at))
+
+    def _received(self, kind: MessageKind, message_id: str, sent_at: float) -> None:
         wants_ack = bool(message_id) and kind is not MessageKind.ack
         now = self._world.now
-        self._ledger.heard(now, message_id if kind is MessageKind.ack else None)
+        self._ledger.heard(now, sent_at, message_id if kind is MessageKind.ack else None)
         self._carry_out(self.link.message_received(now, kind, message_id, wants_ack))
         if kind is MessageKind.other and wants_ack:
             self._send(MessageKind.ack, message_id)

@@ -68,14 +68,21 @@ class Ledger:
     def __init__(self, ack_timeout_seconds: float, poll_seconds: float) -> None:
         self._ack_timeout_seconds = ack_timeout_seconds
         self._silence_seconds = poll_seconds + ack_timeout_seconds
-        self.connected(opened=False)
+        self._opened_at = 0.0
+        self._may_be_old = False
+        self.disconnected()
 
-    def connected(self, *, opened: bool = True) -> None:
-        """A connection begins, or ends; nothing of the one before counts."""
-        self.opened = opened
-        self.subscribed = False
+    def disconnected(self) -> None:
+        """The connection is gone; nothing of it counts any more."""
+        self.opened = self.subscribed = False
         self.heard_at = float("-inf")
         self._unacked: dict[str, float] = {}
+
+    def connected(self, now: float, *, session_present: bool) -> None:
+        """A connection begins, perhaps with messages from before."""
+        self.opened = True
+        self._opened_at = now
+        self._may_be_old = session_present
 
     def activated(self) -> None:
         """What was sent before does not count."""
@@ -85,9 +92,16 @@ class Ledger:
         """A message went out that wants an ack."""
         self._unacked[message_id] = now
 
-    def heard(self, now: float, acked_id: str | None) -> None:
-        """A message of the peer was delivered, perhaps an ack."""
-        self.heard_at = now
+    def heard(self, now: float, sent_at: float, acked_id: str | None) -> None:
+        """A message of the peer was delivered, perhaps an ack.
+
+        In a session that was kept, one that was sent before this connection says nothing of the
+        peer now, unless one that was sent since has come before it.
+        """
+        if sent_at >= self._opened_at:
+            self._may_be_old = False
+        if not self._may_be_old:
+            self.heard_at = now
         if acked_id is not None:
             self._unacked.pop(acked_id, None)
 

@@ -46,10 +46,11 @@ def do(side: Side, deed: str) -> None:
         getattr(side, deed)()
 
 
-def live_through(history: list[tuple[float, int, str]], seed: int) -> None:
+def live_through(history: list[tuple[float, int, str]], seed: int, kept: tuple[bool, bool]) -> None:
     """Live through a history of faults, then on a network that is well, and check the end."""
     world, sides = two_sides(seed, ACK_TIMEOUT_SECONDS, POLL_SECONDS)
-    for side in sides:
+    for side, keeps_session in zip(sides, kept, strict=True):
+        side.keeps_session = keeps_session
         side.start()
     for seconds, which, deed in history:
         world.run_until(world.now + seconds)
@@ -72,11 +73,11 @@ def live_through(history: list[tuple[float, int, str]], seed: int) -> None:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
-@given(history=histories, seed=st.integers(0, 2**32))
+@given(history=histories, seed=st.integers(0, 2**32), kept=st.tuples(st.booleans(), st.booleans()))
 def test_two_links_become_active_once_the_network_is_well(
-    history: list[tuple[float, int, str]], seed: int
+    history: list[tuple[float, int, str]], seed: int, kept: tuple[bool, bool]
 ) -> None:
-    live_through(history, seed)
+    live_through(history, seed, kept)
 
 
 @pytest.mark.prove
@@ -87,11 +88,11 @@ def test_two_links_become_active_once_the_network_is_well(
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
 )
-@given(history=histories, seed=st.integers(0, 2**32))
+@given(history=histories, seed=st.integers(0, 2**32), kept=st.tuples(st.booleans(), st.booleans()))
 def test_two_links_become_active_once_the_network_is_well_for_minutes(
-    history: list[tuple[float, int, str]], seed: int
+    history: list[tuple[float, int, str]], seed: int, kept: tuple[bool, bool]
 ) -> None:
-    live_through(history, seed)
+    live_through(history, seed, kept)
 
 
 def test_two_links_are_active_after_one_round_trip() -> None:
