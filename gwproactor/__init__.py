@@ -17,7 +17,8 @@ from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link import Link
 from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
 from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.links.mqtt_clients import MQTTClients, MQTTClientWrapper
+from gwproactor.links.mqtt_client import MQTTClientWrapper
+from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus

@@ -115,6 +115,11 @@ class Outbox:
         return self._pending.size_bytes
 
     @property
+    def unacked_count(self) -> int:
+        """How many events the peer has not acknowledged, whatever is written of it."""
+        return self.pending_count - len(self._acked)
+
+    @property
     def in_flight_count(self) -> int:
         """How many events have been sent since the activation and not been acked."""
         return len(self._in_flight)

@@ -148,6 +148,11 @@ class OutgoingEvents:
         return self._outbox.stored_count
 
     @property
+    def unacked_count(self) -> int:
+        """How many of them the peer has not acknowledged."""
+        return self._outbox.unacked_count
+
+    @property
     def in_flight_count(self) -> int:
         """How many events have been sent since the activation and not been acked."""
         return self._outbox.in_flight_count

@@ -24,7 +24,8 @@ from gwproactor.links.link_state import (
     TransitionName,
 )
 from gwproactor.links.link_states import CommLinkAlreadyExists, CommLinkMissing, LinkStates
-from gwproactor.links.mqtt_clients import MessageInfo, MQTTClients, MQTTClientWrapper
+from gwproactor.links.mqtt_client import MessageInfo, MQTTClientWrapper
+from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.mqtt_notices import (
     MQTTClientsPayload,
     MQTTConnectFailPayload,

@@ -18,6 +18,7 @@ from gwproactor.links.comm_events import CommEvents
 from gwproactor.links.event_payload import event_payload
 from gwproactor.links.event_pump import EventStoreSource
 from gwproactor.links.link_state import Transition
+from gwproactor.stats import ProactorStats
 from gwproactor.wire.payloads import EventBase
 
 OWN_EVENTS_SHARE = 0.9
@@ -35,6 +36,8 @@ class EventDesk:
         store: Keeps the events and hands them to the upstream link; None where there are none.
         max_bytes: The size of the store in bytes.
         upstream: Tells the settings of the upstream link, or None where there is none.
+        stats: Counts re-uploads: how often events that had waited began to be sent, and how often
+            all of those were acknowledged.
     """
 
     def __init__(
@@ -43,12 +46,16 @@ class EventDesk:
         store: EventStoreSource | None,
         max_bytes: int,
         upstream: Callable[[], LinkSettings | None],
+        stats: ProactorStats,
     ) -> None:
         self._source = source
         self._store = store
         self._own_bytes = OWN_EVENTS_SHARE * max_bytes
         self._upstream = upstream
+        self._stats = stats
         self._comm_events = CommEvents(source, self.generate_own)
+        self._reuploading = False
+        self._posted = 0  # since the re-upload began; those that had waited go before them
 
     @property
     def pending_count(self) -> int:
@@ -81,7 +88,9 @@ class EventDesk:
             raise UsageError(f"{self._source} has no event_persister to keep events")
         payload = event_payload(event, self._source, upstream)
         self.flush()
-        return self._store.post(event.MessageId, payload, tag, urgent=urgent)
+        ticket = self._store.post(event.MessageId, payload, tag, urgent=urgent)
+        self._posted += 1
+        return ticket
 
     def generate(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
@@ -111,8 +120,27 @@ class EventDesk:
 
     def transitioned(self, transition: Transition) -> None:
         """Tell the upstream peer of a transition, or of a failed attempt to connect."""
-        if self._store is not None and self._upstream() is not None:
-            self._comm_events.add(transition)
+        upstream = self._upstream()
+        if self._store is None or upstream is None:
+            return
+        self._comm_events.add(transition)
+        if transition.link_name != upstream.link_name:
+            return
+        if transition.activated():
+            self._reuploading, self._posted = self._store.unacked_count > 0, 0
+            if self._reuploading:
+                self._stats.link(upstream.link_name).start_reupload()
+        elif transition.deactivated():
+            self._reuploading = False
+
+    def acked(self) -> None:
+        """Take note that the upstream peer may have acknowledged an event."""
+        upstream = self._upstream()
+        if not self._reuploading or self._store is None or upstream is None:
+            return
+        if self._store.unacked_count <= self._posted:
+            self._reuploading = False
+            self._stats.link(upstream.link_name).complete_reupload()
 
     def flush(self) -> None:
         """Hand in the events of all transitions so far."""

@@ -51,6 +51,11 @@ class EventStoreSource(EventSource, Protocol):
         ...
 
     @property
+    def unacked_count(self) -> int:
+        """How many of them the peer has not acknowledged."""
+        ...
+
+    @property
     def in_flight_count(self) -> int:
         """How many were sent since the activation and not acknowledged."""
         ...

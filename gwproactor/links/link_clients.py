@@ -12,7 +12,8 @@ from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import ConnectionLostError, UsageError
 from gwproactor.links.link import Link
 from gwproactor.links.link_state import CONNECTED_STATES
-from gwproactor.links.mqtt_clients import MessageInfo, MQTTClients, MQTTClientWrapper
+from gwproactor.links.mqtt_client import MessageInfo, MQTTClientWrapper
+from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.mqtt_notices import NO_CONNECTION, NO_ERROR
 from gwproactor.links.subscriptions import SubscriptionStatus
 

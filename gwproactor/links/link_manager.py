@@ -30,7 +30,8 @@ from gwproactor.links.link_manager_transition import LinkManagerTransition
 from gwproactor.links.link_state import CommStateResult, InvalidCommStateInput, TransitionName
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.manager_ears import ManagerEars
-from gwproactor.links.mqtt_clients import Logger, MQTTClients, MQTTClientWrapper
+from gwproactor.links.mqtt_client import Logger, MQTTClientWrapper
+from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.mqtt_notices import (
     MQTTConnectFailPayload,
     MQTTConnectPayload,
@@ -100,9 +101,10 @@ class LinkManager(NamedLinks):
             event_persister,
             self._settings.events.max_bytes,
             lambda: None if self.upstream is None else self.upstream.settings,
+            self.stats,
         )
         """Where events for the upstream peer are handed in."""
-        self._ears.transitioned = self.events.transitioned
+        self._ears.events = self.events
         self._primary_peer = ""
         self._task: asyncio.Task[None] | None = None
 

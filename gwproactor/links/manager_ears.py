@@ -3,13 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 
 from gwproactor.links.acks import AckTimerCallback, AckWaitInfo
 from gwproactor.links.comm_events import event_types
+from gwproactor.links.event_desk import EventDesk
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import LinkListener
-from gwproactor.links.mqtt_clients import Logger
+from gwproactor.links.mqtt_client import Logger
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.reports import ReportRate
 from gwproactor.links.transport import ReceivedPacket
@@ -47,8 +47,8 @@ class ManagerEars:
         """Takes every message that comes, where it is set."""
         self.mqtt_logger: Logger | None = None
         """Is told of every packet that comes, where it is set."""
-        self.transitioned: Callable[[Transition], None] = lambda _transition: None
-        """Is told of every transition, to make events of them."""
+        self.events: EventDesk | None = None
+        """Is told of every transition, to make events of them, and of every ack."""
         self._rate = ReportRate()
 
     def link_transitioned(self, transition: Transition) -> None:
@@ -60,7 +60,8 @@ class ManagerEars:
             self._logger.comm_event("%s", transition)
         elif self._logger is not None:
             self._logger.info("%s", transition)
-        self.transitioned(transition)
+        if self.events is not None:
+            self.events.transitioned(transition)
         if self._listener is not None:
             self._listener.link_transitioned(transition)
 
@@ -94,6 +95,8 @@ class ManagerEars:
 
     def message_acked(self, link_name: str, message_id: str) -> None:
         """Hand it on."""
+        if self.events is not None:
+            self.events.acked()
         if self._listener is not None:
             self._listener.message_acked(link_name, message_id)
 

@@ -165,6 +165,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.pending_count == len(self.things)
         assert self.outbox.pending_bytes == sum(thing.ref.size_bytes for thing in self.things)
         assert self.outbox.in_flight_count == len(self.fly())
+        assert self.outbox.unacked_count == sum(not thing.acked for thing in self.things)
         assert self.outbox.window == self.window
         assert self.outbox.active == self.active
         for thing in self.things:

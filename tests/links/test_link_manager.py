@@ -29,7 +29,7 @@ from gwproactor.links import (
     StateName,
     TransitionName,
 )
-from gwproactor.stats import ProactorStats
+from gwproactor.stats import ProactorStats, ReuploadCounts
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, Ping
@@ -232,7 +232,7 @@ async def test_events_go_to_whom_keeps_them(broker: AnyBroker) -> None:
         async with started(a), asyncio.timeout(WAIT_SECONDS):
             await a[B].wait_for("active")
             assert a.generate_event(AnyEvent(MessageId="e")) == Ok(True)
-            assert a.num_pending == 4
+            assert a.num_pending >= 1
             await until(lambda: a.num_reuploaded_unacked == 0 and a.num_pending == 0)
             assert a.get_reuploads_str() == (
                 "Reuploads: 0 pending, 0 unacked; 0 events in all, upstream active"
@@ -267,6 +267,7 @@ async def test_a_persister_keeps_events_from_one_run_to_the_next(
         await a[B].wait_for("active")
         a.events.flush()
         await until(lambda: len(heard.messages) == 8 and a.num_pending == 0)
+        assert a.stats.link(B).reupload_counts == ReuploadCounts(started=1, completed=1)
     first = ["startup", *CAME_UP[:2], "data"]
     assert event_types(heard) == [*first, "startup", *CAME_UP]
     assert heard.messages[3].Header.MessageId == "e"

@@ -8,7 +8,8 @@ import pytest
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.errors import UsageError
-from gwproactor.links.mqtt_clients import MQTTClients, MQTTClientWrapper
+from gwproactor.links.mqtt_client import MQTTClientWrapper
+from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.mqtt_notices import (
     MQTTConnectFailPayload,
     MQTTConnectPayload,

@@ -1,0 +1,338 @@
+"""MQTT clients without comm state: connected again whenever they are lost, and told by a queue.
+
+A `MQTTClientWrapper` is for programs that want the broker alone: no peer, no acks, no events. One
+task connects, subscribes to all that is wanted, reads, and on loss backs off and begins again. What
+happens is put into a queue as messages (`gwproactor.links.mqtt_notices`). Links need none of this;
+`LinkManager.mqtt_clients` shows its links by the same methods.
+"""
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from gwproactor.config.mqtt import MQTTClient
+from gwproactor.errors import (
+    ConnectFailedError,
+    ConnectionLostError,
+    ConnectRefusedError,
+    UsageError,
+)
+from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.backoff import Backoff
+from gwproactor.links.link_task import max_packet_bytes
+from gwproactor.links.mqtt_notices import (
+    NO_CONNECTION,
+    NO_ERROR,
+    MQTTClientsPayload,
+    MQTTConnectFailPayload,
+    MQTTConnectPayload,
+    MQTTDisconnectPayload,
+    MQTTMessageModel,
+    MQTTReceiptPayload,
+    MQTTSubackPayload,
+    notice,
+)
+from gwproactor.links.pace import Pace
+from gwproactor.links.reports import ReportRate
+from gwproactor.links.transport import (
+    Connection,
+    ConnectOptions,
+    Connector,
+    ReceivedPacket,
+    SendOptions,
+)
+from gwproactor.wire.filters import checked_filter
+
+Logger = logging.Logger | logging.LoggerAdapter[Any]
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+"""Payloads for which there is always room in a packet."""
+
+
+class NoticeQueue(Protocol):
+    """Takes what a client tells, by a `put` that does not wait. An `asyncio.Queue` serves too."""
+
+    def put(self, item: Any, /) -> Any:
+        """Take a message, without waiting; not called where there is a `put_nowait`."""
+        ...
+
+
+class MessageInfo(NamedTuple):
+    """What became of a message that was to be published.
+
+    Args:
+        rc: 0 where it was handed to the connection, 4 where there is none.
+        mid: Its number among this client's messages.
+    """
+
+    rc: int
+    mid: int
+
+
+class MQTTClientWrapper:
+    """One MQTT client. For the event loop's thread.
+
+    Args:
+        name: Its name, which notices carry.
+        client_config: The broker, and how to log in there.
+        receive_queue: Takes the notices: whatever has a `put_nowait`, or else a `put` that does
+            not wait.
+        connector: Makes connections.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        client_config: MQTTClient,
+        receive_queue: NoticeQueue,
+        *,
+        connector: Connector = connect_with_aiomqtt,
+    ) -> None:
+        self.name = name
+        self._client_config = client_config
+        self._put = put_of(receive_queue)
+        self._connector = connector
+        self._logger: Logger | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._subscriptions: dict[str, int] = {}
+        self._pending: set[str] = set()
+        self._mids = itertools.count(1)
+
+    # Starting and stopping
+
+    def start(self) -> None:
+        """Begin to connect, on the running loop.
+
+        Raises:
+            UsageError: It runs already.
+        """
+        if self._task is not None and not self._task.done():
+            raise UsageError(f"MQTT client '{self.name}' runs already")
+        self._task = asyncio.get_running_loop().create_task(self._run(), name=f"mqtt:{self.name}")
+
+    def stop(self) -> None:
+        """End it; `join` waits for that. Without a start nothing happens."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def join(self) -> None:
+        """Wait until it has ended. Cancel-safe."""
+        if self._task is not None:
+            await asyncio.wait([self._task])
+
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._connection is not None
+
+    # Messages and subscriptions
+
+    def publish(self, topic: str, payload: bytes, qos: int) -> MessageInfo:
+        """Publish a message, now; without a connection it is dropped, and `rc` says so.
+
+        Raises:
+            UsageError: The topic or the QoS is none.
+        """
+        mid = next(self._mids)
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionLostError):
+                self._connection.publish(topic, payload, SendOptions(qos=_checked(qos)))
+                return MessageInfo(NO_ERROR, mid)
+        return MessageInfo(NO_CONNECTION, mid)
+
+    def subscribe(self, topic: str, qos: int) -> tuple[int, int | None]:
+        """Subscribe to a topic filter, now and on every connection.
+
+        Returns:
+            0 and the number that the SUBACK's notice will carry; or 4 and None where there is no
+            connection now.
+
+        Raises:
+            UsageError: It is no topic filter, or no QoS.
+        """
+        try:
+            self._subscriptions[checked_filter(topic)] = _checked(qos)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        return self._ask_for([topic])
+
+    def subscribe_all(self) -> tuple[int, int | None]:
+        """Ask for everything again that is wanted; see `subscribe`."""
+        return self._ask_for(list(self._subscriptions)) if self._subscriptions else (NO_ERROR, None)
+
+    def unsubscribe(self, topic: str) -> tuple[int, int | None]:
+        """Subscribe to a topic filter no longer; see `subscribe`."""
+        self._subscriptions.pop(topic, None)
+        self._pending.discard(topic)
+        if self._connection is not None:
+            with contextlib.suppress(ConnectionLostError):
+                self._connection.unsubscribe([topic])
+                return NO_ERROR, next(self._mids)
+        return NO_CONNECTION, None
+
+    def subscribed(self) -> bool:
+        """Whether every topic filter that is wanted has been granted."""
+        return self.connected() and not self._pending
+
+    def subscription_items(self) -> list[tuple[str, int]]:
+        """Every topic filter that is wanted, with its QoS."""
+        return list(self._subscriptions.items())
+
+    def num_subscriptions(self) -> int:
+        """How many topic filters are wanted."""
+        return len(self._subscriptions)
+
+    def num_pending_subscriptions(self) -> int:
+        """How many of them have not been granted on this connection."""
+        return len(self._pending)
+
+    def handle_suback(self, suback: MQTTSubackPayload) -> int:  # noqa: ARG002 - noted when it came
+        """Return how many topic filters have not been granted; a SUBACK is noted as it comes."""
+        return self.num_pending_subscriptions()
+
+    def _ask_for(self, topics: list[str]) -> tuple[int, int | None]:
+        self._pending.update(topics)
+        if self._connection is None:
+            return NO_CONNECTION, None
+        mid = next(self._mids)
+
+        def answered(answer: "asyncio.Future[Sequence[int]]") -> None:
+            if not answer.cancelled() and answer.exception() is None:
+                self._granted(mid, topics, answer.result())
+
+        try:
+            asked = [(topic, self._subscriptions[topic]) for topic in topics]
+            self._connection.subscribe(asked).add_done_callback(answered)
+        except ConnectionLostError:
+            return NO_CONNECTION, None
+        return NO_ERROR, mid
+
+    def _granted(self, mid: int, topics: list[str], codes: Sequence[int]) -> None:
+        granted = (topic for topic, code in zip(topics, codes, strict=False) if code <= 2)
+        self._pending.difference_update(granted)
+        self.on_subscribe(None, None, mid, list(codes))
+
+    # What happens, to be overridden by who wants to know at once
+
+    def on_connect(self, _: Any, userdata: Any, flags: Mapping[str, int], rc: int) -> None:
+        """A connection was made."""
+        payload = MQTTConnectPayload(
+            client_name=self.name, userdata=userdata, flags=dict(flags), rc=rc
+        )
+        self._tell(payload)
+
+    def on_connect_fail(self, _: Any, userdata: Any) -> None:
+        """An attempt to connect failed; `userdata` is the reason in words."""
+        self._tell(MQTTConnectFailPayload(client_name=self.name, reason=str(userdata or "")))
+
+    def on_disconnect(self, _: Any, userdata: Any, rc: int) -> None:
+        """The connection is gone; `userdata` is the reason in words."""
+        reason = str(userdata or "")
+        self._tell(MQTTDisconnectPayload(client_name=self.name, rc=rc, reason=reason))
+
+    def on_message(self, _: Any, userdata: Any, message: ReceivedPacket) -> None:
+        """A PUBLISH came."""
+        model = MQTTMessageModel(
+            timestamp=time.monotonic(),
+            topic=message.topic,
+            payload=message.payload,
+            qos=message.qos,
+            retain=message.retain,
+        )
+        self._tell(MQTTReceiptPayload(client_name=self.name, userdata=userdata, message=model))
+
+    def on_subscribe(self, _: Any, userdata: Any, mid: int, granted_qos: list[int]) -> None:
+        """A SUBACK came."""
+        payload = MQTTSubackPayload(
+            client_name=self.name,
+            userdata=userdata,
+            mid=mid,
+            granted_qos=tuple(granted_qos),
+            num_pending_subscriptions=self.num_pending_subscriptions(),
+        )
+        self._tell(payload)
+
+    def enable_logger(self, logger: Logger | None = None) -> None:
+        """Log what happens, at DEBUG; to `gwproactor.links.mqtt` where no logger is given."""
+        self._logger = logger or logging.getLogger("gwproactor.links.mqtt")
+
+    def disable_logger(self) -> None:
+        """Log nothing more."""
+        self._logger = None
+
+    def _tell(self, payload: MQTTClientsPayload) -> None:
+        if self._logger is not None:
+            self._logger.debug("%s: %s", self.name, type(payload).__name__)
+        self._put(notice(payload))
+
+    # The task
+
+    async def _run(self) -> None:
+        pace = Pace([self._client_config], Backoff())
+        options = ConnectOptions(
+            client_id=self.name, max_packet_bytes=max_packet_bytes(MAX_PAYLOAD_BYTES)
+        )
+        while True:
+            delay, positions = pace.next_round(time.monotonic())
+            await asyncio.sleep(delay)
+            try:
+                for position in positions:
+                    async with self._connector(self._client_config, options) as connection:
+                        began = time.monotonic()
+                        await self._talk(connection)
+                    now = time.monotonic()
+                    pace.lost(now, position, now - began, was_active=False)
+            except ConnectFailedError as error:
+                self.on_connect_fail(None, str(error))
+            except ConnectRefusedError as error:
+                pace.refused(time.monotonic(), 0)
+                self.on_connect_fail(None, str(error))
+
+    async def _talk(self, connection: Connection) -> None:
+        self._connection, reason = connection, "stopped"
+        try:
+            self.on_connect(None, None, {"session present": int(connection.session_present)}, 0)
+            self.subscribe_all()
+            while True:
+                for packet in await connection.packets():
+                    self.on_message(None, None, packet)
+                    connection.acknowledge(packet)
+        except ConnectionLostError as error:
+            reason = str(error)
+        finally:
+            self._connection = None
+            self._pending = set(self._subscriptions)
+            self.on_disconnect(None, reason, int(reason != "stopped"))
+
+
+def put_of(queue: NoticeQueue) -> Callable[[Any], Any]:
+    """How to put something into a queue without waiting; when it is full, the log says so.
+
+    Args:
+        queue: Has a `put_nowait`, or else a `put` that does not wait.
+    """
+    put: Callable[[Any], Any] = getattr(queue, "put_nowait", None) or queue.put
+    rate = ReportRate()
+
+    def put_or_drop(item: Any) -> None:
+        try:
+            put(item)
+        except asyncio.QueueFull:
+            unreported = rate.again(time.monotonic(), "full")
+            if unreported is not None:
+                text = "the queue of MQTT clients is full: notices are dropped (%d since the last)"
+                _LOGGER.warning(text, unreported + 1)
+
+    return put_or_drop
+
+
+def _checked(qos: int) -> int:
+    if qos not in (0, 1, 2):
+        raise UsageError(f"there is no QoS {qos}; there are 0, 1 and 2")
+    return int(qos)
