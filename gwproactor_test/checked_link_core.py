@@ -66,6 +66,7 @@ class CheckedLinkCore:
         self._state = StateName.not_started
         self._not_active_since = 0.0
         self._probed_at: float | None = None
+        self._asks_back = False
         self._last_byte = self._last_sent = self._last_ping = self._last_valid = -FOREVER
         self._open_acks: set[str] = set()
 
@@ -185,13 +186,18 @@ class CheckedLinkCore:
         if self.model.connected and not self.model.may_be_old:
             self.model.last_valid = self._last_valid = now
             self.model.unanswered = False
+        self._asks_back = kind is MessageKind.ping and self.model.may_be_old
         effects = self.core.message_received(now, kind, message_id, ack_required)
         if kind is MessageKind.ack:
             in_time = self.model.end_wait(message_id)
             assert effects[-1] == Acked(message_id, in_time)
+        setup = self.model.connected and self.model.every_subscription_acknowledged()
+        assert SendPing() in effects or not (self._asks_back and setup)
         must_answer = kind is MessageKind.ping and ack_required and self.model.connected
         assert (SendAck(message_id) in effects) == must_answer
-        return self._compare(effects)
+        compared = self._compare(effects)
+        self._asks_back = False
+        return compared
 
     def message_sent(self, now: float, message_id: str | None = None) -> Effects:
         """`LinkCore.message_sent`."""
@@ -316,7 +322,7 @@ class CheckedLinkCore:
             rested = self.now - self._last_ping >= poll or self.now - self._last_sent >= poll
             assert pings == 1, "two pings at once"
             asked = rested or (setup and not self._was_setup) or self._reconnected(effects)
-            assert asked or self._peer_did_not_respond(effects)
+            assert asked or self._peer_did_not_respond(effects) or self._asks_back
             self._last_ping = self._last_sent = self.now
 
     def _peer_did_not_respond(self, effects: Effects) -> bool:

@@ -165,6 +165,15 @@ class LinkConditions:
             self.times.last_recv = now
             self.move(self.link_state.process_mqtt_message(), now, out)
 
+    def ask_back(self, now: float, out: list[Effect]) -> None:
+        """A ping came; where it may be old, ask the peer whether it is there now.
+
+        Otherwise a peer that comes after us would wait for our next ping, a whole poll.
+        """
+        pinging = any(isinstance(effect, SendPing) for effect in out)
+        if self.may_be_old and self.setup_complete() and not pinging:
+            self._ping(now, out)
+
     def move(self, result: CommStateResult, now: float, out: list[Effect]) -> None:
         """Carry the consequences of a transition; one that changed nothing has none.
 

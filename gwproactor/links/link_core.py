@@ -295,6 +295,8 @@ class LinkCore:
             if kind is MessageKind.ack:
                 self._conditions.hear_ack(message_id)
             self._conditions.hear_peer(now, out)
+            if kind is MessageKind.ping:
+                self._conditions.ask_back(now, out)
             self._end(out)
         self._reply(kind, message_id, ack_required, out)
         return out
