@@ -31,6 +31,9 @@ from gwproactor_test.moved_clock import MovedClock
 CONNECT_SECONDS = 0.5
 """Longest attempt to connect, in real time: a test does not wait for a frozen relay."""
 
+OF_THE_LIBRARY = "gwproactor/"
+"""Topics beside those of the peers, on which the comm state does not depend."""
+
 BLURRED_SECONDS = 0.01
 """So near to a moment at which time alone changes something, witness and link may differ: each
 looks at the clock for itself."""
