@@ -59,6 +59,8 @@ class MQTTClient(BaseModel):
         port: TCP port; 1883, or 8883 with TLS, when not given.
         username: Login name, if the broker wants one.
         password: Its password.
+        username_file: A file whose first line is the login name; read at each connection.
+        password_file: A file whose first line is the password; read at each connection.
         keepalive_seconds: After so long without a packet MQTT itself pings the broker.
         protocol: MQTT version, 5 or 3.1.1.
         client_id: MQTT client id; made from this node's and the peer's name when not given.
@@ -73,6 +75,8 @@ class MQTTClient(BaseModel):
     port: int = Field(default=0, ge=0, le=65535)
     username: str | None = None
     password: SecretStr | None = None
+    username_file: Path | None = None
+    password_file: Path | None = None
     keepalive_seconds: int = Field(default=60, ge=1, le=65535)
     protocol: MQTTVersion = MQTTVersion.v5
     client_id: str | None = Field(default=None, min_length=1, max_length=65535)
@@ -81,9 +85,16 @@ class MQTTClient(BaseModel):
     bind_port: int = Field(default=0, ge=0, le=65535)
 
     @model_validator(mode="after")
-    def _password_needs_username(self) -> Self:
-        if self.password is not None and self.username is None:
-            raise ValueError("a password needs a username: mqtt://USER:PASSWORD@HOST")
+    def _one_login(self) -> Self:
+        if self.username is not None and self.username_file is not None:
+            raise ValueError("username and username_file are both given; leave one out")
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("password and password_file are both given; leave one out")
+        has_user = self.username is not None or self.username_file is not None
+        if not has_user and (self.password is not None or self.password_file is not None):
+            raise ValueError(
+                "a password needs a username, or a username_file: mqtt://USER:PASSWORD@HOST"
+            )
         return self
 
     @property

@@ -53,6 +53,7 @@ from gwproactor.errors import (
 )
 from gwproactor.links.connack import connack_error, hint_at_reference, hints_at_silence
 from gwproactor.links.dialing import connect_error, describe, dial
+from gwproactor.links.login import with_login
 from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
 from gwproactor.links.transport import (
@@ -97,6 +98,7 @@ async def connect_with_aiomqtt(
 async def _connected(broker: MQTTClient, options: ConnectOptions) -> "AiomqttConnection":
     try:
         async with asyncio.timeout(options.timeout_seconds):
+            broker = await with_login(broker)
             packet_socket = PacketSocket(await dial(broker), options.max_packet_bytes)
             connection = AiomqttConnection(broker, options, packet_socket)
             await connection.open()

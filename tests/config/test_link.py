@@ -1,3 +1,4 @@
+import itertools
 from typing import Any
 
 import pytest
@@ -44,3 +45,67 @@ def test_a_wrong_setting_is_refused(field: str, value: Any, said: str) -> None:
 def test_a_link_has_one_direction() -> None:
     with pytest.raises(ValidationError, match="not both"):
         settings(upstream=True, downstream=True)
+
+
+V311 = [{"protocol": "3.1.1"}]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        (
+            "session_expiry_seconds",
+            60,
+            r"session_expiry_seconds = 60 \(there it is 0 or 4294967295",
+        ),
+        ("receive_maximum", 10, "receive_maximum"),
+        ("message_expiry_seconds", 10, "message_expiry_seconds"),
+        ("topics", ["$share/g/a"], r"the shared subscription '\$share/g/a'"),
+    ],
+)
+def test_what_mqtt_311_cannot_do_is_refused_with_cause_and_cure(
+    field: str, value: Any, said: str
+) -> None:
+    with pytest.raises(
+        ValidationError, match=rf"{said}.*3\.1\.1 cannot.*set the broker's protocol"
+    ):
+        settings(brokers=[{}, *V311], **{field: value})
+    assert settings(**{field: value})
+
+
+def test_what_mqtt_311_can_do_is_accepted() -> None:
+    kept = settings(brokers=V311, session_expiry_seconds=0xFFFFFFFF, qos=1, topics=["a/+"])
+    assert kept.keeps_session
+    assert not settings().keeps_session
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("qos", 3, "less than or equal to 2"),
+        ("topics", "a", "topics is a list"),
+        ("topics", ["a/#/b"], "no topic filter"),
+        ("topics", ["$share/g"], "no shared filter"),
+        ("topics", ["$share/+/a"], "no shared filter"),
+        ("topics", [{"filter": "a", "qos": 5}], "less than or equal to 2"),
+        ("receive_maximum", 0, "greater than or equal to 1"),
+        ("session_expiry_seconds", -1, "greater than or equal to 0"),
+        ("will", {"topic": "a/+"}, "no topic that can be published on"),
+        ("reconnect_delays_seconds", [], "at least 1"),
+        ("reconnect_delays_seconds", [-1], "greater than or equal to 0"),
+        ("reconnect_delays_seconds", [float("nan")], "finite|greater"),
+    ],
+)
+def test_a_wrong_setting_of_the_session_is_refused(field: str, value: Any, said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        settings(**{field: value})
+
+
+def test_reconnect_delays_are_any_iterable_even_an_endless_one() -> None:
+    doubling = (0.1 * 2**n for n in itertools.count())
+    assert settings(reconnect_delays_seconds=itertools.islice(doubling, 3)) == settings(
+        reconnect_delays_seconds=(0.1, 0.2, 0.4)
+    )
+    assert (
+        len(settings(reconnect_delays_seconds=itertools.repeat(1)).reconnect_delays_seconds) == 1000
+    )
