@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import logging
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +25,7 @@ from gwproactor.errors import (
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.backoff import Backoff
 from gwproactor.links.link_task import max_packet_bytes
+from gwproactor.links.listener import tell
 from gwproactor.links.mqtt_notices import (
     NO_CONNECTION,
     NO_ERROR,
@@ -216,9 +218,9 @@ class MQTTClientWrapper:
     def _granted(self, mid: int, topics: list[str], codes: Sequence[int]) -> None:
         granted = (topic for topic, code in zip(topics, codes, strict=False) if code <= 2)
         self._pending.difference_update(granted)
-        self.on_subscribe(None, None, mid, list(codes))
+        tell(self.on_subscribe, None, None, mid, list(codes))
 
-    # What happens, to be overridden by who wants to know at once
+    # What happens, to be overridden by who wants to know at once; what they raise is logged
 
     def on_connect(self, _: Any, userdata: Any, flags: Mapping[str, int], rc: int) -> None:
         """A connection was made."""
@@ -276,7 +278,8 @@ class MQTTClientWrapper:
     async def _run(self) -> None:
         pace = Pace([self._client_config], Backoff())
         options = ConnectOptions(
-            client_id=self.name, max_packet_bytes=max_packet_bytes(MAX_PAYLOAD_BYTES)
+            client_id=f"{self.name}-{uuid.uuid4().hex[:8]}",  # nobody keeps a session for it
+            max_packet_bytes=max_packet_bytes(MAX_PAYLOAD_BYTES),
         )
         while True:
             delay, positions = pace.next_round(time.monotonic())
@@ -289,26 +292,27 @@ class MQTTClientWrapper:
                     now = time.monotonic()
                     pace.lost(now, position, now - began, was_active=False)
             except ConnectFailedError as error:
-                self.on_connect_fail(None, str(error))
+                tell(self.on_connect_fail, None, str(error))
             except ConnectRefusedError as error:
                 pace.refused(time.monotonic(), 0)
-                self.on_connect_fail(None, str(error))
+                tell(self.on_connect_fail, None, str(error))
 
     async def _talk(self, connection: Connection) -> None:
         self._connection, reason = connection, "stopped"
         try:
-            self.on_connect(None, None, {"session present": int(connection.session_present)}, 0)
+            flags = {"session present": int(connection.session_present)}
+            tell(self.on_connect, None, None, flags, 0)
             self.subscribe_all()
             while True:
                 for packet in await connection.packets():
-                    self.on_message(None, None, packet)
+                    tell(self.on_message, None, None, packet)
                     connection.acknowledge(packet)
         except ConnectionLostError as error:
             reason = str(error)
         finally:
             self._connection = None
             self._pending = set(self._subscriptions)
-            self.on_disconnect(None, reason, int(reason != "stopped"))
+            tell(self.on_disconnect, None, reason, int(reason != "stopped"))
 
 
 def put_of(queue: NoticeQueue) -> Callable[[Any], Any]:

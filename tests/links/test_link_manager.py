@@ -1,7 +1,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from gwproactor.errors import ConnectionLostError, StoreError, UsageError
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.events.simple_directory_writer import SimpleDirectoryWriter
 from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.links import (
     AckWaitInfo,
+    AsyncioTimerManager,
     CommLinkMissing,
     LinkManager,
     MQTTConnectFailPayload,
@@ -29,6 +31,7 @@ from gwproactor.links import (
     StateName,
     TransitionName,
 )
+from gwproactor.logger import ProactorLogger
 from gwproactor.stats import ProactorStats, ReuploadCounts
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
@@ -274,6 +277,37 @@ async def test_a_persister_keeps_events_from_one_run_to_the_next(
     persister = TimedRollingFilePersister(tmp_path)
     persister.reindex().unwrap()
     assert persister.pending_ids() == []
+
+
+class CountingTimers(AsyncioTimerManager):
+    """Counts the timers that were started."""
+
+    started = 0
+
+    def start_timer(self, delay_seconds: float, callback: Callable[[], None]) -> Any:
+        self.started += 1
+        return super().start_timer(delay_seconds, callback)
+
+
+async def test_it_takes_what_the_reference_takes_in_that_order(
+    broker: AnyBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "t")
+    settings = ProactorSettings.without_environment(mqtt_link_poll_seconds=7, ack_timeout_seconds=3)
+    logger = ProactorLogger("t", "t.messages", "t.life", "t.comm")
+    stats, timers = ProactorStats(), CountingTimers()
+    persister = SimpleDirectoryWriter(tmp_path)
+    a = LinkManager(A, settings, logger, stats, persister, timers, lambda _wait: None)
+    link = a.add_mqtt_link(B, broker_from_url(broker.url), CODEC, True, True)
+    assert (link.settings.poll_seconds, link.settings.ack_timeout_seconds) == (7, 3)
+    a.start(asyncio.get_running_loop(), asyncio.Queue())
+    await link.wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
+    assert a.stop() == Ok(True)
+    await a.join()
+    told = [each.getMessage() for each in caplog.records if each.name == "t.comm"]
+    assert "awaiting_setup_and_peer -- mqtt_suback --> awaiting_peer" in told[2]
+    assert timers.started
+    assert stats.link(B).comm_event_counts["gridworks.event.comm.mqtt.connect"] == 1
 
 
 async def test_a_persister_that_does_not_work_ends_the_links(tmp_path: Path) -> None:
