@@ -70,7 +70,7 @@ def test_what_mqtt_311_cannot_do_is_refused_with_cause_and_cure(
         ValidationError, match=rf"{said}.*3\.1\.1 cannot.*set the broker's protocol"
     ):
         settings(brokers=[{}, *V311], **{field: value})
-    assert settings(**{field: value})
+    assert field in settings(**{field: value}).model_fields_set
 
 
 def test_what_mqtt_311_can_do_is_accepted() -> None:
@@ -106,6 +106,5 @@ def test_reconnect_delays_are_any_iterable_even_an_endless_one() -> None:
     assert settings(reconnect_delays_seconds=itertools.islice(doubling, 3)) == settings(
         reconnect_delays_seconds=(0.1, 0.2, 0.4)
     )
-    assert (
-        len(settings(reconnect_delays_seconds=itertools.repeat(1)).reconnect_delays_seconds) == 1000
-    )
+    endless = settings(reconnect_delays_seconds=itertools.repeat(1)).reconnect_delays_seconds
+    assert endless == (1.0,) * 1000
