@@ -22,7 +22,7 @@ from gwproactor.errors import (
     PacketTooLargeError,
     UsageError,
 )
-from gwproactor.links import aiomqtt_transport, packet_buffer
+from gwproactor.links import aiomqtt_client, mqtt_properties, packet_buffer
 from gwproactor.links.aiomqtt_transport import AiomqttConnection, connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket, SendOptions, Will
 from gwproactor_test.broker import Broker, Limits
@@ -139,7 +139,7 @@ async def test_the_length_of_a_packet(broker: AnyBroker, payload_bytes: int, qos
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(connection._socket, "send", counted)
             connection.publish("a", payload, SendOptions(qos=qos))
-            assert sum(sent) == aiomqtt_transport._publish_bytes("a", payload, qos, None)
+            assert sum(sent) == mqtt_properties.publish_bytes("a", payload, qos, None)
 
 
 async def test_user_properties_travel_with_mqtt_5(broker: AnyBroker) -> None:
@@ -364,7 +364,7 @@ async def test_drain_waits_for_a_broker_that_does_not_read(relay: Relay) -> None
 async def test_a_broker_that_never_reads_is_given_up(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aiomqtt_transport, "MAX_UNSENT_BYTES", 10_000_000)
+    monkeypatch.setattr(aiomqtt_client, "MAX_UNSENT_BYTES", 10_000_000)
     async with connect(relay.url) as connection:
         relay.freeze()
 
