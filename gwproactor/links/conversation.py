@@ -5,7 +5,7 @@ comes through three doors, all of them synchronous and on the loop, so that noth
 a decision and its execution:
 
 - `received` takes a packet from the broker: read, told to the core, handed on;
-- `send`, `send_event` and `acknowledge` take what the node has to say;
+- its `sender` takes what the node has to say;
 - the timer takes the time.
 
 Each ends in `_perform`, which carries out the core's effects in their order.
@@ -18,8 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
-from gwproactor.errors import ConnectionLostError, UsageError
-from gwproactor.events.store import StoredEvent
+from gwproactor.errors import ConnectionLostError
 from gwproactor.links.backoff import Random
 from gwproactor.links.deadline_timer import DeadlineTimer
 from gwproactor.links.effects import (
@@ -37,7 +36,6 @@ from gwproactor.links.effects import (
     Transitioned,
     Unsubscribe,
 )
-from gwproactor.links.emission import Emission, Outgoing
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
@@ -48,12 +46,11 @@ from gwproactor.links.presence import Intruder
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.reception import Received, Reception, Refusal, in_words
-from gwproactor.links.sent_messages import SentMessage, SentMessages
+from gwproactor.links.sender import Sender
 from gwproactor.links.subscriptions import QOS, Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transport import Connection, Greeting, ReceivedPacket, SendOptions
+from gwproactor.links.transport import Connection, Greeting, ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
-from gwproactor.wire.envelope import Message
 
 GREETING_ANSWER_SECONDS = 0.02
 """How long the answer to a greeting may take before the peer is asked once more: some round trips
@@ -107,7 +104,6 @@ class Conversation:
         self._subscriptions_answered = subscriptions_answered
         self._events = events
         self._reception = Reception(settings, codec, self._wants_topic)
-        self._emission = Emission(own_name, settings, codec)
         self.core = LinkCore(
             self._name,
             ack_timeout_seconds=settings.ack_timeout_seconds,
@@ -118,9 +114,8 @@ class Conversation:
         self.activations = 0
         """How often the link became active."""
         self._timer = DeadlineTimer(timers, self._deadline_reached)
-        self._sent = SentMessages(self._name)
         self._problems = ProblemDesk(self._name, listener)
-        self._connection: Connection | None = None
+        self.sender = Sender(own_name, settings, codec, events, self._problems, self._was_sent)
         self._packet_acks = PacketAcks[ReceivedPacket](lambda _packet: None)
         self._may_greet = not settings.keeps_session
         self._was_set_up = False
@@ -137,7 +132,7 @@ class Conversation:
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
             SendPing: self._ping,
-            SendAck: lambda effect: self.acknowledge(effect.message_id),
+            SendAck: lambda effect: self.sender.acknowledge(effect.message_id),
             ProbeBroker: self._probe,
             GiveUp: self._give_up,
             Acked: self._acked,
@@ -173,12 +168,11 @@ class Conversation:
         if not was_set_up or not subscriptions or not self._may_greet:
             return None
         self._greeted = True
-        ping = self._emission.ping()
-        return Greeting(subscriptions, ping.topic, ping.payload)
+        return self.sender.greeting(subscriptions)
 
     def connected(self, connection: Connection) -> None:
         """Talk over a new connection."""
-        self._connection, self._dropped_packets, self._gave_up = connection, 0, ""
+        self.sender.connection, self._dropped_packets, self._gave_up = connection, 0, ""
         if self._greeted:
             self._greeting_answered_by = time.monotonic() + GREETING_ANSWER_SECONDS
         self._packet_acks = PacketAcks(connection.acknowledge)
@@ -197,9 +191,9 @@ class Conversation:
 
     def disconnected(self, reason: str) -> None:
         """Take note that the connection is gone; without one nothing happens."""
-        if self._connection is not None:
+        if self.sender.connection is not None:
             self._lost_at = time.monotonic()
-        self._connection = None
+        self.sender.connection = None
         self._answer_to_greeting.cancel()
         self._perform(self.core.disconnected(time.monotonic(), reason))
 
@@ -275,14 +269,14 @@ class Conversation:
 
     def check_drops(self) -> None:
         """Report packets that the connection had to drop, if there are new ones."""
-        connection = self._connection
+        connection = self.sender.connection
         if connection is None or connection.dropped_packets == self._dropped_packets:
             return
         self._dropped_packets = connection.dropped_packets
         details = f"{self._dropped_packets} dropped on this connection, none acknowledged"
         self._problems.report("messages came faster than they could be taken", details)
 
-    # What goes
+    # What a program asks for
 
     @property
     def own_filter(self) -> str:
@@ -301,79 +295,10 @@ class Conversation:
         """Subscribe to a filter no longer."""
         self._perform(self.core.subscription_removed(self._now(), topic_filter))
 
-    def send(self, payload: object, options: SendOptions, *, ack_required: bool) -> SentMessage:
-        """Send a payload to the peer; see `Link.send`."""
-        return self._send(self._emission.message(payload, options, ack_required=ack_required))
-
-    def publish(
-        self, message: Message[Any], options: SendOptions, context: object = None
-    ) -> SentMessage:
-        """Send a message that has its header already; see `Link.publish`."""
-        return self._send(self._emission.ready(message, options), context)
-
-    def publish_bytes(self, topic: str, payload: bytes, options: SendOptions) -> None:
-        """Publish bytes that are no message of the link; see `Link.publish_bytes`."""
-        self._require_connection().publish(topic, payload, options)
-
-    def _send(self, outgoing: Outgoing, context: object = None) -> SentMessage:
-        self._publish(outgoing)
-        sent = (
-            SentMessage("", context=context)
-            if outgoing.awaited_id is None
-            else self._sent.add(outgoing.awaited_id, context)
-        )
-        self._was_sent(outgoing)
-        return sent
-
-    def send_event(self, event: StoredEvent) -> None:
-        """Send an event to the upstream peer.
-
-        Raises:
-            ConnectionLostError: There is no connection.
-        """
-        try:
-            outgoing = self._emission.event(event)
-            self._publish(outgoing)
-        except UsageError as error:  # it must not end the link for all
-            if self._events is not None:
-                self._events.unsendable(event.event_id, str(error))
-        else:
-            self._was_sent(outgoing)
-
-    def acknowledge(self, message_id: str) -> None:
-        """Acknowledge a message to the peer; without a connection nothing happens.
-
-        Raises:
-            UsageError: No message has such an id.
-        """
-        self._send_quietly(self._emission.ack(message_id))
-
-    def ping(self) -> None:
-        """Ask the peer for a sign of life; without a connection nothing happens."""
-        if self._connection is not None:
-            self._send_quietly(self._emission.ping())
-
-    def _send_quietly(self, outgoing: Outgoing) -> None:
-        try:
-            self._publish(outgoing)
-        except ConnectionLostError:
-            return  # the reader of the connection notices and tells why
-        except UsageError as error:  # the broker takes nothing so long; it counts as not answered
-            self._problems.report("a message cannot be sent", str(error))
-        self._was_sent(outgoing)
-
-    def _publish(self, outgoing: Outgoing) -> None:
-        self._require_connection().publish(outgoing.topic, outgoing.payload, outgoing.options)
-
-    def _was_sent(self, outgoing: Outgoing) -> None:
-        self._perform(self.core.message_sent(self._now(), outgoing.awaited_id))
-
-    def _require_connection(self) -> Connection:
-        if self._connection is None:
-            raise ConnectionLostError(f"link '{self._name}' has no connection now")
-        return self._connection
-
     # The core's effects, and the time
+
+    def _was_sent(self, awaited_id: str | None) -> None:
+        self._perform(self.core.message_sent(self._now(), awaited_id))
 
     def _perform(self, effects: Effects) -> None:
         for effect in effects:
@@ -404,7 +329,7 @@ class Conversation:
             self._catch_up(now)
 
     def _catch_up(self, now: float) -> None:
-        connection = self._connection
+        connection = self.sender.connection
         if connection is not None and connection.last_byte_seconds > self._probed_at:
             # A PINGRESP is no packet that is received; it shows here, in time for the core.
             self._perform(self.core.broker_heard(now))
@@ -436,47 +361,47 @@ class Conversation:
                 self._subscriptions_answered()
 
         with contextlib.suppress(ConnectionLostError):  # its reader notices and tells why
-            self._require_connection().subscribe(asked).add_done_callback(answered)
+            self.sender.required_connection().subscribe(asked).add_done_callback(answered)
 
     def _unsubscribe(self, effect: Unsubscribe) -> None:
         with contextlib.suppress(ConnectionLostError):
-            self._require_connection().unsubscribe(effect.filters)
+            self.sender.required_connection().unsubscribe(effect.filters)
 
     def _ping(self, _effect: SendPing) -> None:
         greeted, self._greeted = self._greeted, False
         if greeted and time.monotonic() < self._greeting_answered_by:
             self._answer_to_greeting.follow(self._greeting_answered_by)
         else:
-            self._send_quietly(self._emission.ping())
+            self.sender.ping()
 
     def _ping_if_not_active(self) -> None:
         self._answer_to_greeting.cancel()
         if not self.core.active:
-            self._send_quietly(self._emission.ping())
+            self.sender.ping()
 
     def _probe(self, _effect: ProbeBroker) -> None:
         self._probed_at = time.monotonic()
         with contextlib.suppress(ConnectionLostError):
-            self._require_connection().probe()
+            self.sender.required_connection().probe()
 
     def _give_up(self, effect: GiveUp) -> None:
         self._gave_up = f"the last one was given up: {effect.reason}"
-        if self._connection is not None:
-            self._connection.close()
+        if self.sender.connection is not None:
+            self.sender.connection.close()
 
     def _acked(self, effect: Acked) -> None:
-        self._sent.acked(effect.message_id)
+        self.sender.sent.acked(effect.message_id)
         if self._events is not None:
             self._events.acked(effect.message_id)
         tell(self._listener.message_acked, self._name, effect.message_id)
 
     def _ack_expired(self, effect: AckExpired) -> None:
-        context = self._sent.expired(effect.message_id)
+        context = self.sender.sent.expired(effect.message_id)
         tell(self._listener.ack_timed_out, self._name, effect.message_id, context)
 
     def _acks_cancelled(self, effect: AcksCancelled) -> None:
         for message_id in effect.message_ids:
-            self._sent.cancelled(message_id)
+            self.sender.sent.cancelled(message_id)
 
     def _report(self, effect: Report) -> None:
         self._problems.tell(effect.summary, effect.details, is_error=effect.is_error)

@@ -333,7 +333,7 @@ class Link:
             PacketTooLargeError: The broker takes no message so long.
         """
         options = self._options(qos, user_properties, content_type, expiry_seconds)
-        return self._conversation.send(payload, options, ack_required=ack_required)
+        return self._conversation.sender.send(payload, options, ack_required=ack_required)
 
     def publish(
         self,
@@ -361,7 +361,7 @@ class Link:
             PacketTooLargeError: See `send`.
         """
         options = self._options(qos, user_properties, content_type, expiry_seconds)
-        return self._conversation.publish(message, options, context)
+        return self._conversation.sender.publish(message, options, context)
 
     def take_packet(self, packet: ReceivedPacket) -> None:
         """Treat a packet as if it had come from the broker: one that a program got another way."""
@@ -383,11 +383,11 @@ class Link:
             UsageError: It is no topic to publish on, or no QoS.
             PacketTooLargeError: See `send`.
         """
-        self._conversation.publish_bytes(topic, payload, self._options(qos, (), None, None))
+        self._conversation.sender.publish_bytes(topic, payload, self._options(qos, (), None, None))
 
     async def ping(self) -> None:
         """Ask the peer for a sign of life, now; without a connection nothing happens."""
-        self._conversation.ping()
+        self._conversation.sender.ping()
 
     def acknowledge(self, message_id: str) -> None:
         """Acknowledge a received message that asked for it, once it is accepted.
@@ -397,7 +397,7 @@ class Link:
         Raises:
             UsageError: No message has such an id.
         """
-        self._conversation.acknowledge(message_id)
+        self._conversation.sender.acknowledge(message_id)
 
     async def messages(
         self, *, max_waiting: int = MESSAGES_KEPT
@@ -449,7 +449,7 @@ class Link:
         self._require_mqtt_5("request and reply")
         with self._requests.open() as (correlation_data, reply):
             options = self._options(qos, user_properties, content_type, None, correlation_data)
-            self._conversation.send(payload, options, ack_required=True)
+            self._conversation.sender.send(payload, options, ack_required=True)
             try:
                 async with asyncio.timeout(timeout_seconds):
                     return await reply
@@ -487,7 +487,7 @@ class Link:
         if correlation_data is None:
             raise UsageError("that message is no request: it has no correlation data to reply with")
         options = self._options(qos, user_properties, content_type, None, correlation_data)
-        return self._conversation.send(payload, options, ack_required=ack_required)
+        return self._conversation.sender.send(payload, options, ack_required=ack_required)
 
     def _options(
         self,

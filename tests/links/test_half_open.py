@@ -71,7 +71,7 @@ def last_heard(end: End) -> float:
 
 
 def last_byte(end: End) -> float:
-    connection = end.link._conversation._connection
+    connection = end.link._conversation.sender.connection
     return connection.last_byte_seconds if connection is not None else float("-inf")
 
 

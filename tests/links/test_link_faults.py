@@ -89,7 +89,7 @@ class Node:
         try:
             self.link.send(AnyEvent(Src=self._own_name), ack_required=ack_required)
         except ConnectionLostError:
-            assert not self.link.active or self.link._conversation._connection is not None
+            assert not self.link.active or self.link._conversation.sender.connection is not None
 
 
 class Scenario:
