@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from gwproactor.config.link import LinkSettings
+from gwproactor.config.link import LinkSettings, WillSettings
 from gwproactor.config.mqtt import MQTTVersion, broker_from_url
 from gwproactor.errors import (
     ConnectionLostError,
@@ -334,3 +334,20 @@ async def test_properties_reach_the_receiver(broker: AnyBroker) -> None:
     assert packet.user_properties == (("k", "1"), ("k", "2"))
     assert (packet.content_type, packet.qos) == ("application/json", 0)
     assert packet.expiry_seconds in (99, 100)
+
+
+async def test_a_will_is_published_when_the_link_vanishes_and_only_then(
+    broker: AnyBroker, relay: Relay
+) -> None:
+    will = WillSettings(topic="gone/child", payload=b"I am gone", qos=1)
+    async with connect_with_aiomqtt(broker_from_url(broker.url), STRANGER) as stranger:
+        await stranger.subscribe([("gone/#", 1)])
+        polite = End(CHILD, child_settings(broker_from_url(broker.url), will=will))
+        async with running(polite):
+            await polite.link.wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
+        cut = End(CHILD, child_settings(broker_from_url(relay.url), will=will))
+        async with running(cut):
+            await cut.link.wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
+            await relay.cut(reset=True)
+            packets = await asyncio.wait_for(stranger.packets(), WAIT_SECONDS)
+    assert [(packet.topic, packet.payload) for packet in packets] == [("gone/child", b"I am gone")]
