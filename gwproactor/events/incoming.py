@@ -188,12 +188,19 @@ class IncomingEvents:
         if not self._running:
             return
         if safe is not None:
-            self._tell_when_safe[link_name, event_id] = safe
+            self._keep_the_latest(link_name, event_id, safe)
         if not event_id or len(event_id) > MAX_ID_CHARACTERS:
             self._refuse(f"an event from {link_name} has an id of {len(event_id)} characters")
             self._is_safe(link_name, event_id)
         else:
             self._take(link_name, event_id, payload, ack_required=ack_required)
+
+    def _keep_the_latest(self, link_name: str, event_id: str, safe: Callable[[], None]) -> None:
+        """Hold the broker by the latest copy of an event; who holds an earlier one may let go."""
+        earlier = self._tell_when_safe.pop((link_name, event_id), None)
+        self._tell_when_safe[link_name, event_id] = safe
+        if earlier is not None:
+            earlier()
 
     def _take(self, link_name: str, event_id: str, payload: bytes, *, ack_required: bool) -> None:
         payload = one_line(payload)

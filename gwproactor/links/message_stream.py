@@ -51,6 +51,12 @@ class MessageStream:
         """Whether it may be put: always where the broker bounds how many there can be."""
         return received.holds_broker or len(self._waiting) < self._max_waiting
 
+    def has_already(self, received: ReceivedMessage) -> bool:
+        """Whether a first copy waits here, which then stands for this one too."""
+        return received.packet.duplicate and any(
+            delivery.received.stands_for(received) for delivery in self._waiting
+        )
+
     def put(self, delivery: Delivery) -> None:
         """Add a message."""
         self._waiting.append(delivery)
@@ -98,7 +104,12 @@ class MessageStreams:
             self._streams.discard(stream)
 
     def put(self, received: ReceivedMessage) -> bool:
-        """Hand a message to every iterator with room. Returns False when there was none."""
+        """Hand a message to every iterator with room. Returns False when there was none.
+
+        What the broker delivers again, after a reconnection, is not put beside its first copy.
+        """
+        if any(stream.has_already(received) for stream in self._streams):
+            return True
         takers = [stream for stream in self._streams if stream.has_room(received)]
         delivery = Delivery(received, len(takers))
         for stream in takers:

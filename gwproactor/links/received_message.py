@@ -65,5 +65,37 @@ class ReceivedMessage:
         if finish is not None:
             finish(self.packet)
 
+    def stands_for(self, again: "ReceivedMessage") -> bool:
+        """Take over what the broker delivers again, after a reconnection, while this one waits.
+
+        So it is processed once, and `done` is said of the delivery that the broker remembers: it
+        comes with the same packet id (MQTT 5, 4.4.0-1) and is marked as a duplicate.
+
+        Args:
+            again: What came now.
+
+        Returns:
+            Whether it is the same message and this one is not done; otherwise nothing happens.
+        """
+        if not (self.holds_broker and again.packet.duplicate and self._equals(again)):
+            return False
+        self.done()  # void on the connection that is gone; nothing may wait for it on one that is
+        self.packet, self._finish = again.packet, again.hand_over()
+        return True
+
+    def hand_over(self) -> Callable[[ReceivedPacket], None] | None:
+        """Leave it to another to say that this one is done; returns how."""
+        finish, self._finish = self._finish, None
+        return finish
+
+    def _equals(self, other: "ReceivedMessage") -> bool:
+        mine, others = self.packet, other.packet
+        return (
+            self.link_name == other.link_name
+            and mine.packet_id == others.packet_id
+            and mine.topic == others.topic
+            and mine.payload == others.payload
+        )
+
     def __repr__(self) -> str:
         return f"ReceivedMessage({self.link_name!r}, {self.message!r}, {self.packet.topic!r})"

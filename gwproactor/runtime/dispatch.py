@@ -5,7 +5,8 @@ of QoS 0 that finds no room is dropped without an acknowledgement, so that its s
 those of QoS 1 and 2 only so many can be under way (Receive Maximum), so they are always taken, and
 the broker keeps each until the handler has succeeded with it. One that the handler fails with comes
 again after a while, without holding up the others; after too many tries it is reported and let
-go.
+go. What the broker delivers again after a reconnection, while it still waits here, is not put in a
+second time.
 """
 
 import asyncio
@@ -55,6 +56,8 @@ class Dispatch:
         self._max_messages = max_messages
         self._max_tries = max_tries
         self._mailbox: asyncio.Queue[tuple[ReceivedMessage, int]] = asyncio.Queue()
+        self._held: dict[tuple[str, int], ReceivedMessage] = {}
+        """Of the messages not dealt with, those that the broker keeps, by link and packet id."""
         self._later: set[asyncio.TimerHandle] = set()
         self._receive_event = receive_event
         self._acknowledge = acknowledge
@@ -75,9 +78,25 @@ class Dispatch:
         elif self._mailbox.qsize() >= self._max_messages and not received.holds_broker:
             self._report_often("The mailbox is full: messages are dropped un-acked", link_name)
         else:
-            self._mailbox.put_nowait((received, 1))
+            if not self._waits_already(received):
+                self._mailbox.put_nowait((received, 1))
             if received.wants_ack:
                 self._acknowledge(link_name, header.MessageId)
+
+    def _waits_already(self, received: ReceivedMessage) -> bool:
+        """Whether it came before and is not dealt with yet; if not, remember it."""
+        if not received.holds_broker:
+            return False
+        first = self._held.get(_key(received))
+        if first is not None and first.stands_for(received):
+            return True
+        self._held[_key(received)] = received
+        return False
+
+    def _done(self, received: ReceivedMessage) -> None:
+        if self._held.get(_key(received)) is received:
+            del self._held[_key(received)]
+        received.done()
 
     async def run(self) -> None:
         """Hand the messages of the mailbox to the handler, until cancelled."""
@@ -87,7 +106,7 @@ class Dispatch:
                 if received.expired(time.monotonic()):
                     summary = f"A {received.message.Header.MessageType} expired in the mailbox"
                     self._report_often(summary, received.link_name)
-                    received.done()
+                    self._done(received)
                 else:
                     await self._handle(received, tries)
         finally:
@@ -101,7 +120,7 @@ class Dispatch:
             logger.exception("the handler of messages failed")
             self._failed(received, tries, error)
         else:
-            received.done()
+            self._done(received)
 
     def _failed(self, received: ReceivedMessage, tries: int, error: Exception) -> None:
         summary = f"The handler failed with a {received.message.Header.MessageType}"
@@ -110,7 +129,7 @@ class Dispatch:
             return
         if tries >= self._max_tries:
             self._report(f"{summary} {tries} times; it is let go", repr(error))
-            received.done()
+            self._done(received)
             return
         seconds = min(FIRST_RETRY_SECONDS * 2 ** (tries - 1), LONGEST_RETRY_SECONDS)
         self._again_in(seconds, received, tries + 1)
@@ -129,3 +148,7 @@ class Dispatch:
         if unreported is not None:
             again = f" ({unreported} times more since the last report)" if unreported else ""
             self._report(summary, details + again)
+
+
+def _key(received: ReceivedMessage) -> tuple[str, int]:
+    return received.link_name, received.packet.packet_id

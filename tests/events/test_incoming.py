@@ -5,6 +5,7 @@ Behind every test there are real stores and their threads.
 
 import asyncio
 import errno
+import functools
 import shutil
 import signal
 import subprocess
@@ -121,6 +122,19 @@ async def test_who_wants_no_acknowledgement_gets_none(tmp_path: Path, in_memory:
         assert sorted(node.log) == ["ack b", "got a", "got b"]
         node.receive("a")
         assert node.log[-1] == "ack a"
+
+
+async def test_the_broker_keeps_the_latest_copy_until_it_is_durable(tmp_path: Path) -> None:
+    disk = SlowDisk()
+    async with started(Node(tmp_path, disk=disk)) as node:
+        disk.hold()
+        for copy in ("first", "second"):
+            safe = functools.partial(node.log.append, f"{copy} is safe")
+            node.events.receive("child", "a", payload("a"), safe=safe)
+        assert node.log == ["first is safe"]
+        disk.let_go.set()
+        await node.idle()
+        assert node.log[:3] == ["first is safe", "second is safe", "ack a"]
 
 
 async def test_who_asks_for_it_later_is_acknowledged(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from gwproactor.errors import (
 )
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.link import Link
+from gwproactor.links.message_stream import MessageStreams
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.subscriptions import SubscriptionStatus
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket, SendOptions
@@ -256,6 +258,20 @@ async def test_qos_1_is_done_when_the_next_is_asked_for(broker: AnyBroker) -> No
         assert received.holds_broker
         await asyncio.wait_for(anext(messages), WAIT_SECONDS)
         assert not received.holds_broker
+
+
+async def test_what_is_delivered_again_waits_once() -> None:
+    streams, done = MessageStreams(), list[ReceivedPacket]()
+    packet = ReceivedPacket("a", b"", qos=1, packet_id=7)
+    with streams.open(1, ended=False) as stream:
+        for each in (packet, dataclasses.replace(packet, duplicate=True)):
+            message = Message[Any](Src=PARENT, Payload=Note(text="1"))
+            assert streams.put(ReceivedMessage("link", message, each, 0.0, finish=done.append))
+        delivery = await stream.next()
+        assert delivery is not None
+        delivery.finished()
+        assert [each.duplicate for each in done] == [False, True]
+        assert not stream._waiting
 
 
 # Requests

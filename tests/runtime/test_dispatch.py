@@ -200,6 +200,52 @@ async def test_what_expired_meanwhile_is_not_handled() -> None:
     assert "expired" in desk.reports[0][0]
 
 
+async def test_what_is_delivered_again_while_it_waits_is_handled_once() -> None:
+    """As after a reconnection to a kept session; the old connection's acknowledgement is void."""
+    desk = Desk()
+    desk.take(message("1"), qos=1, packet_id=1)
+    again = desk.take(message("1"), qos=1, packet_id=1, duplicate=True)
+    other = desk.take(message("1"), qos=1, packet_id=2)  # no duplicate: a message like the first
+    desk.done.clear()
+    async with running(desk):
+        await until(lambda: len(desk.done) == 2)
+        assert desk.handled == ["1", "1"]
+        assert desk.done == [again.packet, other.packet]
+        assert desk.acknowledged == [("link", "1")] * 3
+        late = desk.take(message("1"), qos=1, packet_id=10, duplicate=True)
+        await until(lambda: desk.done[-1] is late.packet)  # no memory of what is dealt with
+    assert desk.handled == ["1"] * 3
+    assert not desk.dispatch._held
+
+
+async def test_a_packet_id_that_a_new_session_uses_again_is_another_message() -> None:
+    desk = Desk()
+    for number in range(3):
+        desk.take(message(str(number)), qos=1, packet_id=1)
+    async with running(desk):
+        await until(lambda: desk.handled == ["0", "1", "2"])
+    assert len(desk.done) == 3
+    assert not desk.dispatch._held
+
+
+async def test_one_that_is_delivered_again_while_it_is_handled_is_done_with_it() -> None:
+    desk, entered, may_end = Desk(), asyncio.Event(), asyncio.Event()
+
+    async def slow(received: ReceivedMessage) -> None:
+        entered.set()
+        await may_end.wait()
+        await desk.handle(received)
+
+    desk.dispatch.handler = slow
+    desk.take(message("1"), qos=1, packet_id=1)
+    async with running(desk):
+        await entered.wait()
+        again = desk.take(message("1"), qos=1, packet_id=1, duplicate=True)
+        may_end.set()
+        await until(lambda: desk.done[-1:] == [again.packet])
+    assert desk.handled == ["1"]
+
+
 async def test_an_event_is_done_when_the_inbox_says_so() -> None:
     desk, safe = Desk(), []
     monkey = desk.dispatch
