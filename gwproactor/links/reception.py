@@ -82,32 +82,36 @@ class Reception:
 
     def read(self, packet: ReceivedPacket) -> Received | Refusal:
         """The message in a packet, or why there is none."""
-        topic = f"topic {packet.topic[:_SHOWN_TOPIC_CHARACTERS]!r}"
         own = packet.topic.startswith(self._own_topics)
         if not own and not self._wants(packet.topic):
-            return Refusal("a topic that is none of this link's was refused", topic)
+            return _refusal(packet, "a topic that is none of this link's was refused")
         if packet.retain and own:
-            says = f"{topic}: what the broker has kept says nothing of the peer now"
-            return Refusal("a retained message was refused", says)
+            says = "what the broker has kept says nothing of the peer now"
+            return _refusal(packet, "a retained message was refused", says)
         if len(packet.payload) > self._max_payload_bytes:
             size = f"{len(packet.payload)} bytes; at most {self._max_payload_bytes} are accepted"
-            return Refusal("too long a payload was refused", f"{topic}: {size}")
+            return _refusal(packet, "too long a payload was refused", size)
         try:
             message: Message[Any] = self._codec.decode(packet.topic, packet.payload)
             sender: object = message.Header.Src
             received = _checked(message)
         except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
-            return Refusal(_kind_of_fault(error), f"{topic}: {in_words(error)}")
+            return _refusal(packet, _kind_of_fault(error), in_words(error))
         if self._is_from_peer(sender) and not packet.retain:
             return received
         if own or received.kind is not MessageKind.other:
             # peers `d1.s` and `d1-s` have the same topics; and nobody else can answer for the peer
-            says = f"{topic}: it is from {_shown(sender)}, not from {self._peer_name!r}"
-            return Refusal("a message of another sender was refused", says)
+            says = f"it is from {_shown(sender)}, not from {self._peer_name!r}"
+            return _refusal(packet, "a message of another sender was refused", says)
         return received._replace(ack_required=False, from_peer=False)
 
     def _is_from_peer(self, sender: object) -> bool:
         return not self._strict_sender or (isinstance(sender, str) and sender == self._peer_name)
+
+
+def _refusal(packet: ReceivedPacket, what: str, says: str = "") -> Refusal:
+    topic = f"topic {packet.topic[:_SHOWN_TOPIC_CHARACTERS]!r}"
+    return Refusal(what, f"{topic}: {says}" if says else topic)
 
 
 def _checked(message: Message[Any]) -> Received:
