@@ -69,6 +69,8 @@ class AiomqttClient(aiomqtt.Client):
         self.received = PacketBuffer()
         self._unsent_bytes = 0
         self._drainers: list[asyncio.Future[None]] = []
+        self._window = MAX_IN_FLIGHT
+        self.max_qos = 2
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._inside_paho = False
         self._flush_soon: asyncio.Handle | None = None
@@ -129,9 +131,20 @@ class AiomqttClient(aiomqtt.Client):
         return len(self._client._out_messages)  # noqa: SLF001 - paho offers no other way
 
     async def drained(self) -> None:
-        """Wait while more than the mark is unsent, then until all is sent or lost."""
-        if self._unsent_bytes <= DRAIN_MARK_BYTES or self.lost is not None:
+        """Wait while more than the mark is unsent, or more unacknowledged than is taken at once.
+
+        Then until all is sent and there is room, or the connection is lost.
+        """
+        if self._unsent_bytes <= DRAIN_MARK_BYTES and not self._is_crowded():
             return
+        while self.lost is None and (self._unsent_bytes or self._is_crowded()):
+            await self._woken()
+
+    def _is_crowded(self) -> bool:
+        """Whether as many messages of QoS 1 and 2 wait their turn as are under way."""
+        return self._unacknowledged_count() >= 2 * self._window
+
+    async def _woken(self) -> None:
         drained: asyncio.Future[None] = self._loop.create_future()
         self._drainers.append(drained)
         try:
@@ -179,7 +192,8 @@ class AiomqttClient(aiomqtt.Client):
         self.server_reference = getattr(properties, "ServerReference", "")
         window = getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)
         # paho's own setter refuses on a connection, and CONNECT asks the broker for its number.
-        self._client._max_inflight_messages = min(window, MAX_IN_FLIGHT)  # noqa: SLF001
+        self._client._max_inflight_messages = self._window = min(window, MAX_IN_FLIGHT)  # noqa: SLF001
+        self.max_qos = getattr(properties, "MaximumQoS", 2)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(
@@ -262,6 +276,8 @@ class AiomqttClient(aiomqtt.Client):
         while self._socket.pending():
             if self._guarded(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
+        if self._drainers and not self._is_crowded():
+            self._wake_drainers()
         if more:
             self._loop.call_soon(self._read_again)
 

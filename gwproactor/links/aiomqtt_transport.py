@@ -14,6 +14,7 @@ add or override, and why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
 - Each published message makes paho build an empty reason code with empty properties for a callback
   that nobody needs. So it has none (`on_publish`).
 - CONNACK's session-present flag and properties are dropped. `AiomqttClient._on_connect` keeps them.
+- A QoS that the broker does not take costs the connection too. `publish` lowers it.
 - A packet longer than the broker takes is sent, and costs the connection. `publish` refuses it.
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
@@ -183,8 +184,9 @@ class AiomqttConnection:
             raise UsageError("cannot publish on an empty topic")
         with _usage_errors(f"cannot publish on the topic {topic!r}"):
             properties = None if options is PLAIN else self._publish_properties(options)
-            self._check_length(topic, payload, options.qos, properties)
-            sent = self._client.send(topic, payload, options.qos, options.retain, properties)
+            qos = min(options.qos, self._client.max_qos)  # the broker would end the connection
+            self._check_length(topic, payload, qos, properties)
+            sent = self._client.send(topic, payload, qos, options.retain, properties)
         if not sent:
             raise self._lost()
 

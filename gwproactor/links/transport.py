@@ -200,7 +200,8 @@ class Connection(Protocol):
     def publish(self, topic: str, payload: bytes, options: SendOptions = PLAIN) -> None:
         """Send a message; it goes out at once where the socket takes it.
 
-        With QoS 1 or 2 it waits where the broker has as many unacknowledged as it wants.
+        With QoS 1 or 2 it waits where the broker has as many unacknowledged as it wants. A QoS
+        higher than the broker has said that it takes is lowered to that.
 
         Raises:
             UsageError: The topic is none that MQTT can publish on, or the connection speaks MQTT

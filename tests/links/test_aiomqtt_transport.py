@@ -28,6 +28,7 @@ from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket,
 from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
+from gwproactor_test.mosquitto import Mosquitto
 from gwproactor_test.relay import Relay
 
 MakeBroker = Callable[..., Awaitable[AnyBroker]]
@@ -359,6 +360,54 @@ async def test_drain_waits_for_a_broker_that_does_not_read(relay: Relay) -> None
         assert not draining.done()
         relay.thaw()
         await soon(draining)
+
+
+async def test_drain_waits_for_a_broker_that_does_not_acknowledge(relay: Relay) -> None:
+    async with connect(relay.url) as connection:
+        relay.freeze()
+        for _ in range(5 * aiomqtt_client.MAX_IN_FLIGHT):
+            connection.publish("a", b"x", SendOptions(qos=1))
+        draining = asyncio.create_task(connection.drain())
+        done, _ = await asyncio.wait([draining], timeout=0.05)
+        assert not done
+        relay.thaw()
+        await soon(draining)
+        assert connection._client._unacknowledged_count() < 2 * aiomqtt_client.MAX_IN_FLIGHT
+
+
+async def test_a_cut_ends_waiting_for_acknowledgements(relay: Relay) -> None:
+    async with connect(relay.url) as connection:
+        relay.freeze()
+        for _ in range(5 * aiomqtt_client.MAX_IN_FLIGHT):
+            connection.publish("a", b"x", SendOptions(qos=1))
+        draining = asyncio.create_task(connection.drain())
+        await asyncio.sleep(0)
+        await relay.cut()
+        with pytest.raises(ConnectionLostError):
+            await soon(draining)
+
+
+async def test_a_qos_that_the_broker_does_not_take_is_lowered(embedded_broker: Broker) -> None:
+    async with connect(embedded_broker.url) as connection:
+        assert await connection.subscribe([("a", 2)]) == [1]
+        connection.publish("a", b"twice", SendOptions(qos=2))
+        [packet] = await receive(connection, 1)
+        assert (packet.payload, packet.qos) == (b"twice", 1)
+
+
+@VERSIONS
+async def test_qos_2_where_the_broker_takes_it(needs_mosquitto: None, version: MQTTVersion) -> None:
+    async with Mosquitto() as broker, connect(broker.url, protocol=version) as connection:
+        assert await connection.subscribe([("a", 2)]) == [2]
+        for number in range(50):
+            connection.publish("a", b"%d" % number, SendOptions(qos=2))
+        packets = []
+        while len(packets) < 50:
+            for packet in await receive(connection, 1):
+                packets.append(packet)
+                connection.acknowledge(packet)
+        assert [packet.payload for packet in packets] == [b"%d" % number for number in range(50)]
+        assert {packet.qos for packet in packets} == {2}
 
 
 async def test_a_broker_that_never_reads_is_given_up(
