@@ -401,7 +401,7 @@ async def test_qos_2_where_the_broker_takes_it(needs_mosquitto: None, version: M
         assert await connection.subscribe([("a", 2)]) == [2]
         for number in range(50):
             connection.publish("a", b"%d" % number, SendOptions(qos=2))
-        packets = []
+        packets: list[ReceivedPacket] = []
         while len(packets) < 50:
             for packet in await receive(connection, 1):
                 packets.append(packet)
