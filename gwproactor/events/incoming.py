@@ -94,6 +94,9 @@ class IncomingEvents:
         self._without_ack: set[tuple[str, str]] = set()
         """Of the events that are not acknowledged yet, those whose sender wants no ack."""
         self._tell_when_safe: dict[tuple[str, str], Callable[[], None]] = {}
+        self._held_back: dict[tuple[str, str], bytes] = {}
+        """Refused events that the broker keeps and their sender does not: no more than Receive
+        Maximum lets through. They are tried again when there may be room."""
         self._refused = ReportedTrouble("Taking in events", report)
         self._running = False
         self._closed = False
@@ -221,6 +224,13 @@ class IncomingEvents:
             self._refuse(self._writer.trouble or "the inbox is full")
             if ack_required:
                 self._is_safe(link_name, event_id)
+            elif (link_name, event_id) in self._tell_when_safe:
+                self._held_back[link_name, event_id] = payload
+
+    def _take_held_back(self) -> None:
+        held_back, self._held_back = self._held_back, {}
+        for (link_name, event_id), payload in held_back.items():
+            self._take(link_name, event_id, payload, ack_required=False)
 
     def _acknowledge_again(self, link_name: str, event_id: str, *, ack_required: bool) -> None:
         self._is_safe(link_name, event_id)
@@ -257,6 +267,8 @@ class IncomingEvents:
         for ref in acknowledge:
             self._is_safe(ref.tag, ref.event_id)
             self._acknowledge_if_wanted(ref.tag, ref.event_id)
+        if removals:
+            self._take_held_back()
         self._delivery.wake()
 
     def _acknowledge_if_wanted(self, link_name: str, event_id: str) -> None:

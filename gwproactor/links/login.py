@@ -39,6 +39,8 @@ def _read_login(broker: MQTTClient) -> MQTTClient:
 
 def _first_line(setting: str, path: Path, broker: MQTTClient) -> str:
     try:
+        if path.exists() and not path.is_file():  # a pipe may have nobody at its other end
+            raise _unusable(setting, path, broker, "it is no regular file")
         with path.open("rb") as file:
             line = file.read(MAX_SECRET_BYTES + 2).partition(b"\n")[0].removesuffix(b"\r")
         text = line.decode()

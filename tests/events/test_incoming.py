@@ -137,6 +137,20 @@ async def test_the_broker_keeps_the_latest_copy_until_it_is_durable(tmp_path: Pa
         assert node.log[:3] == ["first is safe", "second is safe", "ack a"]
 
 
+async def test_what_only_the_broker_keeps_is_taken_when_there_is_room() -> None:
+    async with started(Node(None, Inbox(max_bytes=2000))) as node:
+        node.may_handle.clear()
+        ids = [str(number) for number in range(60)]
+        for event_id in ids:
+            safe = functools.partial(node.log.append, f"{event_id} is safe")
+            node.events.receive("child", event_id, payload(event_id), False, safe)
+        assert any("the inbox is full" in report for report in node.reports)
+        node.may_handle.set()
+        await until(lambda: f"{ids[-1]} is safe" in node.log)
+        assert node.got() == ids
+        assert sum("is safe" in line for line in node.log) == len(ids)
+
+
 async def test_who_asks_for_it_later_is_acknowledged(tmp_path: Path) -> None:
     async with started(Node(tmp_path)) as node:
         node.events.receive("child", "a", payload("a"), ack_required=False)
