@@ -10,7 +10,8 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
@@ -33,6 +34,8 @@ CONNECT_SECONDS = 0.5
 
 OF_THE_LIBRARY = "gwproactor/"
 """Topics beside those of the peers, on which the comm state does not depend."""
+
+FACTS_KEPT = 40
 
 BLURRED_SECONDS = 0.01
 """So near to a moment at which time alone changes something, witness and link may differ: each
@@ -57,6 +60,8 @@ class Witness:
         self._late_at = float("-inf")  # when an answer came last that was overdue
         self.model = LinkModel(settings.ack_timeout_seconds, settings.poll_seconds, started=True)
         self.connections = 0
+        self.facts: deque[str] = deque(maxlen=FACTS_KEPT)
+        """The last facts, for who looks for a fault."""
 
     @contextlib.asynccontextmanager
     async def connector(
@@ -92,12 +97,12 @@ class Witness:
 
     def lost(self) -> None:
         """The connection is gone."""
-        self._lapse()
+        self.facts.append(f"{self._lapse():.4f} lost")
         self.model.disconnect()
 
     def asked(self, subscriptions: Sequence[tuple[str, int]]) -> None:
         """A SUBSCRIBE goes out; the first one on a connection names every filter."""
-        with self._fact() as now:
+        with self._fact(f"asked for {subscriptions}") as now:
             if self._fresh:
                 self.model.wanted.clear()
             new = [name for name, _ in subscriptions if name not in self.model.wanted]
@@ -110,7 +115,7 @@ class Witness:
 
     def answered(self, names: Sequence[str], codes: Sequence[int]) -> None:
         """A SUBACK came."""
-        with self._fact() as now:
+        with self._fact(f"answered {codes} for {names}") as now:
             if self.model.overdue(now + BLURRED_SECONDS):
                 self._late_at = now
             for name, code in zip(names, codes, strict=True):
@@ -118,7 +123,7 @@ class Witness:
 
     def removed(self, names: Sequence[str]) -> None:
         """An UNSUBSCRIBE goes out."""
-        with self._fact():
+        with self._fact(f"removed {names}"):
             for name in names:
                 self.model.forget(name)
 
@@ -126,7 +131,7 @@ class Witness:
         """A message was handed to the connection."""
         header = json.loads(payload)["Header"]
         if header["AckRequired"]:
-            with self._fact() as now:
+            with self._fact(f"sent {header['MessageType']} {header['MessageId']}") as now:
                 self.model.end_wait(header["MessageId"])
                 self.model.waits[header["MessageId"]] = now + self.model.ack_timeout_seconds
 
@@ -142,7 +147,7 @@ class Witness:
             self._heard(message.Payload.AckMessageID if isinstance(message.Payload, Ack) else "")
 
     def _heard(self, acked_id: str) -> None:
-        with self._fact() as now:
+        with self._fact(f"heard, ack of {acked_id or 'nothing'}") as now:
             if acked_id in self.model.waits:
                 self.model.may_be_old = False
             if not self.model.may_be_old:
@@ -164,8 +169,9 @@ class Witness:
         return now
 
     @contextlib.contextmanager
-    def _fact(self) -> Iterator[float]:
+    def _fact(self, what: str) -> Iterator[float]:
         now = self._lapse()
+        self.facts.append(f"{now:.4f} {what}")
         was_active = self.model.active()
         yield now
         if self.model.active() and not was_active:
@@ -221,16 +227,19 @@ class WitnessedConnection:
         if not _is_presence([topic]):
             self._witness.sent(payload)
 
-    async def packets(self) -> Sequence[ReceivedPacket]:
-        """As of `Connection`."""
+    async def packets(self) -> Iterable[ReceivedPacket]:
+        """As of `Connection`; the witness sees each packet just before the link does."""
         try:
             packets = await self._connection.packets()
         except ConnectionLostError:
             self._witness.lost()
             raise
+        return self._shown(packets)
+
+    def _shown(self, packets: Sequence[ReceivedPacket]) -> Iterator[ReceivedPacket]:
         for packet in packets:
             self._witness.came(packet)
-        return packets
+            yield packet
 
     def probe(self) -> None:
         """As of `Connection`."""

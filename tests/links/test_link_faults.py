@@ -12,9 +12,10 @@ the same seed makes the same faults, and nearly the same history.
 
 import asyncio
 import contextlib
+import inspect
 import os
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import pytest
 
@@ -83,13 +84,17 @@ class Node:
     def story(self) -> str:
         """The link's last transitions, for who looks for a fault."""
         past = self.link.history.transitions[-12:]
-        return "\n".join(f"{each.at_seconds:.3f} {each.transition}" for each in past)
+        told = [f"{each.at_seconds:.4f} {each.transition}" for each in past]
+        return "\n".join([*told, *self.witness.facts])
 
-    def send(self, *, ack_required: bool) -> None:
+    def send(self, *, ack_required: bool) -> str:
+        """Send a message, where there is a connection; returns its id."""
+        event = AnyEvent(Src=self._own_name)
         try:
-            self.link.send(AnyEvent(Src=self._own_name), ack_required=ack_required)
+            self.link.send(event, ack_required=ack_required)
         except ConnectionLostError:
             assert not self.link.active or self.link._conversation.sender.connection is not None
+        return event.MessageId
 
 
 class Scenario:
@@ -111,7 +116,7 @@ class Scenario:
         ]
         self.log = [f"MQTT {version}, session kept for {kept_seconds} s"]
 
-    def deeds(self) -> dict[str, tuple[int, Callable[[Relay, Node], Awaitable[None] | None]]]:
+    def deeds(self) -> dict[str, tuple[int, Callable[[Relay, Node], object]]]:
         """Name, weight, and what is done to one of the two."""
         return {
             "settle": (8, lambda _r, _n: asyncio.sleep(self.chance.random() * 0.02)),
@@ -158,7 +163,7 @@ class Scenario:
             which = self.chance.randrange(2)
             self.log.append(f"{name} {which}")
             done = deeds[name][1](self.relays[which], self.nodes[which])
-            if done is not None:
+            if inspect.isawaitable(done):
                 await done
             await self.look()
 
@@ -175,7 +180,7 @@ class Scenario:
             relay.thaw()
             relay.accept()
         began, longest_seconds = self.clock.monotonic(), SETTLE_SECONDS
-        while not await self.quiet(longest_seconds):
+        while not (await self.quiet(longest_seconds) and await self.talk(longest_seconds)):
             longest_seconds = min(1.3 * longest_seconds, ANSWER_SECONDS)  # the machine may be busy
             await self.clock.run(min(1.0 + self.clock.seconds_to_next(), LONGEST_STRIDE_SECONDS))
             assert self.clock.monotonic() < began + BOUND_SECONDS, "not active again"
@@ -188,6 +193,13 @@ class Scenario:
                 while not self.is_quiet():  # noqa: ASYNC110 - nobody tells when it is
                     await asyncio.sleep(0.001)
         return self.is_quiet()
+
+    async def talk(self, longest_seconds: float) -> bool:
+        """Both send and are answered: what broke before, and was not noticed, is noticed."""
+        sent = [node.send(ack_required=True) for node in self.nodes]
+        await self.quiet(longest_seconds)
+        acked = [node.end.heard.acked for node in self.nodes]
+        return all(message_id in ids for message_id, ids in zip(sent, acked, strict=True))
 
     def is_quiet(self) -> bool:
         cores = [node.link._conversation.core for node in self.nodes]
