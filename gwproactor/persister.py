@@ -1,7 +1,7 @@
 """The names of the reference's persisters; they are defined in `gwproactor.events`."""
 
-from gwproactor.events.persister import PersisterInterface, StubPersister
-from gwproactor.events.persister_errors import (
+from gwproactor.events.persisters.persister import PersisterInterface, StubPersister
+from gwproactor.events.persisters.persister_errors import (
     ByteDecodingError,
     ContentTooLarge,
     DecodingError,
@@ -22,8 +22,8 @@ from gwproactor.events.persister_errors import (
     UIDMissingWarning,
     WriteFailed,
 )
-from gwproactor.events.simple_directory_writer import SimpleDirectoryWriter
-from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
+from gwproactor.events.persisters.simple_directory_writer import SimpleDirectoryWriter
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 
 __all__ = [
     "ByteDecodingError",

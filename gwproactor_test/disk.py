@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from gwproactor.events.file_calls import FileCalls
+from gwproactor.events.disk.file_calls import FileCalls
 
 Choose = Callable[[int, int], int]
 """Gives a number from the first to the second, both included."""

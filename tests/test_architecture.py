@@ -31,16 +31,26 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
+# Within events: what is not named here is the shell, above all of them.
+EVENTS_LAYERS: tuple[tuple[str, ...], ...] = (
+    ("store",),
+    ("core",),
+    ("reporting",),
+    ("disk",),
+    ("log", "persisters", "memory_store"),
+)
+EVENTS_RANKS = {part: rank for rank, parts in enumerate(EVENTS_LAYERS) for part in parts}
+
 # The core decides and never does: it gets inputs and the time, and returns what is to be done. It
 # leans only on itself, the wire and the exceptions. Ports are of it: they say what, not how.
 CORE_MODULES = (
-    "events/inbox.py",
-    "events/outbox.py",
-    "events/pending.py",
-    "events/seen_ids.py",
-    "events/segments.py",
+    "events/core/inbox.py",
+    "events/core/outbox.py",
+    "events/core/pending.py",
+    "events/core/seen_ids.py",
+    "events/core/trouble.py",
+    "events/log/segments.py",
     "events/store.py",
-    "events/trouble.py",
     "links/acks.py",
     "links/backoff.py",
     "links/broker_probe.py",
@@ -76,11 +86,11 @@ DOING_MODULES = {
 
 # Modules from elsewhere, and the only places that may know them.
 CONFINED: dict[str, tuple[str, ...]] = {
-    "aiofiles": ("events/",),
+    "aiofiles": ("events/disk/",),
     "aiohttp": ("web/",),
     "aiomqtt": ("links/aiomqtt_",),
     "click": ("cli/",),
-    "filelock": ("events/",),
+    "filelock": ("events/disk/",),
     "gwproactor_test": ("demo/",),
     "hypothesis": (),
     "mqtt5": (),
@@ -132,7 +142,18 @@ def layering_fault(path: PurePosixPath, module: str) -> str | None:
         return f"{mine} is not above {theirs}"
     if str(path) in CORE_MODULES and not is_of_the_core(module):
         return "the core leans on nothing that does"
+    if mine == theirs == "events":
+        return events_layering_fault(path.parts[1].removesuffix(".py"), module.split(".")[2])
     return None
+
+
+def events_layering_fault(mine: str, theirs: str) -> str | None:
+    """What is wrong with `theirs` being imported in `mine`, both parts of events."""
+    shell = len(EVENTS_LAYERS)
+    my_rank, their_rank = EVENTS_RANKS.get(mine, shell), EVENTS_RANKS.get(theirs, shell)
+    if my_rank == shell or mine == theirs or their_rank < my_rank:
+        return None
+    return f"events/{mine} is not above events/{theirs}"
 
 
 def is_of_the_core(module: str) -> bool:
@@ -186,6 +207,9 @@ def test_every_module_that_decides_is_there() -> None:
     [
         ("events/writer.py", "from gwproactor.links.link_core import LinkCore"),
         ("stats.py", "from gwproactor.links.link_core import LinkCore"),
+        ("events/disk/repair.py", "from gwproactor.events.log.segments import Contents"),
+        ("events/log/log_store.py", "from gwproactor.events.persisters.rolling_scan import scan"),
+        ("events/log/log_store.py", "from gwproactor.events.writer import GroupCommitter"),
         ("events/writer.py", "def f():\n    import gwproactor.runtime.proactor"),
         ("wire/codec.py", "from ..config.settings import Settings"),
         ("links/link_task.py", "from .. import errors"),
@@ -197,9 +221,9 @@ def test_every_module_that_decides_is_there() -> None:
         ("links/link_core.py", "import asyncio"),
         ("links/backoff.py", "from time import monotonic"),
         ("links/pace.py", "from time import monotonic"),
-        ("events/outbox.py", "import os.path"),
-        ("events/inbox.py", "from pathlib import Path"),
-        ("events/inbox.py", "from gwproactor.events.log_store import LogStore"),
+        ("events/core/outbox.py", "import os.path"),
+        ("events/core/inbox.py", "from pathlib import Path"),
+        ("events/core/inbox.py", "from gwproactor.events.log.log_store import LogStore"),
         ("links/link_core.py", "from gwproactor.config.link import LinkSettings"),
         ("runtime/proactor.py", "from aiohttp import web"),
         ("runtime/proactor.py", "from gwproactor_test.broker import Broker"),

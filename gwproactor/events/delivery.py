@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.dead_letters import DeadLetters
-from gwproactor.events.inbox import Inbox
 from gwproactor.events.payloads import READ_AHEAD_BYTES, READ_AHEAD_COUNT, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import Damage, EventRef, StoredEvent

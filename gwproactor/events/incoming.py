@@ -13,12 +13,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from gwproactor.events.core.inbox import Inbox, Reception
 from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
 from gwproactor.events.delivery import Delivery
-from gwproactor.events.inbox import Inbox, Reception
+from gwproactor.events.log.seen_log import Seen
 from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
-from gwproactor.events.seen_log import Seen
 from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent, one_line
 from gwproactor.events.writer import GroupCommitter
 from gwproactor.wire.payloads import MAX_ID_CHARACTERS

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
-from gwproactor.events.outbox import Ack, Outbox
+from gwproactor.events.core.outbox import Ack, Outbox
 from gwproactor.events.payloads import (
     DEFAULT_MEMORY_BYTES,
     READ_AHEAD_BYTES,

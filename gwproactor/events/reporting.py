@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable, Iterable
 
+from gwproactor.events.core.trouble import Report, Trouble
 from gwproactor.events.store import Damage
-from gwproactor.events.trouble import Report, Trouble
 
 ReportProblem = Callable[[str, str], None]
 """Tells the world about a problem: a summary in one line, and details."""

@@ -5,7 +5,7 @@ uses twice. The sequence is the order of the events, wherever their bytes lie on
 knows nothing of sending, acknowledging or delivering: it puts, removes and reads back, and what it
 has said is committed it gives back after whatever happened in between, or names as damaged.
 
-`gwproactor.events.log_store` keeps events on disk, `gwproactor.events.memory_store` in memory.
+`gwproactor.events.log.log_store` keeps events on disk, `gwproactor.events.memory_store` in memory.
 """
 
 from collections.abc import Iterable, Sequence

@@ -8,7 +8,7 @@ import asyncio
 from collections import defaultdict
 
 from gwproactor.errors import GwproactorError, NotRunningError, StoreError
-from gwproactor.events.outbox import Outbox
+from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.store import EventRef
 
 _MAX_LOST_REMEMBERED = 1000

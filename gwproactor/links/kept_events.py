@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 from gwproactor.config.events import EventSettings
 from gwproactor.errors import StoreError
-from gwproactor.events.outbox import Outbox
+from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.persister import PersisterInterface
-from gwproactor.events.persister_store import PersisterStore
+from gwproactor.events.persisters.persister import PersisterInterface
+from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.store import EventRef
 
 

@@ -17,7 +17,7 @@ from gwproactor.config.mqtt import MQTTClient
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import UsageError
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.persister import PersisterInterface
+from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.acks import AckTimerCallback, AckWaitInfo
 from gwproactor.links.confirmations import confirmed, confirmed_loss, taken

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from gwproactor.config.events import Durability, EventSettings
 from gwproactor.errors import StoreError
-from gwproactor.events.folder import DataFolder
-from gwproactor.events.inbox import Inbox
+from gwproactor.events.core.inbox import Inbox
+from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
-from gwproactor.events.log_store import LogStore
+from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.seen_log import MemorySeen, Seen, SeenLog
 from gwproactor.events.memory_store import MemoryStore
-from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.persister import PersisterInterface
-from gwproactor.events.persister_store import PersisterStore
-from gwproactor.events.seen_log import MemorySeen, Seen, SeenLog
+from gwproactor.events.persisters.persister import PersisterInterface
+from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.store import EventRef, EventStore
 
 CLOSE_SECONDS = 0.8

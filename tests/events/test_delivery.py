@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
+from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.dead_letters import DeadLetters
 from gwproactor.events.delivery import Delivery
-from gwproactor.events.inbox import Inbox
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.payloads import Payloads
 from gwproactor.events.store import Damage, EventRef, StoredEvent
@@ -71,7 +71,7 @@ async def node() -> Node:
 
 @pytest.fixture(autouse=True)
 def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.FIRST_RETRY_SECONDS", 0.001)
 
 
 async def test_events_are_handled_one_after_the_other(node: Node) -> None:

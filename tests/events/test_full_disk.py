@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from gwproactor.errors import StoreError
-from gwproactor.events.log_store import LogStore
-from gwproactor.events.outbox import Outbox
+from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.segment_log import SegmentLog
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.segment_log import SegmentLog
 from gwproactor.events.store import StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import UnreliableDisk

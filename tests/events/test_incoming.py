@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from gwproactor.events.inbox import Inbox
+from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
-from gwproactor.events.log_store import LogStore
+from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.seen_log import MemorySeen, Seen, SeenLog
 from gwproactor.events.memory_store import MemoryStore
-from gwproactor.events.seen_log import MemorySeen, Seen, SeenLog
 from gwproactor.events.store import EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
@@ -272,7 +272,7 @@ async def test_the_same_id_from_two_links_is_two_events(tmp_path: Path) -> None:
 async def test_a_handler_that_raises_gets_the_event_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.FIRST_RETRY_SECONDS", 0.001)
     async with started(Node(tmp_path)) as node:
         node.failures["a"] = 3
         node.receive("a", "b")
@@ -286,7 +286,7 @@ async def test_a_handler_that_raises_gets_the_event_again(
 async def test_an_event_that_fails_too_often_is_set_aside(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.FIRST_RETRY_SECONDS", 0.001)
     async with started(Node(tmp_path, Inbox(max_tries=3))) as node:
         node.failures["a"] = 100
         node.receive("a", "b")
@@ -308,8 +308,8 @@ async def test_an_event_that_fails_too_often_is_set_aside(
 async def test_without_room_to_set_aside_it_is_tried_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
-    monkeypatch.setattr("gwproactor.events.inbox.MAX_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.MAX_RETRY_SECONDS", 0.001)
     async with started(Node(tmp_path, Inbox(max_tries=2), max_dead_bytes=0)) as node:
         node.failures["a"] = 10
         node.receive("a")
@@ -320,7 +320,7 @@ async def test_without_room_to_set_aside_it_is_tried_on(
 async def test_a_handlers_own_cancellation_is_a_failure_like_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.FIRST_RETRY_SECONDS", 0.001)
     node = Node(tmp_path)
     node.failure = asyncio.CancelledError
     node.failures["a"] = 2
@@ -369,7 +369,7 @@ async def test_trouble_with_the_disk_holds_back_acks_only(tmp_path: Path) -> Non
 async def test_trouble_with_any_disk_delivers_nothing_twice(
     which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwproactor.events.inbox.FIRST_RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("gwproactor.events.core.inbox.FIRST_RETRY_SECONDS", 0.001)
     disk = UnreliableDisk()
     node = Node(tmp_path, Inbox(max_tries=1), **{which: disk})  # type: ignore[arg-type]
     async with started(node):
@@ -489,10 +489,10 @@ async def test_a_cancelled_run_can_still_be_closed(tmp_path: Path) -> None:
 RECEIVER = """
 import asyncio, sys
 from pathlib import Path
-from gwproactor.events.inbox import Inbox
+from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.incoming import IncomingEvents
-from gwproactor.events.log_store import LogStore
-from gwproactor.events.seen_log import SeenLog
+from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.seen_log import SeenLog
 
 async def main():
     folder = Path(sys.argv[1])

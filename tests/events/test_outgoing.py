@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
-from gwproactor.events.file_calls import FileCalls
-from gwproactor.events.log_store import LogStore
+from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.disk.file_calls import FileCalls
+from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
-from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.store import EventRef, EventStore, StoredEvent
 from gwproactor_test.clients import until

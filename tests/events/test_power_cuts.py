@@ -15,16 +15,16 @@ from random import Random
 import pytest
 
 from gwproactor.errors import StoreError
-from gwproactor.events.file_calls import FileCalls
-from gwproactor.events.inbox import Inbox
+from gwproactor.events.core.inbox import Inbox
+from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.disk.file_calls import FileCalls
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
-from gwproactor.events.log_store import LogStore
-from gwproactor.events.outbox import Outbox
+from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.seen_log import SeenLog
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.persister_store import PersisterStore
-from gwproactor.events.seen_log import SeenLog
+from gwproactor.events.persisters.persister_store import PersisterStore
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventStore
-from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor_test.clients import until
 from gwproactor_test.disk import UnreliableDisk
 

@@ -26,12 +26,12 @@ from hypothesis.stateful import (
 )
 
 from gwproactor.errors import StoreError
-from gwproactor.events.file_calls import FileCalls
-from gwproactor.events.log_store import LogStore
+from gwproactor.events.disk.file_calls import FileCalls
+from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
-from gwproactor.events.persister_store import PersisterStore
+from gwproactor.events.persisters.persister_store import PersisterStore
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventStore, StoredEvent
-from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor_test.disk import ERRORS, PowerCut, UnreliableDisk
 
 IDS = ["plain", "a/b", "..", "x.uid[y].json", "é\n\ud800", "%2F", "long " * 50, "2.uid[", "]", " "]

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gwproactor.errors import NotRunningError, StoreError
-from gwproactor.events.outbox import Outbox
+from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.tickets import EventTicket, TicketOffice
 
 

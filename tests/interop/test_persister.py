@@ -13,8 +13,8 @@ import pytest
 
 from benchmarks.contestants import PREDECESSOR_PYTHON
 from gwproactor import persister as ours
-from gwproactor.events.persister_store import PersisterStore
-from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
+from gwproactor.events.persisters.persister_store import PersisterStore
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 
 pytestmark = pytest.mark.usefixtures("needs_peer")
 

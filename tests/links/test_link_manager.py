@@ -12,11 +12,11 @@ from result import Err, Ok
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import ConnectionLostError, StoreError, UsageError
+from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.memory_store import MemoryStore
-from gwproactor.events.outbox import Outbox
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.events.simple_directory_writer import SimpleDirectoryWriter
-from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
+from gwproactor.events.persisters.simple_directory_writer import SimpleDirectoryWriter
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.links import (
     AckWaitInfo,
     AsyncioTimerManager,

@@ -14,9 +14,9 @@ from gwproactor.errors import (
 )
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.memory_store import MemoryStore
-from gwproactor.events.persister import PersisterInterface
+from gwproactor.events.persisters.persister import PersisterInterface
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventRef
-from gwproactor.events.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.runtime import event_flow
 from gwproactor.runtime.event_flow import EventFlow
 

@@ -1,0 +1,1 @@
+"""Decides about events, and does nothing: no clock, no file, no loop."""

@@ -1,0 +1,108 @@
+"""The data folder of one node: made when it is missing, private, and held by one node at a time.
+
+The operating system holds the lock, so it ends with the process, however that ends. Who holds it is
+written beside it, for the message that the next one gets.
+"""
+
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from filelock import FileLock, Timeout
+
+from gwproactor.errors import StoreLockedError, StoreUnusableError
+from gwproactor.events.disk.file_calls import FileCalls, describe, write_all
+
+_LOCK = "lock"
+_HOLDER = "lock.holder"
+
+
+class DataFolder:
+    """A node's data folder, with what is in it. Every call blocks, for moments only.
+
+    Args:
+        path: The folder. It is created when missing, private to the user; the rights of one that
+            is there are left alone, and everything in it is private anyway.
+        holder: The node's name, which another one is told that wants the folder too.
+    """
+
+    def __init__(self, path: Path, holder: str) -> None:
+        self.path = path
+        self._holder = holder
+        self._files = FileCalls()
+        self._lock = FileLock(path / _LOCK, timeout=0, mode=0o600, thread_local=False)
+
+    @property
+    def outbox_path(self) -> Path:
+        """The events on their way to the upstream peer."""
+        return self.path / "outbox"
+
+    @property
+    def inbox_path(self) -> Path:
+        """The events received and not yet dealt with."""
+        return self.path / "inbox"
+
+    @property
+    def dead_letters_path(self) -> Path:
+        """The received events that the application failed to handle."""
+        return self.path / "dead-letters"
+
+    @property
+    def seen_path(self) -> Path:
+        """The ids of the events dealt with."""
+        return self.path / "seen"
+
+    def open(self) -> None:
+        """Make the folder, and hold it until `close`; from any thread.
+
+        Raises:
+            StoreLockedError: Another node holds it; the message names its process and its name.
+            StoreUnusableError: It cannot be made or written.
+        """
+        try:
+            self._files.make_folder(self.path)
+            self._lock.acquire()
+            self._write_holder()
+        except Timeout:
+            raise StoreLockedError(
+                f"the data folder {self.path} is in use by {self._read_holder()}:"
+                " stop that one, or give this one another folder"
+            ) from None
+        except OSError as error:
+            self.close()
+            raise StoreUnusableError(
+                f"cannot use the data folder {self.path}: {describe(error)}"
+            ) from error
+
+    def _write_holder(self) -> None:
+        text = json.dumps({"pid": os.getpid(), "name": self._holder}) + "\n"
+        descriptor = self._files.create(self.path / _HOLDER)
+        try:
+            write_all(self._files, descriptor, text.encode())
+        finally:
+            self._files.close(descriptor)
+
+    def _read_holder(self) -> str:
+        try:
+            holder = json.loads((self.path / _HOLDER).read_text(encoding="utf-8"))
+            return f"{holder['name']} (process {holder['pid']})"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"
+
+    def close(self) -> None:
+        """Let go of the folder; from any thread. A second call does nothing."""
+        self._lock.release()
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

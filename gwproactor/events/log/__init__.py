@@ -1,0 +1,1 @@
+"""Events and the ids seen, in append-only logs of readable lines."""

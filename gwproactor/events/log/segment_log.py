@@ -1,0 +1,311 @@
+"""The log itself: segments in a folder, written, read and compacted. Every call blocks.
+
+`gwproactor.events.log.log_store` makes the calls from a thread of its own, one at a time.
+
+**Writing.** A commit is one write and, where asked for, one sync. Every run begins a segment of its
+own with its first commit, and another one when that is full: nothing is ever appended to what an
+earlier run left behind, whatever its end looks like. After an error the segment is abandoned; the
+commit, when it is repeated, goes into a fresh one, together with all that had been written without
+a sync.
+
+**Tidying.** A removal in one segment is about events in older ones, so segments go strictly from
+the oldest on, when nothing in them is live. Where garbage outweighs the rest, the live events of
+the oldest are written again at the end, under their old sequence: one event that nobody takes does
+not keep the disk full. When there is no room for the record of a removal, the oldest segments that
+it empties are deleted without one. At any moment the folder can be read back whole.
+
+**Damage** that is found at the start is handled in `gwproactor.events.disk.repair`; a segment in
+which it is found later is set aside when its time has come, not deleted.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gwproactor.errors import StoreError, StoreUnusableError
+from gwproactor.events.disk.file_calls import FileCalls, describe, sync_file
+from gwproactor.events.disk.repair import remove_leftovers, repair, set_aside
+from gwproactor.events.log.log_tail import LogTail
+from gwproactor.events.log.segment_index import (
+    Segment,
+    SegmentIndex,
+    segment_name,
+    segment_numbers,
+)
+from gwproactor.events.log.segment_reader import SegmentReader
+from gwproactor.events.log.segments import (
+    Contents,
+    Put,
+    blank_flaws,
+    decode_put,
+    decode_segment,
+    encode_put,
+    encode_removal,
+)
+from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
+
+DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
+"""Small enough to be rewritten in a fraction of a second on an SD card, large enough to be few."""
+
+_REMOVALS_IN_A_LINE = 1000
+"""Keeps a line short enough to be looked at."""
+
+_SPARE_SEGMENTS = 8
+"""So many small segments, left by restarts, are not worth the work of joining them."""
+
+_COMPACTION_PAUSE_COMMITS = 64
+"""After a failed compaction: the disk is in trouble, and the next commit will tell."""
+
+_READ_TRIES = 3
+_READ_PAUSE_SECONDS = 0.1
+"""At the start, for a disk whose bus is being reset. Whoever starts the node again waits longer."""
+
+
+class SegmentLog:
+    """Events in the segments of one folder; see the module's description.
+
+    Args:
+        folder: Where the segments lie; created when missing, private to the user.
+        durable: Sync what is put. Without it everything is only handed to the system.
+        segment_bytes: A new segment is begun when one has reached this size.
+        files: The file operations.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        durable: bool = True,
+        segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        files: FileCalls | None = None,
+    ) -> None:
+        self.next_sequence = 1
+        self._folder = folder
+        self._durable = durable
+        self._segment_bytes = segment_bytes
+        self._files = files or FileCalls()
+        self._index = SegmentIndex()
+        self._tail = LogTail(
+            self._files, folder, self._index, durable=durable, segment_bytes=segment_bytes
+        )
+        self._compaction_pause = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of all segments."""
+        return self._index.total_bytes
+
+    def pending(self) -> Iterable[EventRef]:
+        """Give what is stored and not removed, in order of sequence."""
+        return self._index.refs()
+
+    # Opening
+
+    def open(self) -> list[Damage]:
+        """Read every segment once; repair what is damaged, and return it.
+
+        Raises:
+            StoreUnusableError: The folder cannot be made, or it or a segment cannot be read.
+            StoreFormatError: A newer version wrote it.
+        """
+        try:
+            self._files.make_folder(self._folder)
+            remove_leftovers(self._files, self._folder)
+            numbers = segment_numbers(self._files.names(self._folder))
+        except OSError as error:
+            raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
+        damages = [damage for number in numbers for damage in self._load(number)]
+        self._tail.begin_after(max(numbers, default=0))
+        self._sync_all()
+        return damages
+
+    def _sync_all(self) -> None:
+        """Sync what a killed run may have written and not synced: from here on it counts."""
+        if not self._durable or not self._index.segments:
+            return
+        try:
+            for segment in self._index.segments:
+                sync_file(self._files, segment.path)
+            self._files.sync_folder(self._folder)
+        except OSError as error:
+            raise StoreUnusableError(f"cannot sync {self._folder}: {describe(error)}") from error
+
+    def _load(self, number: int) -> list[Damage]:
+        segment = Segment(number, self._folder / segment_name(number))
+        self._index.add(segment)
+        data = self._read_whole(segment.path)
+        contents = decode_segment(data, str(segment.path))
+        self._index.grow(segment, len(data))
+        self._replay(segment, contents)
+        if contents.flaws:
+            repair(self._files, segment.path, data, blank_flaws(data, contents))
+        return [
+            Damage(f"{segment.path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
+            for flaw in contents.flaws
+        ]
+
+    def _read_whole(self, path: Path) -> bytes:
+        """Read a segment, if need be on a further try.
+
+        Going on without it would forget its events, take removed ones of older segments for
+        pending, and might use sequences again.
+
+        Raises:
+            StoreUnusableError: The disk does not give it back; the file is left as it is.
+        """
+        for _ in range(_READ_TRIES - 1):
+            with suppress(OSError):
+                return self._files.read(path)
+            time.sleep(_READ_PAUSE_SECONDS)
+        try:
+            return self._files.read(path)
+        except OSError as error:
+            raise StoreUnusableError(f"cannot read {path}: {describe(error)}") from error
+
+    def _replay(self, segment: Segment, contents: Contents) -> None:
+        self._saw(contents.next_sequence - 1)
+        for record in contents.records:
+            if isinstance(record, Put):
+                self._index.put(segment, record)
+            else:
+                for sequence in record.sequences:
+                    self._index.remove(sequence)
+
+    def _saw(self, sequence: int) -> None:
+        self.next_sequence = max(self.next_sequence, sequence + 1)
+
+    # Writing
+
+    def commit(
+        self, puts: Sequence[StoredEvent], removed: Sequence[int], *, sync_removals: bool = False
+    ) -> None:
+        """Put and remove in one write; see `EventStore.commit`.
+
+        Raises:
+            StoreError: Nothing of it counts as done; repeat it. Of removals alone, some may be.
+        """
+        lines = [encode_put(event) for event in puts]
+        removals = _removal_lines(removed)
+        if not lines and not removals:
+            return
+        data, sync = b"".join((*lines, *removals)), bool(lines) or sync_removals
+        try:
+            segment, offset = self._tail.append(data, self.next_sequence, sync=sync)
+        except StoreError:
+            if lines or not self._make_room(removed):
+                raise
+            segment, offset = self._tail.append(data, self.next_sequence, sync=sync)
+        self._note_puts(segment, offset, puts, lines)
+        for sequence in removed:
+            self._index.remove(sequence)
+        self._compaction_pause = max(0, self._compaction_pause - 1)
+
+    def _note_puts(
+        self, segment: Segment, offset: int, events: Sequence[StoredEvent], lines: Sequence[bytes]
+    ) -> None:
+        """Note that the lines of these events stand in `segment`, one after the other."""
+        for event, line in zip(events, lines, strict=True):
+            self._index.put(segment, Put(offset, len(line), event))
+            self._saw(event.sequence)
+            offset += len(line)
+
+    def close(self) -> None:
+        """Sync what is not yet synced, and close; an error is no loss that was not allowed."""
+        self._tail.close()
+
+    # Reading
+
+    def read(self, sequences: Sequence[int]) -> ReadBack:
+        """Read events back in the order asked for; see `EventStore.read`.
+
+        Raises:
+            StoreError: A segment cannot be opened now.
+        """
+        return SegmentReader(self._files, self._index).read(sequences)
+
+    # Tidying
+
+    @property
+    def needs_tidying(self) -> bool:
+        """Whether `tidy` has something to do."""
+        return self._oldest_is_empty() or self._oldest_is_wasteful()
+
+    def tidy(self) -> None:
+        """Remove segments that nothing lives in; compact the oldest where that is worth it.
+
+        An error is kept to itself: nothing is lost by it, and the next commit will tell.
+        """
+        with suppress(OSError):
+            while self._oldest_is_empty():
+                self._drop_oldest()
+            if self._oldest_is_wasteful() and self._compact_oldest():
+                self._drop_oldest()
+
+    def _oldest_is_empty(self) -> bool:
+        segments = self._index.segments
+        return len(segments) > 1 and not segments[0].live
+
+    def _oldest_is_wasteful(self) -> bool:
+        segments = self._index.segments
+        if len(segments) < 2 or self._compaction_pause:
+            return False
+        if segments[0].damaged:
+            return False  # its damaged events are taken out when their turn to be read comes
+        allowed_bytes = 2 * self._index.live_bytes + 2 * self._segment_bytes
+        allowed_segments = _SPARE_SEGMENTS + 2 * self._index.total_bytes // self._segment_bytes
+        return self._index.total_bytes > allowed_bytes or len(segments) > allowed_segments
+
+    def _make_room(self, removed: Sequence[int]) -> bool:
+        """Delete the oldest segments, as far as all in them is to be removed; False if none is.
+
+        On a disk that is full to the last byte there is no room even for the record of a removal,
+        and an event whose file is gone needs none.
+        """
+        gone, segments = set(removed), self._index.segments
+        before = len(segments)
+        with suppress(OSError):
+            while len(segments) > 1 and segments[0].live.keys() <= gone:
+                for sequence in list(segments[0].live):
+                    self._index.remove(sequence)
+                self._drop_oldest()
+        return len(segments) < before
+
+    def _drop_oldest(self) -> None:
+        oldest = self._index.segments[0]
+        if oldest.damaged:
+            set_aside(self._files, oldest.path)
+        else:
+            self._files.remove(oldest.path)
+        self._index.drop_oldest()
+        if self._durable:
+            # Else a power cut might bring it back without the younger one that has its removals.
+            self._files.sync_folder(self._folder)
+
+    def _compact_oldest(self) -> bool:
+        """Write the live events of the oldest segment again at the end; False if that failed."""
+        self._compaction_pause = _COMPACTION_PAUSE_COMMITS
+        oldest = self._index.segments[0]
+        places = list(oldest.live.values())
+        data = self._files.read(oldest.path)
+        found = [decode_put(data[p.offset : p.offset + p.line_bytes]) for p in places]
+        events = [event for event in found if event is not None]
+        if [event.ref for event in events] != [place.ref for place in places]:
+            oldest.damaged = True
+            return False
+        # Encoded anew, not copied: a power cut may have taken the newline of the last one.
+        lines = [encode_put(event) for event in events]
+        try:
+            segment, offset = self._tail.append(b"".join(lines), self.next_sequence, sync=True)
+        except StoreError:
+            return False
+        self._note_puts(segment, offset, events, lines)
+        self._compaction_pause = 0
+        return True
+
+
+def _removal_lines(sequences: Sequence[int]) -> list[bytes]:
+    return [
+        encode_removal(sequences[start : start + _REMOVALS_IN_A_LINE])
+        for start in range(0, len(sequences), _REMOVALS_IN_A_LINE)
+    ]
