@@ -29,7 +29,8 @@ class EventSettings(BaseModel):
         durability: When an event counts as stored.
         max_bytes: Size of the store in bytes, beyond which new events are refused.
         initial_window: Events in flight just after a link became active.
-        max_window: Events in flight at most, however quick the peer.
+        max_window: Events in flight at most, however quick the peer, one in a message.
+        batches: Take many events in one message, and send them so to a peer that takes them too.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -39,8 +40,18 @@ class EventSettings(BaseModel):
     max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1)
     initial_window: int = Field(default=5, ge=1)
     max_window: int = Field(default=64, ge=1)
+    batches: bool = True
 
     @property
     def in_memory(self) -> bool:
         """Whether nothing is written."""
         return self.folder is None or self.durability is Durability.none
+
+    @property
+    def takes_batches(self) -> bool:
+        """Whether events are taken in batches.
+
+        Not in memory: there each event is acknowledged when its handler has succeeded, and one
+        answer for many would come too late.
+        """
+        return self.batches and not self.in_memory

@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from gwproactor.events.core.batch_receipt import BatchReceipt
 from gwproactor.events.core.inbox import Inbox, Reception
 from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
 from gwproactor.events.delivery import Delivery
@@ -94,6 +95,8 @@ class IncomingEvents:
         self._without_ack: set[tuple[str, str]] = set()
         """Of the events that are not acknowledged yet, those whose sender wants no ack."""
         self._tell_when_safe: dict[tuple[str, str], Callable[[], None]] = {}
+        self._batched: dict[tuple[str, str], tuple[BatchReceipt, int]] = {}
+        """Of the events that are not acknowledged yet, their places in the latest batch."""
         self._held_back: dict[tuple[str, str], bytes] = {}
         """Refused events that the broker keeps and their sender does not: no more than Receive
         Maximum lets through. They are tried again when there may be room."""
@@ -198,6 +201,57 @@ class IncomingEvents:
         else:
             self._take(link_name, event_id, payload, ack_required=ack_required)
 
+    def receive_batch(
+        self,
+        link_name: str,
+        events: Sequence[tuple[str, bytes]],
+        answer: Callable[[Sequence[int]], None],
+    ) -> None:
+        """Take in events that have arrived in one message, of which each wants to be acknowledged.
+
+        Before `open` or after `close` they are dropped, and nothing is answered.
+
+        Args:
+            link_name: The link they came over.
+            events: Id and JSON in UTF-8 of each; the ids are checked.
+            answer: Called once, when each is durable or refused, with the places of those that
+                were refused: their sender has them still. It may be called before this returns.
+        """
+        if not self._running:
+            return
+        receipt = BatchReceipt(len(events), answer)
+        for place, (event_id, payload) in enumerate(events):
+            self._take_batched(link_name, event_id, payload, receipt, place)
+
+    def _take_batched(
+        self, link_name: str, event_id: str, payload: bytes, receipt: BatchReceipt, place: int
+    ) -> None:
+        key = link_name, event_id
+        seen = key in self._seen
+        reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
+        if reception is Reception.KNOWN:
+            receipt.taken()
+        elif reception is Reception.REFUSED:
+            receipt.refused(place)
+            self._refuse(self._writer.trouble or "the inbox is full")
+        else:
+            self._wait_for_safety(key, receipt, place)
+            if ref is not None:
+                self._without_ack.add(key)  # of its own
+                self._keep(StoredEvent(ref.sequence, event_id, payload, link_name))
+
+    def _wait_for_safety(self, key: tuple[str, str], receipt: BatchReceipt, place: int) -> None:
+        """Let the latest batch with an event answer for it; its sender has given up the earlier."""
+        earlier = self._batched.get(key)
+        self._batched[key] = receipt, place
+        if earlier is not None:
+            earlier[0].refused(earlier[1])
+
+    def _keep(self, event: StoredEvent) -> None:
+        self._payloads.keep(event)
+        self._writer.put(event)
+        self._refused.worked()
+
     def _keep_the_latest(self, link_name: str, event_id: str, safe: Callable[[], None]) -> None:
         """Hold the broker by the latest copy of an event; who holds an earlier one may let go."""
         earlier = self._tell_when_safe.pop((link_name, event_id), None)
@@ -214,10 +268,7 @@ class IncomingEvents:
         if ref is not None:
             if not ack_required:
                 self._without_ack.add((link_name, event_id))
-            event = StoredEvent(ref.sequence, event_id, payload, link_name)
-            self._payloads.keep(event)
-            self._writer.put(event)
-            self._refused.worked()
+            self._keep(StoredEvent(ref.sequence, event_id, payload, link_name))
         elif reception is Reception.KNOWN:
             self._acknowledge_again(link_name, event_id, ack_required=ack_required)
         elif reception is Reception.REFUSED:
@@ -241,6 +292,9 @@ class IncomingEvents:
         tell = self._tell_when_safe.pop((link_name, event_id), None)
         if tell is not None:
             tell()
+        receipt, _ = self._batched.pop((link_name, event_id), (None, 0))
+        if receipt is not None:
+            receipt.taken()
 
     def _refuse(self, cause: str) -> None:
         cause += "; events are dropped without an acknowledgement, their sender keeps them"

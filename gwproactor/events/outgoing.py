@@ -303,16 +303,45 @@ class OutgoingEvents:
         self._writer.remove(ref)
         report_damages(self._report, "A stored event", [damage])
 
+    @property
+    def batch_count(self) -> int:
+        """How many events should go into one message, where the peer takes several."""
+        return self._outbox.window.batch_count
+
+    def allow_batches(self, allowed: bool) -> None:
+        """The peer takes many events in one message, or does so no longer."""
+        self._outbox.window.allow_batches(allowed)
+        self._sendable.set()
+
     def acked(self, event_id: str) -> bool:
         """The peer has acknowledged `event_id`; return whether it is an event of ours."""
         ack, ref = self._outbox.acked(event_id)
+        self._note_ack(ack, ref)
+        return ref is not None
+
+    def acked_many(self, event_ids: Sequence[str], waited: float) -> None:
+        """The peer has acknowledged these events by one message.
+
+        Args:
+            event_ids: The events.
+            waited: How long that took, as a share of the ack timeout.
+        """
+        self._outbox.window.acked(len(event_ids), waited)
+        for event_id in event_ids:
+            self._note_ack(*self._outbox.acked_in_batch(event_id))
+
+    def _note_ack(self, ack: Ack, ref: EventRef | None) -> None:
         if ref is None:
-            return False
+            return
         self._payloads.drop(ref.sequence)  # it is never sent again
         if ack is Ack.REMOVE:
             self._writer.remove(ref)
         self._sendable.set()
-        return True
+
+    def refused(self, event_ids: Sequence[str]) -> None:
+        """The peer has said that it did not take these events: they are sent again."""
+        self._outbox.refused(event_ids)
+        self._sendable.set()
 
     def unsendable(self, event_id: str, reason: str) -> None:
         """An event that was given to be sent cannot be; the others go on without it.

@@ -126,7 +126,8 @@ class AiomqttConnection:
     def _greet(self) -> None:
         if self._greeting is not None:
             self._answer_ahead = self._ask_for(self._greeting.subscriptions)
-            self.publish(self._greeting.topic, self._greeting.payload)
+            options = self._greeting.options if self.takes_properties else PLAIN
+            self.publish(self._greeting.topic, self._greeting.payload, options)
 
     def _refused(self, code: int | ReasonCode | None) -> ConnectFailedError | ConnectRefusedError:
         number = code.value if isinstance(code, ReasonCode) else int(code or 0)
@@ -137,6 +138,11 @@ class AiomqttConnection:
     def session_present(self) -> bool:
         """Whether the broker kept our session from before."""
         return self._client.session_present
+
+    @property
+    def takes_properties(self) -> bool:
+        """Whether messages can carry user properties: with MQTT 5."""
+        return self._broker.protocol is MQTTVersion.v5
 
     @property
     def can_retain(self) -> bool:
@@ -193,7 +199,7 @@ class AiomqttConnection:
     def _publish_properties(self, options: SendOptions) -> Properties | None:
         if not options.needs_mqtt_5():
             return None
-        if self._broker.protocol is not MQTTVersion.v5:
+        if not self.takes_properties:
             raise UsageError(
                 f"{self._broker} is set to MQTT 3.1.1, which has no user properties, content type,"
                 " expiry or correlation of a message; leave them out, or set its protocol to 5"

@@ -39,7 +39,7 @@ from gwproactor.links.effects import (
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
-from gwproactor.links.listener import LinkListener, tell
+from gwproactor.links.listener import BatchInbox, LinkListener, tell
 from gwproactor.links.message_times import BEFORE_ALL_TIME
 from gwproactor.links.packet_acks import PacketAcks
 from gwproactor.links.presence import Intruder
@@ -50,6 +50,13 @@ from gwproactor.links.sender import Sender
 from gwproactor.links.subscriptions import QOS, Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import Connection, Greeting, ReceivedPacket
+from gwproactor.wire.batches import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_COUNT,
+    BatchAnswer,
+    BatchedEvent,
+    BatchLimits,
+)
 from gwproactor.wire.codec import MQTTCodec
 
 GREETING_ANSWER_SECONDS = 0.02
@@ -80,6 +87,7 @@ class Conversation:
         events: The events for the upstream peer; None where the peer is none.
         random: Gives numbers between 0 and 1, for jitter.
         on_packet: See `Link`.
+        batches: Takes events that come in batches; None where none are taken.
     """
 
     def __init__(
@@ -95,15 +103,18 @@ class Conversation:
         events: EventSource | None,
         random: Random,
         on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
+        batches: BatchInbox | None = None,
     ) -> None:
         self._name = settings.link_name
+        self._batches = batches
         self._on_packet = on_packet
         self._listener = listener
         self._deliver = deliver
         self._transitioned = transitioned
         self._subscriptions_answered = subscriptions_answered
         self._events = events
-        self._reception = Reception(settings, codec, self._wants_topic)
+        limits = None if batches is None else _batch_limits(settings)
+        self._reception = Reception(settings, codec, self._wants_topic, limits)
         self.core = LinkCore(
             self._name,
             ack_timeout_seconds=settings.ack_timeout_seconds,
@@ -115,7 +126,9 @@ class Conversation:
         """How often the link became active."""
         self._timer = DeadlineTimer(timers, self._deadline_reached)
         self._problems = ProblemDesk(self._name, listener)
-        self.sender = Sender(own_name, settings, codec, events, self._problems, self._was_sent)
+        self.sender = Sender(
+            own_name, settings, codec, events, self._problems, self._was_sent, limits
+        )
         self._packet_acks = PacketAcks[ReceivedPacket](lambda _packet: None)
         self._may_greet = not settings.keeps_session
         self._was_set_up = False
@@ -252,19 +265,58 @@ class Conversation:
         return self._received(packet, read)
 
     def _received(self, packet: ReceivedPacket, read: Received) -> bool:
-        kind, message_id, ack_required, message, from_peer = read
+        kind, message_id, ack_required, message, from_peer, batch = read
         now = self._now()
+        if isinstance(message.Payload, BatchAnswer):
+            self.sender.batching.refused(message_id, message.Payload.Refused)
         if from_peer:
             self._perform(self.core.message_received(now, kind, message_id, ack_required))
         else:
             self._perform(self.core.broker_heard(now))
         if kind is not MessageKind.other:
+            self._heard_of_batches(packet)
             return False
+        if batch is not None and self._batches is not None:
+            return self._take_batch(self._batches, packet, message_id, batch)
         finish = self._packet_acks.done if packet.qos else None
         received = ReceivedMessage(
             self._name, message, packet, now, wants_ack=ack_required, finish=finish
         )
         tell(self._deliver, received)
+        return True
+
+    def _heard_of_batches(self, packet: ReceivedPacket) -> None:
+        """Take note of what a ping or an ack says; after the core, for it may have activated."""
+        batching = self.sender.batching
+        if batching.heard(packet.user_properties) and self._events is not None:
+            self._events.allow_batches(batching.limits is not None)
+
+    def _take_batch(
+        self,
+        inbox: BatchInbox,
+        packet: ReceivedPacket,
+        batch_id: str,
+        batch: Sequence[BatchedEvent],
+    ) -> bool:
+        """Hand on the events of a batch; it is answered when all of them are safe or refused."""
+        places = [place for place, event in enumerate(batch) if not event.fault]
+        faults = [place for place, event in enumerate(batch) if event.fault]
+        for place in faults:
+            details = f"event {place} of the batch {batch_id}: {batch[place].fault}"
+            self._problems.report("an event in a batch cannot be read", details)
+        finish = self._packet_acks.done
+
+        def answer(refused: Sequence[int]) -> None:
+            if packet.qos:
+                finish(packet)
+            not_taken = sorted([*faults, *(places[each] for each in refused)])
+            self.sender.answer_batch(batch_id, not_taken)
+
+        if not places:
+            answer(())
+            return True
+        events = [(batch[place].event_id, batch[place].payload) for place in places]
+        tell(inbox.receive_batch, self._name, events, answer)
         return True
 
     def check_drops(self) -> None:
@@ -339,6 +391,8 @@ class Conversation:
         transition = effect.transition
         self._was_set_up |= transition.send_activated()
         self.activations += transition.activated()
+        if transition.activated() or transition.deactivated():
+            self.sender.batching.forget()
         if self._events is not None:
             if transition.activated():
                 self._events.activated()
@@ -390,9 +444,7 @@ class Conversation:
             self.sender.connection.close()
 
     def _acked(self, effect: Acked) -> None:
-        self.sender.sent.acked(effect.message_id)
-        if self._events is not None:
-            self._events.acked(effect.message_id)
+        self.sender.acked(effect.message_id)
         tell(self._listener.message_acked, self._name, effect.message_id)
 
     def _ack_expired(self, effect: AckExpired) -> None:
@@ -417,6 +469,10 @@ def _subscriptions(settings: LinkSettings, own_filter: str) -> list[Subscription
         for topic in settings.topics
     )
     return [Subscription(own_filter, QOS(settings.qos)), *further]
+
+
+def _batch_limits(settings: LinkSettings) -> BatchLimits:
+    return BatchLimits(MAX_BATCH_COUNT, min(MAX_BATCH_BYTES, settings.max_payload_bytes))
 
 
 _SHOWN_NAME_CHARACTERS = 200

@@ -1,5 +1,6 @@
 """What a link sends, as topic and bytes: the counterpart of `gwproactor.links.reception`. Pure."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.errors import UsageError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.transport import PLAIN, SendOptions
+from gwproactor.wire.batches import BatchAnswer, EventBatch, join_batch
 from gwproactor.wire.codec import MQTTCodec, encode_event
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import Ack, Ping, new_message_id
@@ -52,6 +54,9 @@ class Emission:
         self._event_options = SendOptions(qos=settings.qos) if settings.qos else PLAIN
         self._ack = self._template(Ack(AckMessageID=_PLACEHOLDER), ack_required=False)
         self._ping = self._template(Ping(MessageId=_PLACEHOLDER), ack_required=True)
+        self._batch = self._template(EventBatch(MessageId=_PLACEHOLDER), ack_required=True)
+        self.announcement = PLAIN
+        """How acks and pings are published: with what is to be announced."""
 
     def message(self, payload: object, options: SendOptions, *, ack_required: bool) -> Outgoing:
         """A message of the application; what its codec raises goes to the caller.
@@ -78,13 +83,27 @@ class Emission:
             message_id.encode()
         except (AttributeError, UnicodeEncodeError):
             raise UsageError("an id is a text without half a surrogate pair") from None
-        return Outgoing(topic, to_json(message_id).join(parts))
+        return Outgoing(topic, to_json(message_id).join(parts), options=self.announcement)
 
     def ping(self) -> Outgoing:
         """A ping, whose ack is waited for."""
         topic, parts = self._ping
         message_id = new_message_id()
-        return Outgoing(topic, to_json(message_id).join(parts), message_id)
+        return Outgoing(topic, to_json(message_id).join(parts), message_id, self.announcement)
+
+    def batch(self, batch_id: str, events: Sequence[StoredEvent]) -> Outgoing:
+        """Events for an upstream peer that takes batches, as they are stored."""
+        topic, parts = self._batch
+        envelope = to_json(batch_id).join(parts)
+        payload = join_batch(envelope, [event.payload for event in events])
+        return Outgoing(topic, payload, batch_id, self._event_options)
+
+    def batch_answer(self, batch_id: str, refused: Sequence[int]) -> Outgoing:
+        """The answer to a received batch: it is taken, but for the refused events."""
+        answer = BatchAnswer(AckMessageID=batch_id, Refused=list(refused))
+        message = self._message(answer, ack_required=False)
+        text = message.model_dump_json().encode()
+        return Outgoing(message.mqtt_topic(), text, options=self.announcement)
 
     def event(self, event: StoredEvent) -> Outgoing:
         """An event for the upstream peer.
@@ -101,8 +120,8 @@ class Emission:
             raise UsageError(f"{event.event_id} is no event: {error}") from None
         return Outgoing(topic, envelope, event.event_id, self._event_options)
 
-    def _template(self, payload: Ack | Ping, *, ack_required: bool) -> _Template:
-        """The message with its id cut out: one link's acks and pings differ in nothing else."""
+    def _template(self, payload: Ack | Ping | EventBatch, *, ack_required: bool) -> _Template:
+        """The message with its id cut out: those of one link differ in nothing else."""
         message = self._message(payload, ack_required=ack_required)
         text = message.model_dump_json().encode()
         return message.mqtt_topic(), text.split(to_json(_PLACEHOLDER))

@@ -4,7 +4,7 @@ Which event is next, how many may be unacknowledged and what is sent again after
 by the source (`gwproactor.events.outgoing`), which gives events only while the link is active.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from gwproactor.errors import ConnectionLostError, NotRunningError
@@ -34,6 +34,23 @@ class EventSource(Protocol):
 
     def acked(self, event_id: str) -> bool:
         """The peer acknowledged a message; False when it is none of the source's events."""
+        ...
+
+    def acked_many(self, event_ids: Sequence[str], waited: float) -> None:
+        """The peer acknowledged these events by one message, after that share of the timeout."""
+        ...
+
+    def refused(self, event_ids: Sequence[str]) -> None:
+        """The peer said that it did not take these events."""
+        ...
+
+    def allow_batches(self, allowed: bool) -> None:
+        """The peer takes many events in one message, or does so no longer."""
+        ...
+
+    @property
+    def batch_count(self) -> int:
+        """How many events should go into one message."""
         ...
 
 
@@ -68,19 +85,20 @@ class EventStoreSource(EventSource, Protocol):
 
 
 async def pump_events(
-    source: EventSource, send: Callable[[StoredEvent], None], connection: Connection
+    source: EventSource,
+    send: Callable[[Sequence[StoredEvent]], Iterable[None]],
+    connection: Connection,
 ) -> None:
     """Send events until the connection is lost. Cancel-safe.
 
     Args:
         source: Gives the events.
-        send: Hands one event to the connection.
+        send: Hands events to the connection, in one message with each step.
         connection: The connection, whose socket sets the pace.
     """
     try:
         while True:
-            for event in await source.next_to_send():
-                send(event)
+            for _message in send(await source.next_to_send()):
                 # After each: a window full of long events must not pile up in memory.
                 await connection.drain()
     except ConnectionLostError:

@@ -7,10 +7,17 @@ from contextlib import asynccontextmanager
 from gwproactor.config.events import EventSettings
 from gwproactor.errors import StoreError
 from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.core.window import MAX_BATCHED_WINDOW, Window
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.store import EventRef
+
+
+def window_of(settings: EventSettings) -> Window:
+    """How many events may be in flight, by the settings."""
+    batched = MAX_BATCHED_WINDOW if settings.batches else None
+    return Window(settings.initial_window, settings.max_window, batched)
 
 
 def kept_events(
@@ -26,8 +33,7 @@ def kept_events(
     limit = persister.max_bytes
     outbox = Outbox(
         max_bytes=settings.max_bytes if limit is None else min(limit, settings.max_bytes),
-        first_window=settings.initial_window,
-        max_window=settings.max_window,
+        window=window_of(settings),
     )
     store = PersisterStore(persister, report=report)
     return OutgoingEvents(store, outbox, on_stored=_ignore, on_acked=_ignore, report=report)

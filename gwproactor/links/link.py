@@ -33,7 +33,7 @@ from gwproactor.links.link_history import LinkHistory
 from gwproactor.links.link_message_times import LinkMessageTimes
 from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName, Transition
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
-from gwproactor.links.listener import LinkListener
+from gwproactor.links.listener import BatchInbox, LinkListener
 from gwproactor.links.message_stream import MessageStreams
 from gwproactor.links.pace import Pace
 from gwproactor.links.presence import Presence
@@ -69,6 +69,7 @@ class Link:
         timers: Starts the link's one timer.
         on_packet: Called with the link's name, each packet that it receives, and the TypeName of
             the message in it; empty where there is none.
+        batches: Takes events that come in batches; None where none are taken.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Link:
         connector: Connector = connect_with_aiomqtt,
         timers: TimerManagerInterface | None = None,
         on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
+        batches: BatchInbox | None = None,
     ) -> None:
         self._settings = settings
         self._codec = codec or WireCodec()
@@ -105,6 +107,7 @@ class Link:
             events,
             _random.random,
             on_packet,
+            batches,
         )
         options = connect_options(settings, default_client_id(own_name, settings))
         backoff = Backoff(settings.reconnect_delays_seconds if delays is None else delays)

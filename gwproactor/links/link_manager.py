@@ -28,7 +28,7 @@ from gwproactor.links.link import Link
 from gwproactor.links.link_clients import clients_of
 from gwproactor.links.link_manager_transition import LinkManagerTransition
 from gwproactor.links.link_state import CommStateResult, InvalidCommStateInput, TransitionName
-from gwproactor.links.listener import LinkListener
+from gwproactor.links.listener import BatchInbox, LinkListener
 from gwproactor.links.manager_ears import ManagerEars
 from gwproactor.links.mqtt_client import Logger, MQTTClientWrapper
 from gwproactor.links.mqtt_clients import MQTTClients
@@ -64,6 +64,7 @@ class LinkManager(NamedLinks):
         timer_manager: Starts the links' timers; asyncio's when not given.
         ack_timeout_callback: Called on the loop for each message whose ack did not come in time.
         listener: Hears everything that the links report.
+        batches: Takes events that come in batches; None where none are taken.
     """
 
     PERSISTER_ENCODING = "utf-8"
@@ -79,6 +80,7 @@ class LinkManager(NamedLinks):
         ack_timeout_callback: AckTimerCallback | None = None,
         *,
         listener: LinkListener | None = None,
+        batches: BatchInbox | None = None,
     ) -> None:
         self.publication_name = publication_name
         self._settings = ProactorSettings.without_environment() if settings is None else settings
@@ -95,6 +97,7 @@ class LinkManager(NamedLinks):
             events=event_persister,
             timers=timer_manager,
             on_packet=self._ears.packet_received,
+            batches=batches,
         )
         self.events = EventDesk(
             publication_name,

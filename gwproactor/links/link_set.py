@@ -9,7 +9,7 @@ from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link import Link, default_client_id
-from gwproactor.links.listener import LinkListener
+from gwproactor.links.listener import BatchInbox, LinkListener
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
@@ -26,6 +26,7 @@ class LinkSet:
         timers: Starts the links' timers.
         on_packet: Called with a link's name, each packet that it receives, and the TypeName of the
             message in it; empty where there is none.
+        batches: Takes events that come in batches; None where none are taken.
     """
 
     def __init__(
@@ -36,13 +37,16 @@ class LinkSet:
         events: EventSource | None = None,
         timers: TimerManagerInterface | None = None,
         on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
+        batches: BatchInbox | None = None,
     ) -> None:
         self._own_name = own_name
         self._listener = listener
         self._events = events
         self._timers = timers
         self._on_packet = on_packet
+        self._batches = batches
         self._links: dict[str, Link] = {}
+        self._upstream_link: Link | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._ended = False
@@ -62,7 +66,7 @@ class LinkSet:
     @property
     def upstream(self) -> Link | None:
         """The link to the peer that this node's events go to, if there is one."""
-        return next((link for link in self if link.settings.upstream), None)
+        return self._upstream_link
 
     def add(
         self,
@@ -102,8 +106,11 @@ class LinkSet:
             delays=delays,
             timers=self._timers,
             on_packet=self._on_packet,
+            batches=self._batches,
         )
         self._links[link.name] = link
+        if settings.upstream:
+            self._upstream_link = link
         self._begin(link)
         return link
 
@@ -119,6 +126,8 @@ class LinkSet:
             KeyError: There is no such link.
         """
         link = self._links.pop(name)
+        if self._upstream_link is link:
+            self._upstream_link = None
         task = self._tasks.pop(name, None)
         if task is None:
             link.stop("removed")

@@ -170,7 +170,9 @@ async def _talk(
         conversation.connected(connection)
         watch.begin()
         if parts.events is not None:
-            group.create_task(pump_events(parts.events, conversation.sender.send_event, connection))
+            group.create_task(
+                pump_events(parts.events, conversation.sender.send_events, connection)
+            )
         while True:
             for packet in await connection.packets():
                 if not (parts.presence.armed and watch.take(packet)):

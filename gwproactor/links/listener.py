@@ -1,7 +1,7 @@
 """What a link tells the program around it, and a guard against its mistakes."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol
 
 from gwproactor.links.link_state import Transition
@@ -58,6 +58,19 @@ class LinkListener(Protocol):
             details: What else there is to say.
             is_error: Somebody must act; otherwise it is a warning.
         """
+        ...
+
+
+class BatchInbox(Protocol):
+    """Takes the events that came in one message; `IncomingEvents` is one."""
+
+    def receive_batch(
+        self,
+        link_name: str,
+        events: Sequence[tuple[str, bytes]],
+        answer: Callable[[Sequence[int]], None],
+    ) -> None:
+        """Take them in; see `IncomingEvents.receive_batch`."""
         ...
 
 

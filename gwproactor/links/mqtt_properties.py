@@ -24,8 +24,9 @@ def _properties(packet_type: int) -> Properties:
     return Properties(packet_type)  # type: ignore[no-untyped-call]
 
 
+@functools.lru_cache(maxsize=16)
 def publish_properties(options: SendOptions) -> Properties:
-    """PUBLISH's properties (MQTT 5, section 3.3.2.3)."""
+    """PUBLISH's properties (MQTT 5, section 3.3.2.3); those of one link's acks are the same."""
     given = {
         "UserProperty": list(options.user_properties) or None,
         "ContentType": options.content_type,

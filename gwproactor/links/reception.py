@@ -10,7 +10,7 @@ A codec may be the application's, and what it returns may be any object. So what
 uses of a message is looked at here, once, and handed on apart from the message.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -18,10 +18,18 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.errors import DecodingError, UnknownTypeError
 from gwproactor.links.link_core import MessageKind
 from gwproactor.links.transport import ReceivedPacket
+from gwproactor.wire.batches import (
+    BATCH,
+    BATCH_ANSWER,
+    BatchedEvent,
+    BatchLimits,
+    decode_answer,
+    decode_batch,
+)
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ACK, MAX_ID_CHARACTERS, PING
-from gwproactor.wire.topics import link_filter
+from gwproactor.wire.topics import encode_part, link_filter
 
 _SHOWN_TOPIC_CHARACTERS = 200
 _SHOWN_ERROR_CHARACTERS = 1000
@@ -50,6 +58,7 @@ class Received(NamedTuple):
         ack_required: The sender wants an ack.
         message: The message, as the codec made it.
         from_peer: It says that the peer is there.
+        batch: The events of a batch; None where it is none.
     """
 
     kind: MessageKind
@@ -57,6 +66,7 @@ class Received(NamedTuple):
     ack_required: bool
     message: Message[Any]
     from_peer: bool = True
+    batch: Sequence[BatchedEvent] | None = None
 
 
 class Reception:
@@ -66,12 +76,18 @@ class Reception:
         settings: The link's settings.
         codec: Reads payloads.
         wants: Tells whether a topic is one of those that the link subscribes to besides its own.
+        batches: The batches that are taken; None for none.
     """
 
     def __init__(
-        self, settings: LinkSettings, codec: MQTTCodec, wants: Callable[[str], bool]
+        self,
+        settings: LinkSettings,
+        codec: MQTTCodec,
+        wants: Callable[[str], bool],
+        batches: BatchLimits | None = None,
     ) -> None:
         self._codec = codec
+        self._batches = batches
         self._wants = wants
         self._strict_sender = settings.strict_sender
         self._peer_name = settings.peer_name
@@ -79,6 +95,8 @@ class Reception:
         self.topic_filter = link_filter(settings.peer_name, settings.subscription_name)
         """What is subscribed to, to hear the peer."""
         self._own_topics = self.topic_filter.removesuffix("#")
+        self._batch_topic = self._own_topics + encode_part(BATCH)
+        self._batch_answer_topic = self._own_topics + encode_part(BATCH_ANSWER)
 
     def read(self, packet: ReceivedPacket) -> Received | Refusal:
         """The message in a packet, or why there is none."""
@@ -92,9 +110,9 @@ class Reception:
             size = f"{len(packet.payload)} bytes; at most {self._max_payload_bytes} are accepted"
             return _refusal(packet, "too long a payload was refused", size)
         try:
-            message: Message[Any] = self._codec.decode(packet.topic, packet.payload)
+            message, batch = self._decoded(packet)
             sender: object = message.Header.Src
-            received = _checked(message)
+            received = _checked(message)._replace(batch=batch)
         except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
             return _refusal(packet, _kind_of_fault(error), in_words(error))
         if self._is_from_peer(sender) and not packet.retain:
@@ -104,6 +122,14 @@ class Reception:
             says = f"it is from {_shown(sender)}, not from {self._peer_name!r}"
             return _refusal(packet, "a message of another sender was refused", says)
         return received._replace(ack_required=False, from_peer=False)
+
+    def _decoded(self, packet: ReceivedPacket) -> tuple[Message[Any], list[BatchedEvent] | None]:
+        """The message, and the events where it is a batch; those are never the codec's affair."""
+        if packet.topic == self._batch_topic and self._batches is not None:
+            return decode_batch(packet.topic, packet.payload, self._batches)
+        if packet.topic == self._batch_answer_topic:
+            return decode_answer(packet.topic, packet.payload), None
+        return self._codec.decode(packet.topic, packet.payload), None
 
     def _is_from_peer(self, sender: object) -> bool:
         return not self._strict_sender or (isinstance(sender, str) and sender == self._peer_name)
@@ -122,7 +148,7 @@ def _checked(message: Message[Any]) -> Received:
     """
     header = message.Header
     kind, message_id, ack_required = MessageKind.other, header.MessageId, header.AckRequired
-    if header.MessageType == ACK:
+    if header.MessageType in (ACK, BATCH_ANSWER):
         kind, message_id = MessageKind.ack, message.Payload.AckMessageID
     elif header.MessageType == PING:
         kind = MessageKind.ping

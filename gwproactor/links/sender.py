@@ -4,19 +4,23 @@ Each message that went out is told to the core, which waits for its ack where it
 waits for that ack is kept in `sent`.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectionLostError, UsageError
 from gwproactor.events.store import StoredEvent
+from gwproactor.links.batching import Batching
 from gwproactor.links.emission import Emission, Outgoing
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.sent_messages import SentMessage, SentMessages
-from gwproactor.links.transport import Connection, Greeting, SendOptions
+from gwproactor.links.transport import PLAIN, Connection, Greeting, SendOptions
+from gwproactor.wire.batches import BatchLimits
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import new_message_id
 
 
 class Sender:
@@ -29,6 +33,7 @@ class Sender:
         events: Is told of events that cannot be sent; None where there are none.
         problems: Takes reports.
         was_sent: Called after each message that went out, with the id whose ack is wanted.
+        announced: The batches that this node takes; None for none.
     """
 
     def __init__(
@@ -39,16 +44,36 @@ class Sender:
         events: EventSource | None,
         problems: ProblemDesk,
         was_sent: Callable[[str | None], None],
+        announced: BatchLimits | None,
     ) -> None:
         self._name = settings.link_name
         self._emission = Emission(own_name, settings, codec)
         self._events = events
         self._problems = problems
         self._was_sent = was_sent
-        self.connection: Connection | None = None
-        """The connection, while there is one."""
+        self._announced = announced
+        self._ack_timeout_seconds = settings.ack_timeout_seconds
+        self._connection: Connection | None = None
+        self.batching = Batching()
+        """What the peer takes in one message."""
         self.sent = SentMessages(self._name)
         """Who waits for which ack."""
+
+    @property
+    def connection(self) -> Connection | None:
+        """The connection, while there is one."""
+        return self._connection
+
+    @connection.setter
+    def connection(self, connection: Connection | None) -> None:
+        self._connection = connection
+        if connection is not None:
+            self._emission.announcement = self._announcement(connection.takes_properties)
+
+    def _announcement(self, takes_properties: bool) -> SendOptions:
+        if self._announced is None or not takes_properties:
+            return PLAIN
+        return SendOptions(user_properties=(self._announced.announcement,))
 
     def required_connection(self) -> Connection:
         """The connection; raises ConnectionLostError where there is none."""
@@ -70,12 +95,47 @@ class Sender:
         """Publish bytes that are no message of the link; see `Link.publish_bytes`."""
         self.required_connection().publish(topic, payload, options)
 
-    def send_event(self, event: StoredEvent) -> None:
-        """Send an event to the upstream peer.
+    def send_events(self, events: Sequence[StoredEvent]) -> Iterator[None]:
+        """Send events to the upstream peer, with each step one message.
 
         Raises:
             ConnectionLostError: There is no connection.
         """
+        count = 1 if self._events is None else self._events.batch_count
+        for group in self.batching.groups(events, count):
+            if len(group) == 1:
+                self._send_event(group[0])
+            else:
+                self._send_batch(group)
+            yield
+
+    def _send_batch(self, events: Sequence[StoredEvent]) -> None:
+        batch_id = new_message_id()
+        try:
+            self._publish(self._emission.batch(batch_id, events))
+        except UsageError:  # the broker takes nothing so long
+            self.batching.not_sent(events)
+            for event in events:
+                self._send_event(event)
+        else:
+            self.batching.sent(batch_id, events, time.monotonic())
+            self._was_sent(batch_id)
+
+    def acked(self, message_id: str) -> None:
+        """The peer acknowledged a message: tell who waits, and the events where it is theirs."""
+        self.sent.acked(message_id)
+        if self._events is None:
+            return
+        answered = self.batching.answered(message_id)
+        if answered is None:
+            self.batching.landed(message_id)
+            self._events.acked(message_id)
+        else:
+            waited_seconds = time.monotonic() - answered.sent_at
+            self._events.acked_many(answered.taken, waited_seconds / self._ack_timeout_seconds)
+            self._events.refused(answered.refused)
+
+    def _send_event(self, event: StoredEvent) -> None:
         try:
             outgoing = self._emission.event(event)
             self._publish(outgoing)
@@ -93,14 +153,19 @@ class Sender:
         """
         self._send_quietly(self._emission.ack(message_id))
 
+    def answer_batch(self, batch_id: str, refused: Sequence[int]) -> None:
+        """Acknowledge a batch, but for the refused events; without a connection nothing happens."""
+        self._send_quietly(self._emission.batch_answer(batch_id, refused))
+
     def ping(self) -> None:
         """Ask the peer for a sign of life; without a connection nothing happens."""
         self._send_quietly(self._emission.ping())
 
     def greeting(self, subscriptions: tuple[tuple[str, int], ...]) -> Greeting:
         """These subscriptions and a ping, of which the core knows nothing."""
+        self._emission.announcement = self._announcement(takes_properties=True)
         ping = self._emission.ping()
-        return Greeting(subscriptions, ping.topic, ping.payload)
+        return Greeting(subscriptions, ping.topic, ping.payload, ping.options)
 
     def _send(self, outgoing: Outgoing, context: object = None) -> SentMessage:
         self._publish(outgoing)

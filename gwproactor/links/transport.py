@@ -119,11 +119,13 @@ class Greeting:
             very filters returns the answer to them.
         topic: Where a first message is published, with QoS 0.
         payload: That message.
+        options: How it is published; with MQTT 3.1.1, without what that cannot say.
     """
 
     subscriptions: tuple[tuple[str, int], ...]
     topic: str
     payload: bytes
+    options: SendOptions = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,11 @@ class Connection(Protocol):
     @property
     def session_present(self) -> bool:
         """Whether the broker kept our session, with its subscriptions, from before."""
+        ...
+
+    @property
+    def takes_properties(self) -> bool:
+        """Whether messages can carry user properties: with MQTT 5."""
         ...
 
     @property

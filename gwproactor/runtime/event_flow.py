@@ -21,6 +21,7 @@ from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.store import EventRef, EventStore
+from gwproactor.links.kept_events import window_of
 
 CLOSE_SECONDS = 0.8
 """How long closing waits for a disk; a node is to stop within 2 s, with all that it does then."""
@@ -61,8 +62,7 @@ class EventFlow:
             self._folder = DataFolder(settings.folder, node_name)
         outbox = Outbox(
             max_bytes=_outbox_bytes(settings, persister),
-            first_window=settings.initial_window,
-            max_window=settings.max_window,
+            window=window_of(settings),
         )
         inbox = Inbox(max_bytes=settings.max_bytes, ack_when_handled=self._folder is None)
         durable = settings.durability is Durability.fsync

@@ -97,6 +97,7 @@ class Proactor(Lifecycle):
             self._settings,
             event_persister=self._events.outgoing,
             listener=self,
+            batches=self._events.incoming if self._settings.events.takes_batches else None,
         )
         self._dispatch = Dispatch(
             self.process_received,

@@ -105,17 +105,18 @@ class WireCodec:
             cls = AnyEvent
         if not isinstance(fields, dict) or fields.get("TypeName") != header.MessageType:
             raise DecodingError(f"the payload's TypeName is not {header.MessageType!r}")
-        _refuse_incomplete(header.MessageType, fields)
+        if is_event_type(header.MessageType):
+            refuse_incomplete(fields)
         model = _validated(cls, fields, "Payload")
         if isinstance(model, EventBase) and model.MessageId != header.MessageId:
             raise DecodingError("the event's MessageId differs from the header's")
         return model
 
 
-def _refuse_incomplete(type_name: str, fields: Mapping[str, Any]) -> None:
+def refuse_incomplete(fields: Mapping[str, Any]) -> None:
     """Raise DecodingError for an event that does not say what only its maker knows."""
     missing = [field for field in EVENT_FIELDS if field not in fields]
-    if missing and is_event_type(type_name):
+    if missing:
         raise DecodingError(f"the event has no {' and no '.join(missing)}")
 
 

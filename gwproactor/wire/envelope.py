@@ -119,6 +119,6 @@ def filled_header(given: Mapping[str, Any], payload: object) -> dict[str, Any]:
 
 
 def _field_of(payload: object, name: str) -> object:
-    if isinstance(payload, Mapping):
-        return payload.get(name)
-    return getattr(payload, name, None)
+    """The payload's field; one of that name that means something else is not there."""
+    value = payload.get(name) if isinstance(payload, Mapping) else getattr(payload, name, None)
+    return value if isinstance(value, bool if name == "AckRequired" else str) else None

@@ -1,7 +1,7 @@
 import pytest
 
 from gwproactor.config.events import Durability, EventSettings
-from gwproactor.events.core.outbox import FIRST_WINDOW, MAX_WINDOW
+from gwproactor.events.core.window import FIRST_WINDOW, MAX_WINDOW
 from gwproactor.events.store import DEFAULT_MAX_BYTES
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
 from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.core.window import Window
 from gwproactor.events.disk.file_calls import FileCalls
 from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.memory_store import MemoryStore
@@ -208,7 +209,7 @@ async def test_held_back_nothing_is_sent_and_all_is_stored(tmp_path: Path) -> No
 
 
 async def test_what_cannot_be_sent_is_told_kept_and_in_nobodys_way(tmp_path: Path) -> None:
-    async with running(LogStore(tmp_path), Outbox(first_window=2)) as node:
+    async with running(LogStore(tmp_path), Outbox(window=Window(2))) as node:
         node.events.activated()
         node.post("a", "b", "c", "d")
         assert await node.sent() == ["a", "b"]

@@ -5,7 +5,7 @@ import contextlib
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 import pytest
 
@@ -493,6 +493,17 @@ class Events:
 
     def acked(self, event_id: str) -> bool:
         return self.unacked.pop(event_id, None) is not None
+
+    batch_count = 1
+
+    def allow_batches(self, allowed: bool) -> None:
+        raise AssertionError(f"nobody takes batches here, nor says that: {allowed}")
+
+    def acked_many(self, event_ids: Sequence[str], waited: float) -> None:
+        raise AssertionError(f"no batch was sent: {event_ids}, {waited}")
+
+    def refused(self, event_ids: Sequence[str]) -> None:
+        raise AssertionError(f"no batch was sent: {event_ids}")
 
 
 async def test_events_are_sent_until_they_are_acknowledged(broker: AnyBroker, relay: Relay) -> None:

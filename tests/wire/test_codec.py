@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -80,6 +80,8 @@ def test_an_event_is_enveloped_without_parsing_it_again(topic_payload: list[str]
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), JSON))
+@example({"AckRequired": []})
+@example({"Dst": 5})
 def test_an_unknown_event_keeps_all_its_fields(extra: dict[str, Any]) -> None:
     fields = extra | {
         "MessageId": "i",

@@ -14,10 +14,10 @@ reporting may not. An ack that comes before the commit is held back; the removal
 asked for when it is both stored and acked, and only when that has been written, too, is the event
 forgotten, and may be reported acked.
 
-**Order and window.** Events are sent strictly in their order. At most `window` of them are in
-flight: 5 after an activation, one more for each ack from then on, up to a maximum; and never more
-than so many bytes, except that one event alone is always let through. What was in flight when the
-link became inactive goes back to the head of the queue.
+**Order and window.** Events are sent strictly in their order. At most as many as the window says
+(`gwproactor.events.core.window`) are in flight, and never more than so many bytes, except that one
+event alone is always let through. What was in flight when the link became inactive goes back to the
+head of the queue, and so does what the peer refused.
 
 An event that this node finds it cannot send, as after a change of its settings, is parked: kept in
 the store for the next run, and no longer in the way.
@@ -32,13 +32,8 @@ from typing import NamedTuple
 
 from gwproactor.errors import StoreFullError
 from gwproactor.events.core.pending import Pending, first_within
+from gwproactor.events.core.window import Window
 from gwproactor.events.store import DEFAULT_MAX_BYTES, EventRef, event_size_bytes
-
-FIRST_WINDOW = 5
-"""What a plain peer is used to after an activation."""
-
-MAX_WINDOW = 64
-"""Enough to keep a peer busy over a broker; few enough to be acked well within the ack timeout."""
 
 MAX_WINDOW_BYTES = 4 * 1024 * 1024
 """Large events must not flood the broker, nor fill the memory while they wait for their acks."""
@@ -69,8 +64,7 @@ class Outbox:
 
     Args:
         max_bytes: What may be pending in all.
-        first_window: So many events may be in flight after an activation.
-        max_window: So many may be in flight after enough acks.
+        window: How many events may be in flight.
         max_window_bytes: And so many bytes.
     """
 
@@ -78,13 +72,12 @@ class Outbox:
         self,
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
-        first_window: int = FIRST_WINDOW,
-        max_window: int = MAX_WINDOW,
+        window: Window | None = None,
         max_window_bytes: int = MAX_WINDOW_BYTES,
     ) -> None:
         self._max_bytes = max_bytes
-        self._first_window = first_window
-        self._max_window = max(first_window, max_window)
+        self.window = window or Window()
+        """How many events may be in flight, and how many go into one message."""
         self._max_window_bytes = max_window_bytes
         self._next_sequence = 1
         self._pending: Pending[str] = Pending(lambda ref: ref.event_id)
@@ -95,7 +88,6 @@ class Outbox:
         self._in_flight: dict[str, EventRef] = {}
         self._in_flight_bytes = 0
         self._active = False
-        self._window = first_window
 
     # What there is
 
@@ -123,11 +115,6 @@ class Outbox:
     def in_flight_count(self) -> int:
         """How many events have been sent since the activation and not been acked."""
         return len(self._in_flight)
-
-    @property
-    def window(self) -> int:
-        """How many events may be in flight now."""
-        return self._window
 
     @property
     def active(self) -> bool:
@@ -201,14 +188,12 @@ class Outbox:
         """The link has become active: send from the oldest un-acked event on."""
         self.deactivate()
         self._active = True
-        self._window = self._first_window
+        self.window.restart()
 
     def deactivate(self) -> None:
         """The link is not active any more: nothing is in flight, everything is to be sent again."""
         self._active = False
-        self._queue.extendleft(reversed(self._in_flight.values()))
-        self._in_flight.clear()
-        self._in_flight_bytes = 0
+        self._return(list(self._in_flight.values()))
 
     def sendable(self) -> list[EventRef]:
         """Give the events that may be sent now, in order; none while the link is not active."""
@@ -216,7 +201,7 @@ class Outbox:
         if not self._active:
             return []
         refs: list[EventRef] = []
-        room = self._window - len(self._in_flight)
+        room = self.window.count - len(self._in_flight)
         room_bytes = self._max_window_bytes - self._in_flight_bytes
         for ref in self._queue:
             if not self._is_due(ref):
@@ -241,6 +226,17 @@ class Outbox:
             self._in_flight[ref.event_id] = ref
             self._in_flight_bytes += ref.size_bytes
 
+    def refused(self, event_ids: Iterable[str]) -> None:
+        """The peer has not taken these events, and said so: they are sent again."""
+        found = (self._in_flight.get(event_id) for event_id in event_ids)
+        self._return([ref for ref in found if ref is not None])
+
+    def _return(self, refs: Sequence[EventRef]) -> None:
+        """Put events that were in flight back to the head of the queue."""
+        for ref in refs:
+            self._land(ref)
+        self._queue.extendleft(reversed(refs))
+
     def park(self, event_id: str) -> None:
         """Set an event aside that cannot be sent: it is kept, and holds up nobody in this run."""
         ref = self._pending.get(event_id)
@@ -259,15 +255,22 @@ class Outbox:
     # Events are done
 
     def acked(self, event_id: str) -> tuple[Ack, EventRef | None]:
-        """The peer has acknowledged an event, whether it was in flight or not."""
+        """The peer has acknowledged an event by itself, whether it was in flight or not."""
+        in_flight = event_id in self._in_flight
+        outcome = self.acked_in_batch(event_id)
+        if in_flight and outcome[0] is not Ack.REPEATED:
+            self.window.acked()
+        return outcome
+
+    def acked_in_batch(self, event_id: str) -> tuple[Ack, EventRef | None]:
+        """The peer has acknowledged an event together with others; tell the window of all."""
         ref = self._pending.get(event_id)
         if ref is None:
             return Ack.UNKNOWN, None
         if ref.sequence in self._acked:
             return Ack.REPEATED, ref
         self._acked.add(ref.sequence)
-        if self._land(ref):
-            self._window = min(self._window + 1, self._max_window)
+        self._land(ref)
         return (Ack.HELD if ref.sequence in self._unstored else Ack.REMOVE), ref
 
     def removed(self, refs: Iterable[EventRef]) -> None:

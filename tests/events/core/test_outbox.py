@@ -14,6 +14,7 @@ from hypothesis.stateful import (
 
 from gwproactor.errors import StoreFullError
 from gwproactor.events.core.outbox import Ack, Outbox
+from gwproactor.events.core.window import Window
 from gwproactor.events.store import EventRef, event_size_bytes
 
 MAX_BYTES = 1500
@@ -41,8 +42,7 @@ class OutboxMachine(RuleBasedStateMachine):
         super().__init__()
         self.outbox = Outbox(
             max_bytes=MAX_BYTES,
-            first_window=FIRST_WINDOW,
-            max_window=MAX_WINDOW,
+            window=Window(FIRST_WINDOW, MAX_WINDOW),
             max_window_bytes=MAX_WINDOW_BYTES,
         )
         self.things: list[Thing] = []
@@ -166,7 +166,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.pending_bytes == sum(thing.ref.size_bytes for thing in self.things)
         assert self.outbox.in_flight_count == len(self.fly())
         assert self.outbox.unacked_count == sum(not thing.acked for thing in self.things)
-        assert self.outbox.window == self.window
+        assert self.outbox.window.count == self.window
         assert self.outbox.active == self.active
         for thing in self.things:
             assert self.outbox.is_pending(thing.ref)
@@ -206,7 +206,7 @@ def test_five_in_flight_and_one_more_for_each_ack() -> None:
 
 
 def test_the_window_has_an_end() -> None:
-    outbox = Outbox(max_window=8)
+    outbox = Outbox(window=Window(maximum=8))
     for n in range(100):
         outbox.add(f"e{n}", 100)
     outbox.activate()
