@@ -44,11 +44,13 @@ EVENTS_RANKS = {part: rank for rank, parts in enumerate(EVENTS_LAYERS) for part 
 # The core decides and never does: it gets inputs and the time, and returns what is to be done. It
 # leans only on itself, the wire and the exceptions. Ports are of it: they say what, not how.
 CORE_MODULES = (
+    "events/core/batch_receipt.py",
     "events/core/inbox.py",
     "events/core/outbox.py",
     "events/core/pending.py",
     "events/core/seen_ids.py",
     "events/core/trouble.py",
+    "events/core/window.py",
     "events/log/segments.py",
     "events/store.py",
     "links/acks.py",
@@ -70,6 +72,7 @@ CORE_MODULES = (
 # These decide too, about settings: they do nothing themselves, but settings may name a file.
 DECIDING_MODULES = (
     *CORE_MODULES,
+    "links/batching.py",
     "links/connack.py",
     "links/emission.py",
     "links/event_payload.py",

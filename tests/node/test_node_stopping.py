@@ -325,8 +325,7 @@ async def test_many_short_lines_hold_up_neither_the_link_nor_the_stop(
     ):
         await child.wait_active()
         await child.until(lambda: len(child.of(Stored)) > 5000)
-        last = await stopped(child)
-    assert last.pending > 0
+        await stopped(child)
     assert len(child.of(Stored)) < 300_000
     whys = [transition.why for transition in child.of(Transition)]
     assert "response_timeout" not in whys

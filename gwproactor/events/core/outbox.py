@@ -232,10 +232,14 @@ class Outbox:
         self._return([ref for ref in found if ref is not None])
 
     def _return(self, refs: Sequence[EventRef]) -> None:
-        """Put events that were in flight back to the head of the queue."""
+        """Put events that were in flight back to their places at the head of the queue."""
         for ref in refs:
             self._land(ref)
-        self._queue.extendleft(reversed(refs))
+        returned = list(refs)
+        last = max((ref.sequence for ref in refs), default=0)
+        while self._queue and self._queue[0].sequence < last:
+            returned.append(self._queue.popleft())
+        self._queue.extendleft(sorted(returned, key=_sequence, reverse=True))
 
     def park(self, event_id: str) -> None:
         """Set an event aside that cannot be sent: it is kept, and holds up nobody in this run."""
@@ -287,3 +291,7 @@ class Outbox:
             return False
         self._in_flight_bytes -= ref.size_bytes
         return True
+
+
+def _sequence(ref: EventRef) -> int:
+    return ref.sequence

@@ -110,6 +110,27 @@ class OutboxMachine(RuleBasedStateMachine):
             thing.in_flight = False
             self.window = min(self.window + 1, MAX_WINDOW)
 
+    @rule(data=st.data())
+    def ack_many(self, data: st.DataObject) -> None:
+        flying = self.fly()
+        if not flying:
+            return
+        taken = data.draw(st.lists(st.sampled_from(flying), unique_by=id))
+        self.outbox.window.acked(len(taken))
+        self.window = min(self.window + len(taken), MAX_WINDOW)
+        for thing in taken:
+            ack, ref = self.outbox.acked_in_batch(thing.ref.event_id)
+            assert (ack, ref) == (Ack.REMOVE if thing.stored else Ack.HELD, thing.ref)
+            thing.acked, thing.in_flight = True, False
+
+    @rule(data=st.data())
+    def refuse(self, data: st.DataObject) -> None:
+        flying = self.fly()
+        refused = data.draw(st.lists(st.sampled_from(flying), unique_by=id)) if flying else []
+        self.outbox.refused([*(thing.ref.event_id for thing in refused), "unknown"])
+        for thing in refused:
+            thing.in_flight = False
+
     @rule()
     def remove_what_is_done(self) -> None:
         done = [thing for thing in self.things if thing.stored and thing.acked]
@@ -227,6 +248,19 @@ def test_a_restart_begins_with_the_oldest() -> None:
     assert outbox.sendable() == []
     outbox.activate()
     assert outbox.sendable() == [refs[n] for n in (0, 1, 3, 4, 5)]
+
+
+def test_what_was_refused_goes_again_and_keeps_its_place() -> None:
+    outbox = Outbox()
+    refs = [outbox.add(f"e{n}", 100).ref for n in range(6)]
+    outbox.activate()
+    outbox.sent(outbox.sendable())
+    outbox.refused(["e3", "e1"])
+    assert outbox.sendable() == [refs[1], refs[3]]
+    outbox.sent([refs[1]])
+    outbox.deactivate()
+    outbox.activate()
+    assert outbox.sendable() == refs[:5]
 
 
 def test_an_event_larger_than_the_window_goes_alone() -> None:
