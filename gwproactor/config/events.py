@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 """Size of a store at which it refuses more: a week of an event a second, on any SD card."""
@@ -20,13 +21,39 @@ class Durability(StrEnum):
     """Held in memory: the end of the process takes it."""
 
 
+class EventStoreKind(StrEnum):
+    """What keeps the events on their way to the upstream peer."""
+
+    log = "log"
+    """Append-only segments of readable lines: the quickest, and the one that is looked after."""
+    files = "files"
+    """A file for each event and a folder for each day, as the predecessor keeps them."""
+    memory = "memory"
+    """Nothing: the end of the process takes them."""
+
+
+class InboxKind(StrEnum):
+    """Where received events wait for their handler."""
+
+    disk = "disk"
+    """Each is acknowledged when it is stored; a slow handler costs the link nothing."""
+    memory = "memory"
+    """Each is acknowledged when its handler has succeeded."""
+
+
 class EventSettings(BaseModel):
     """How a proactor keeps events.
 
     Args:
         folder: The data folder; created when missing, private to the user. None keeps events in
-            memory, whatever `durability` says.
+            memory, whatever the rest says.
         durability: When an event counts as stored.
+        store: What keeps the events on their way.
+        files_folder: Where they lie with `files`: the event folder of an installation of the
+            predecessor, say. The folder `event` in the data folder when not given.
+        inbox: Where received events wait for their handler.
+        handler_tries: So often a received event is given to a handler that fails with it, before
+            it is set aside among the dead letters.
         max_bytes: Size of the store in bytes, beyond which new events are refused.
         initial_window: Events in flight just after a link became active.
         max_window: Events in flight at most, however quick the peer, one in a message.
@@ -37,15 +64,38 @@ class EventSettings(BaseModel):
 
     folder: Path | None = None
     durability: Durability = Durability.fsync
+    store: EventStoreKind = EventStoreKind.log
+    files_folder: Path | None = None
+    inbox: InboxKind = InboxKind.disk
+    handler_tries: int = Field(default=10, ge=1)
     max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1)
     initial_window: int = Field(default=5, ge=1)
     max_window: int = Field(default=64, ge=1)
     batches: bool = True
 
+    @model_validator(mode="after")
+    def _check_files_folder(self) -> Self:
+        if self.files_folder is not None and self.store is not EventStoreKind.files:
+            raise ValueError(
+                f"files_folder is for store = files, and store is {self.store}:"
+                " leave one of them out"
+            )
+        return self
+
     @property
     def in_memory(self) -> bool:
-        """Whether nothing is written."""
+        """Whether nothing at all is written."""
         return self.folder is None or self.durability is Durability.none
+
+    @property
+    def outbox_in_memory(self) -> bool:
+        """Whether the events on their way are in memory only."""
+        return self.in_memory or self.store is EventStoreKind.memory
+
+    @property
+    def inbox_in_memory(self) -> bool:
+        """Whether received events are in memory only."""
+        return self.in_memory or self.inbox is InboxKind.memory
 
     @property
     def takes_batches(self) -> bool:
@@ -54,4 +104,4 @@ class EventSettings(BaseModel):
         Not in memory: there each event is acknowledged when its handler has succeeded, and one
         answer for many would come too late.
         """
-        return self.batches and not self.in_memory
+        return self.batches and not self.inbox_in_memory

@@ -84,6 +84,11 @@ class OutgoingEvents:
         self._running = False
         self._end: GwproactorError | None = None
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be stored at present; empty when all is well."""
+        return self._writer.trouble
+
     # Starting and stopping
 
     async def open(self) -> None:

@@ -8,18 +8,19 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from gwproactor.config.events import Durability, EventSettings
+from gwproactor.config.events import Durability, EventSettings, EventStoreKind
 from gwproactor.errors import StoreError
 from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log.log_store import LogStore
-from gwproactor.events.log.seen_log import MemorySeen, Seen, SeenLog
+from gwproactor.events.log.seen_log import MemorySeen, SeenLog
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.persister_store import PersisterStore
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventRef, EventStore
 from gwproactor.links.kept_events import window_of
 
@@ -58,18 +59,26 @@ class EventFlow:
         persister: PersisterInterface | None = None,
     ) -> None:
         self._folder: DataFolder | None = None
-        if settings.folder is not None and not settings.in_memory:
+        needs_folder = not (settings.outbox_in_memory and settings.inbox_in_memory)
+        if settings.folder is not None and needs_folder:
             self._folder = DataFolder(settings.folder, node_name)
         outbox = Outbox(
             max_bytes=_outbox_bytes(settings, persister),
             window=window_of(settings),
         )
-        inbox = Inbox(max_bytes=settings.max_bytes, ack_when_handled=self._folder is None)
+        inbox = Inbox(
+            max_bytes=settings.max_bytes,
+            max_tries=settings.handler_tries,
+            ack_when_handled=settings.inbox_in_memory,
+        )
         durable = settings.durability is Durability.fsync
-        if persister is None:
-            outgoing_store = self._store(durable, lambda folder: folder.outbox_path)
-        else:
+        outgoing_store: EventStore
+        if persister is not None:
             outgoing_store = PersisterStore(persister, report=report)
+        else:
+            outgoing_folder = None if settings.outbox_in_memory else self._folder
+            outgoing_store = _store(outgoing_folder, durable, lambda folder: folder.outbox_path)
+        inbox_folder = None if settings.inbox_in_memory else self._folder
         self.outgoing = OutgoingEvents(
             outgoing_store,
             outbox,
@@ -78,24 +87,16 @@ class EventFlow:
             report=report,
         )
         self.incoming = IncomingEvents(
-            self._store(durable, lambda folder: folder.inbox_path),
-            self._store(durable, lambda folder: folder.dead_letters_path),
-            self._seen(durable),
+            _store(inbox_folder, durable, lambda folder: folder.inbox_path),
+            _store(inbox_folder, durable, lambda folder: folder.dead_letters_path),
+            MemorySeen()
+            if inbox_folder is None
+            else SeenLog(inbox_folder.seen_path, durable=durable),
             inbox,
             handler=handler,
             acknowledge=acknowledge,
             report=report,
         )
-
-    def _store(self, durable: bool, path: Callable[[DataFolder], Path]) -> EventStore:
-        if self._folder is None:
-            return MemoryStore()
-        return LogStore(path(self._folder), durable=durable)
-
-    def _seen(self, durable: bool) -> Seen:
-        if self._folder is None:
-            return MemorySeen()
-        return SeenLog(self._folder.seen_path, durable=durable)
 
     async def open(self) -> None:
         """Hold the folder and read what earlier runs left.
@@ -136,6 +137,25 @@ class EventFlow:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome
+
+
+def event_files(settings: EventSettings) -> PersisterInterface | None:
+    """What keeps a file for each event, where the settings say so."""
+    if settings.store is not EventStoreKind.files or settings.outbox_in_memory:
+        return None
+    assert settings.folder is not None  # else it would be in memory
+    return TimedRollingFilePersister(
+        settings.files_folder or settings.folder / "event",
+        max_bytes=settings.max_bytes,
+        trim=False,
+        durable=settings.durability is Durability.fsync,
+    )
+
+
+def _store(
+    folder: DataFolder | None, durable: bool, path: Callable[[DataFolder], Path]
+) -> EventStore:
+    return MemoryStore() if folder is None else LogStore(path(folder), durable=durable)
 
 
 def _outbox_bytes(settings: EventSettings, persister: PersisterInterface | None) -> int:

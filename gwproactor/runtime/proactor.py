@@ -15,26 +15,25 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from result import Result
-
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError, UsageError
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.events.tickets import EventTicket
+from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.dispatch import Dispatch, ReceivedHandler
-from gwproactor.runtime.event_flow import EventFlow
+from gwproactor.runtime.event_flow import EventFlow, event_files
+from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.waiting import until_any
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import (
-    EventBase,
     ProblemEvent,
     ProblemType,
     ShutdownEvent,
@@ -51,7 +50,7 @@ _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
 
-class Proactor(Lifecycle):
+class Proactor(OwnEvents, Lifecycle):
     """One node: its links, its events and its handlers on one event loop.
 
     Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
@@ -90,7 +89,9 @@ class Proactor(Lifecycle):
             on_stored=lambda ref: self._tell(lambda observer: observer.event_stored(ref)),
             on_acked=lambda ref: self._tell(lambda observer: observer.event_acked(ref)),
             report=self.report_problem,
+            persister=self.make_event_persister(self._settings),
         )
+        self._hatch = EventHatch(self.post_event)
         self._message_handler: MessageHandler = self.process_message
         self._links = LinkManager(
             self._name,
@@ -182,6 +183,21 @@ class Proactor(Lifecycle):
 
     # What a derived class may override
 
+    @classmethod
+    def make_event_persister(cls, settings: ProactorSettings) -> PersisterInterface | None:
+        """Make what keeps the events for the upstream peer, where that is not the log store.
+
+        Override it to keep events in a way of your own: any `PersisterInterface` serves. It is
+        called from a thread of its own, by nobody else while the proactor runs.
+
+        Args:
+            settings: The proactor's settings.
+
+        Returns:
+            The persister; None for the store that `settings.events` names.
+        """
+        return event_files(settings.events)
+
     async def process_event(self, event: ReceivedEvent) -> None:
         """Deal with an event from a peer; called once for each id, one event at a time.
 
@@ -207,71 +223,7 @@ class Proactor(Lifecycle):
         """
         await self._message_handler(received.message)
 
-    # Events of this node
-
-    def post_event(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
-        """Hand in an event for the upstream peer. Events are sent in the order of these calls.
-
-        Args:
-            event: The event; its `Src` is this node where it has none.
-            tag: A small word that observers get back with the event, in later runs too.
-            urgent: Make it durable at once; otherwise within the commit interval (20 ms).
-
-        Returns:
-            A ticket: `await ticket.stored()` returns when the event is durable, and
-            `await ticket.acked()` when the peer has it.
-
-        Raises:
-            StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
-            NotRunningError: The proactor is not started, or stopped.
-            UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
-                or the peer must refuse.
-        """
-        return self._links.post_event(event, tag=tag, urgent=urgent)
-
-    def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
-        """Hand in an event that nobody waits for, and return instead of raising.
-
-        It is sent at once and durable within the commit interval. See `post_event` for the rest.
-
-        Returns:
-            Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
-            Err with the exception that `post_event` raises.
-        """
-        return self._links.generate_event(event)
-
-    @property
-    def pending_event_count(self) -> int:
-        """How many events of this node the upstream peer has not acknowledged."""
-        return self._events.outgoing.pending_count
-
-    @property
-    def stored_event_count(self) -> int:
-        """How many of them are durable; after the stop, what the next run will send."""
-        return self._events.outgoing.stored_count
-
-    def hold_events(self) -> None:
-        """Send no events until `release_events`; for a program that cannot keep up with acks.
-
-        Events can still be posted and become durable; links stay as they are.
-        """
-        self._events.outgoing.hold()
-
-    def release_events(self) -> None:
-        """Go on sending after `hold_events`."""
-        self._events.outgoing.release()
-
-    async def flush_events(self) -> None:
-        """Wait until every event posted so far is durable. Cancelling is safe.
-
-        Raises:
-            StoreError: The disk does not take them; they are kept in memory and tried again.
-        """
-        await self._events.outgoing.flush()
-
-    async def all_events_acked(self) -> None:
-        """Wait until no event is pending. Cancelling is safe."""
-        await self._events.outgoing.drained()
+    # Problems
 
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
         """Log a problem, tell observers, and send it upstream as an event where that is possible.
@@ -316,8 +268,10 @@ class Proactor(Lifecycle):
             await self._events.open()
             await self._run_tasks()
         finally:
+            self._hatch.close()
             self._links.events.discard()
             await self._events.close(self._settings.stop_seconds)
+            await self._hatch.settle()
 
     async def _run_tasks(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -326,16 +280,21 @@ class Proactor(Lifecycle):
                 return group.create_task(work, name=f"{self._label()}: {what}")
 
             run("outgoing events", self._events.outgoing.run())
+            threads = run("events of other threads", self._hatch.run())
             run("incoming events", self._events.incoming.run())
             talking = [run("links", self._links.run()), run("mailbox", self._dispatch.run())]
             self._links.events.generate_own(StartupEvent(Src=self._name))
+            self._hatch.open()
             self._ready.set()
             await self._stop_requested.wait()
+            self._hatch.close()
             await self._say_farewell()
             for task in talking:
                 task.cancel()
             await asyncio.wait(talking)
             self._links.events.flush()
+            threads.cancel()
+            await asyncio.wait([threads])
             await self._close_events()
 
     async def _close_events(self) -> None:

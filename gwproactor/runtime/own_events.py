@@ -1,0 +1,132 @@
+"""What a proactor does with the events of its own node: posting them, and waiting for them."""
+
+import asyncio
+from concurrent.futures import Future
+
+from result import Result
+
+from gwproactor.errors import StoreError
+from gwproactor.events.tickets import EventTicket
+from gwproactor.links.link_manager import LinkManager
+from gwproactor.runtime.event_flow import EventFlow
+from gwproactor.runtime.event_hatch import EventHatch
+from gwproactor.wire.payloads import EventBase
+
+
+class OwnEvents:
+    """The part of a proactor that is about events for the upstream peer.
+
+    Everything is for the event loop's thread, but for what is named `threadsafe`.
+    """
+
+    _events: EventFlow
+    _links: LinkManager
+    _hatch: EventHatch
+
+    def post_event(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
+        """Hand in an event for the upstream peer. Events are sent in the order of these calls.
+
+        Args:
+            event: The event; its `Src` is this node where it has none.
+            tag: A small word that observers get back with the event, in later runs too.
+            urgent: Make it durable at once; otherwise within the commit interval (20 ms).
+
+        Returns:
+            A ticket: `await ticket.stored()` returns when the event is durable, and
+            `await ticket.acked()` when the peer has it.
+
+        Raises:
+            StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
+            NotRunningError: The proactor is not started, or stopped.
+            UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
+                or the peer must refuse.
+        """
+        return self._links.post_event(event, tag=tag, urgent=urgent)
+
+    def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
+        """Hand in an event that nobody waits for, and return instead of raising.
+
+        It is sent at once and durable within the commit interval. See `post_event` for the rest.
+
+        Returns:
+            Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
+            Err with the exception that `post_event` raises.
+        """
+        return self._links.generate_event(event)
+
+    async def store_event(self, event: EventBase, *, tag: str = "") -> EventTicket:
+        """Hand in an event, and wait until it is durable.
+
+        Cancelling is safe: the event is stored and sent all the same.
+
+        Returns:
+            Its ticket: `await ticket.acked()` returns when the peer has it.
+
+        Raises:
+            StoreError: It was refused, or could not be stored before the proactor stopped.
+            NotRunningError: See `post_event`.
+            UsageError: See `post_event`.
+        """
+        ticket = self.post_event(event, tag=tag)
+        await ticket.stored()
+        return ticket
+
+    def generate_event_threadsafe(self, event: EventBase) -> "Future[None]":
+        """Hand in an event from any thread. It never waits; events of a thread keep their order.
+
+        On the loop's own thread use `generate_event`: waiting there for what this returns would
+        hold up the loop that it waits for.
+
+        Returns:
+            Done when the event is durable; it has the exception of `store_event` otherwise.
+
+        Raises:
+            NotRunningError: The proactor is not started, or stopped.
+            StoreFullError: 10,000 events wait for the loop already; the event is not kept.
+        """
+        return self._hatch.put(event)
+
+    @property
+    def pending_event_count(self) -> int:
+        """How many events of this node the upstream peer has not acknowledged."""
+        return self._events.outgoing.pending_count
+
+    @property
+    def stored_event_count(self) -> int:
+        """How many of them are durable; after the stop, what the next run will send."""
+        return self._events.outgoing.stored_count
+
+    def hold_events(self) -> None:
+        """Send no events until `release_events`; for a program that cannot keep up with acks.
+
+        Events can still be posted and become durable; links stay as they are.
+        """
+        self._events.outgoing.hold()
+
+    def release_events(self) -> None:
+        """Go on sending after `hold_events`."""
+        self._events.outgoing.release()
+
+    async def flush_events(self, timeout_seconds: float | None = None) -> None:
+        """Wait until every event posted so far is durable. Cancelling is safe.
+
+        Args:
+            timeout_seconds: The longest wait; None for as long as it takes.
+
+        Raises:
+            StoreError: The disk does not take them, or not in time; they are kept in memory and
+                tried again.
+        """
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._events.outgoing.flush()
+        except TimeoutError:
+            count = self.pending_event_count - self.stored_event_count
+            raise StoreError(
+                f"{count} events are not durable after {timeout_seconds:g} s:"
+                f" {self._events.outgoing.trouble or 'the disk is slow'}"
+            ) from None
+
+    async def all_events_acked(self) -> None:
+        """Wait until no event is pending. Cancelling is safe."""
+        await self._events.outgoing.drained()

@@ -1,0 +1,268 @@
+"""Posting events from the loop and from other threads, and what a proactor keeps them in."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from gwproactor.config.events import EventSettings
+from gwproactor.config.link import LinkSettings
+from gwproactor.config.mqtt import broker_from_url
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
+from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.events.persisters.persister import PersisterInterface, StubPersister
+from gwproactor.events.tickets import EventTicket
+from gwproactor.runtime import event_hatch
+from gwproactor.runtime.event_hatch import EventHatch
+from gwproactor.runtime.proactor import Proactor
+from gwproactor.wire.payloads import AnyEvent, EventBase
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.clients import until
+
+CHILD, PARENT = "d1.site.scada", "d1.site"
+NOBODY = "mqtt://127.0.0.1:1"
+SECONDS = 15.0
+
+
+def child(url: str = NOBODY, **events: Any) -> Proactor:
+    return child_of_class(Proactor, url, **events)
+
+
+def child_of_class(cls: type[Proactor], url: str = NOBODY, **events: Any) -> Proactor:
+    node = cls(CHILD, ProactorSettings(events=EventSettings(**events)))
+    node.add_link(
+        LinkSettings(
+            peer_name=PARENT,
+            peer_short_name="p",
+            subscription_name="s",
+            upstream=True,
+            brokers=(broker_from_url(url),),
+        )
+    )
+    return node
+
+
+class Parent(Proactor):
+    """Keeps the ids of what it is given."""
+
+    def __init__(self, url: str, folder: Path | None = None) -> None:
+        super().__init__(PARENT, ProactorSettings(events=EventSettings(folder=folder)))
+        self.ids: list[str] = []
+        self.add_link(
+            LinkSettings(
+                peer_name=CHILD,
+                peer_short_name="s",
+                subscription_name="p",
+                downstream=True,
+                brokers=(broker_from_url(url),),
+            )
+        )
+
+    async def process_event(self, event: ReceivedEvent) -> None:
+        self.ids.append(event.event_id)
+
+
+def event(event_id: str, **fields: Any) -> AnyEvent:
+    return AnyEvent(MessageId=event_id, **fields)
+
+
+async def in_thread(work: Callable[[], None]) -> None:
+    async with asyncio.timeout(SECONDS):
+        await asyncio.to_thread(work)
+
+
+# From the loop
+
+
+async def test_store_event_returns_when_the_event_is_durable(tmp_path: Path) -> None:
+    async with child(folder=tmp_path) as node:
+        ticket = await node.store_event(event("e"), tag="t")
+        assert ticket.ref.tag == "t"
+        text = b"".join(path.read_bytes() for path in (tmp_path / "outbox").iterdir())
+        assert b'"e"' in text
+
+
+async def test_store_event_raises_what_post_event_raises(tmp_path: Path) -> None:
+    node = child(folder=tmp_path, max_bytes=2000)
+    with pytest.raises(NotRunningError):
+        await node.store_event(event("e"))
+    async with node:
+        with pytest.raises(StoreFullError, match="max_bytes = 2000"):
+            await node.store_event(event("e", Text="x" * 3000))
+
+
+async def test_flush_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with child(folder=tmp_path) as node:
+        await node.flush_events(timeout_seconds=SECONDS)
+        may_go_on = asyncio.Event()
+        store = node._events.outgoing._store
+        commit = store.commit
+
+        async def slow(*args: Any, **kwargs: Any) -> None:
+            await may_go_on.wait()
+            await commit(*args, **kwargs)
+
+        monkeypatch.setattr(store, "commit", slow)
+        ticket = node.post_event(event("e"))
+        with pytest.raises(StoreError, match=r"1 events are not durable after 0.05 s"):
+            await node.flush_events(timeout_seconds=0.05)
+        may_go_on.set()
+        await ticket.stored()
+
+
+# From other threads
+
+
+async def test_threads_post_in_their_order(broker: AnyBroker, tmp_path: Path) -> None:
+    async with (
+        Parent(broker.url, tmp_path / "p") as parent,
+        child(broker.url, folder=tmp_path / "c") as node,
+    ):
+
+        def post(thread: int) -> None:
+            futures = [
+                node.generate_event_threadsafe(event(f"{thread}-{number}")) for number in range(300)
+            ]
+            for future in futures:
+                future.result(SECONDS)
+
+        async with asyncio.timeout(SECONDS):
+            await asyncio.gather(*(asyncio.to_thread(post, thread) for thread in range(4)))
+        wanted = 4 * 300
+        await until(lambda: sum("-" in each and len(each) < 9 for each in parent.ids) == wanted)
+    for thread in range(4):
+        mine = [each for each in parent.ids if each.startswith(f"{thread}-") and len(each) < 9]
+        assert mine == [f"{thread}-{number}" for number in range(300)]
+
+
+async def test_a_thread_gets_the_error_of_its_event() -> None:
+    async with child() as node:
+        futures: list[Future[None]] = []
+        await in_thread(
+            lambda: futures.append(node.generate_event_threadsafe(event("e", Value=float("inf"))))
+        )
+        with pytest.raises(UsageError, match="cannot be sent"):
+            await asyncio.wrap_future(futures[0])
+
+
+async def test_a_thread_is_told_that_the_proactor_does_not_run() -> None:
+    node = child()
+    with pytest.raises(NotRunningError, match="start it before"):
+        node.generate_event_threadsafe(event("e"))
+    async with node:
+        pass
+    with pytest.raises(NotRunningError):
+        node.generate_event_threadsafe(event("e"))
+
+
+async def test_what_was_handed_in_before_the_stop_is_stored(tmp_path: Path) -> None:
+    async with child(folder=tmp_path) as node:
+        futures = [node.generate_event_threadsafe(event(f"e{number}")) for number in range(50)]
+    assert [future.result(0) for future in futures] == [None] * 50
+    async with child(folder=tmp_path) as node:
+        assert node.pending_event_count >= 50
+
+
+async def test_only_so_many_wait_for_the_loop() -> None:
+    hatch = EventHatch(lambda _event: pytest.fail("the loop is not asked"), max_waiting=3)
+    hatch.open()
+    for number in range(3):
+        hatch.put(event(f"e{number}")).cancel()
+    with pytest.raises(StoreFullError, match="3 wait for the event loop"):
+        hatch.put(event("e3"))
+    hatch.close()
+
+
+async def test_a_cancelled_event_is_not_posted() -> None:
+    posted: list[EventBase] = []
+
+    def post(each: EventBase) -> EventTicket:
+        posted.append(each)
+        raise UsageError("enough is known")
+
+    hatch = EventHatch(post)
+    hatch.open()
+    futures = [hatch.put(event("e")), hatch.put(event("f"))]
+    assert futures[0].cancel()
+    hatch.close()
+    assert [each.MessageId for each in posted] == ["f"]
+    assert isinstance(futures[1].exception(0), UsageError)
+
+
+def test_the_bound_is_what_the_docstring_says() -> None:
+    assert f"{event_hatch.MAX_WAITING:,} events" in str(Proactor.generate_event_threadsafe.__doc__)
+
+
+# Stores
+
+
+async def test_events_in_files_are_laid_out_as_the_predecessor_does(tmp_path: Path) -> None:
+    async with child(folder=tmp_path, store="files") as node:
+        await node.store_event(event("e-1"))
+    names = [path.name for path in (tmp_path / "event").glob("*/*.json")]
+    assert any(name.endswith(".uid[e-1].json") for name in names)
+
+
+async def test_files_that_are_there_are_sent(broker: AnyBroker, tmp_path: Path) -> None:
+    day = tmp_path / "event" / "20260102"
+    day.mkdir(parents=True)
+    old = event("11111111-2222-4333-8444-555555555555", TimeCreatedMs=1, Src=CHILD)
+    name = f"2026-01-02T03:04:05.678901+00:00.uid[{old.MessageId}].json"
+    (day / name).write_text(old.model_dump_json())
+    async with (
+        Parent(broker.url) as parent,
+        child(broker.url, folder=tmp_path / "c", store="files", files_folder=tmp_path / "event"),
+    ):
+        await until(lambda: old.MessageId in parent.ids)
+    assert not (day / name).exists()
+
+
+async def test_a_persister_of_ones_own_keeps_the_events(tmp_path: Path) -> None:
+    threads: set[str] = set()
+
+    class Kept(StubPersister):
+        def persist(self, uid: str, content: bytes) -> Any:
+            threads.add(threading.current_thread().name)
+            return super().persist(uid, content)
+
+    kept = Kept()
+
+    class Node(Proactor):
+        @classmethod
+        def make_event_persister(cls, settings: ProactorSettings) -> PersisterInterface | None:
+            assert settings.events.folder == tmp_path
+            return kept
+
+    async with child_of_class(Node, folder=tmp_path) as node:
+        await node.store_event(event("e"))
+    assert threads
+    assert threading.main_thread().name not in threads
+
+
+async def test_a_memory_outbox_beside_an_inbox_on_disk(broker: AnyBroker, tmp_path: Path) -> None:
+    async with (
+        Parent(broker.url) as parent,
+        child(broker.url, folder=tmp_path, store="memory") as node,
+    ):
+        await node.store_event(event("e"))
+        await until(lambda: "e" in parent.ids)
+    assert not (tmp_path / "outbox").exists()
+    assert (tmp_path / "inbox").exists()
+
+
+async def test_an_inbox_in_memory_beside_an_outbox_on_disk(tmp_path: Path) -> None:
+    async with child(folder=tmp_path, inbox="memory") as node:
+        await node.store_event(event("e"))
+    assert (tmp_path / "outbox").exists()
+    assert not (tmp_path / "inbox").exists()
+
+
+def test_a_files_folder_without_files_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="files_folder is for store = files"):
+        EventSettings(folder=tmp_path, files_folder=tmp_path)
