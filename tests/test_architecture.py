@@ -66,6 +66,7 @@ CORE_MODULES = (
     "links/packet_acks.py",
     "links/presence.py",
     "links/reports.py",
+    "links/reupload_progress.py",
     "links/subscriptions.py",
     "links/timer_interface.py",
 )

@@ -55,7 +55,6 @@ class EventSettings(BaseModel):
         handler_tries: So often a received event is given to a handler that fails with it, before
             it is set aside among the dead letters.
         max_bytes: Size of the store in bytes, beyond which new events are refused.
-        initial_window: Events in flight just after a link became active.
         max_window: Events in flight at most, however quick the peer, one in a message.
         batches: Take many events in one message, and send them so to a peer that takes them too.
     """
@@ -69,7 +68,6 @@ class EventSettings(BaseModel):
     inbox: InboxKind = InboxKind.disk
     handler_tries: int = Field(default=10, ge=1)
     max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1)
-    initial_window: int = Field(default=5, ge=1)
     max_window: int = Field(default=64, ge=1)
     batches: bool = True
 

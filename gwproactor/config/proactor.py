@@ -28,6 +28,8 @@ class ProactorSettings(BaseSettings):
         mqtt_link_poll_seconds: Poll seconds of links added by `LinkManager.add_mqtt_link`; a link
             that is added with `LinkSettings` has its own.
         ack_timeout_seconds: Their ack timeout.
+        num_initial_event_reuploads: Events in flight just after the upstream link became active;
+            each acknowledgement lets one more go.
         stop_seconds: How long a stop waits for handlers and the disk before it is cut short.
     """
 
@@ -48,6 +50,7 @@ class ProactorSettings(BaseSettings):
     ack_timeout_seconds: float = Field(
         default=DEFAULT_ACK_TIMEOUT_SECONDS, ge=SHORTEST_SECONDS, le=3600, allow_inf_nan=False
     )
+    num_initial_event_reuploads: int = Field(default=5, ge=1)
     stop_seconds: float = Field(default=0.8, gt=0, le=3600)
 
     @staticmethod

@@ -7,6 +7,7 @@ in which they happened.
 """
 
 import logging
+import time
 from collections.abc import Callable
 
 from result import Err, Ok, Result
@@ -18,6 +19,7 @@ from gwproactor.links.comm_events import CommEvents
 from gwproactor.links.event_payload import event_payload
 from gwproactor.links.event_pump import EventStoreSource
 from gwproactor.links.link_state import Transition
+from gwproactor.links.reupload_progress import ReuploadProgress
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.payloads import EventBase
 
@@ -55,6 +57,8 @@ class EventDesk:
         self._stats = stats
         self._comm_events = CommEvents(source, self.generate_own)
         self._reuploading = False
+        self.reupload: ReuploadProgress | None = None
+        """The last re-upload; None before the first one. One that was cut short never completes."""
         self._posted = 0  # since the re-upload began; those that had waited go before them
 
     @property
@@ -127,18 +131,28 @@ class EventDesk:
         if transition.link_name != upstream.link_name:
             return
         if transition.activated():
-            self._reuploading, self._posted = self._store.unacked_count > 0, 0
-            if self._reuploading:
-                self._stats.link(upstream.link_name).start_reupload()
+            self._begin_reupload(upstream.link_name, self._store.unacked_count)
         elif transition.deactivated():
             self._reuploading = False
+
+    def _begin_reupload(self, link_name: str, count: int) -> None:
+        self._reuploading, self._posted = count > 0, 0
+        if self._reuploading:
+            self.reupload = ReuploadProgress(count, time.monotonic())
+            self._stats.link(link_name).start_reupload()
+            _LOGGER.info("%s: re-upload of %d events began", link_name, count)
 
     def acked(self) -> None:
         """Take note that the upstream peer may have acknowledged an event."""
         upstream = self._upstream()
         if not self._reuploading or self._store is None or upstream is None:
             return
-        if self._store.unacked_count <= self._posted:
+        if self.reupload is None:
+            return
+        line = self.reupload.note(self._store.unacked_count, self._posted, time.monotonic())
+        if line:
+            _LOGGER.info("%s: %s", upstream.link_name, line)
+        if self.reupload.completed:
             self._reuploading = False
             self._stats.link(upstream.link_name).complete_reupload()
 

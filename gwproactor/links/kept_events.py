@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from gwproactor.config.events import EventSettings
+from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.core.window import MAX_BATCHED_WINDOW, Window
@@ -14,14 +14,15 @@ from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.store import EventRef
 
 
-def window_of(settings: EventSettings) -> Window:
+def window_of(settings: ProactorSettings) -> Window:
     """How many events may be in flight, by the settings."""
-    batched = MAX_BATCHED_WINDOW if settings.batches else None
-    return Window(settings.initial_window, settings.max_window, batched)
+    batched = MAX_BATCHED_WINDOW if settings.events.batches else None
+    first = settings.num_initial_event_reuploads
+    return Window(first, settings.events.max_window, batched)
 
 
 def kept_events(
-    persister: PersisterInterface, settings: EventSettings, report: Callable[[str, str], None]
+    persister: PersisterInterface, settings: ProactorSettings, report: Callable[[str, str], None]
 ) -> OutgoingEvents:
     """The events for the upstream peer, in a persister.
 
@@ -30,9 +31,9 @@ def kept_events(
         settings: How many may be in flight, and how much may be kept.
         report: Called with summary and details when something is wrong.
     """
-    limit = persister.max_bytes
+    limit, max_bytes = persister.max_bytes, settings.events.max_bytes
     outbox = Outbox(
-        max_bytes=settings.max_bytes if limit is None else min(limit, settings.max_bytes),
+        max_bytes=max_bytes if limit is None else min(limit, max_bytes),
         window=window_of(settings),
     )
     store = PersisterStore(persister, report=report)

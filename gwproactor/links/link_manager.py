@@ -89,7 +89,7 @@ class LinkManager(NamedLinks):
         self._ears = ManagerEars(self.stats, logger, ack_timeout_callback, listener)
         self._kept: OutgoingEvents | None = None
         if isinstance(event_persister, PersisterInterface):
-            self._kept = kept_events(event_persister, self._settings.events, self._store_problem)
+            self._kept = kept_events(event_persister, self._settings, self._store_problem)
             event_persister = self._kept
         super().__init__(
             publication_name,

@@ -12,6 +12,7 @@ from gwproactor.config.events import Durability, EventSettings, EventStoreKind
 from gwproactor.errors import StoreError
 from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.core.window import Window
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log.log_store import LogStore
@@ -22,7 +23,6 @@ from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventRef, EventStore
-from gwproactor.links.kept_events import window_of
 
 CLOSE_SECONDS = 0.8
 """How long closing waits for a disk; a node is to stop within 2 s, with all that it does then."""
@@ -37,6 +37,7 @@ class EventFlow:
     Args:
         node_name: The node's name, which another node is told that wants the same folder.
         settings: Where and how surely events are kept.
+        window: How many events may be in flight.
         handler: Is given each received event; see `IncomingEvents`.
         acknowledge: Acknowledges a received event: link's name, event's id.
         on_stored: See `OutgoingEvents`.
@@ -50,6 +51,7 @@ class EventFlow:
         self,
         node_name: str,
         settings: EventSettings,
+        window: Window,
         *,
         handler: Callable[[ReceivedEvent], Awaitable[None]],
         acknowledge: Callable[[str, str], None],
@@ -64,7 +66,7 @@ class EventFlow:
             self._folder = DataFolder(settings.folder, node_name)
         outbox = Outbox(
             max_bytes=_outbox_bytes(settings, persister),
-            window=window_of(settings),
+            window=window,
         )
         inbox = Inbox(
             max_bytes=settings.max_bytes,

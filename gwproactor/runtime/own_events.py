@@ -8,6 +8,7 @@ from result import Result
 from gwproactor.errors import StoreError
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.reupload_progress import ReuploadProgress
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.wire.payloads import EventBase
@@ -95,6 +96,11 @@ class OwnEvents:
     def stored_event_count(self) -> int:
         """How many of them are durable; after the stop, what the next run will send."""
         return self._events.outgoing.stored_count
+
+    @property
+    def reupload(self) -> ReuploadProgress | None:
+        """How far the last re-upload has come; None before the first one. To be read."""
+        return self._links.events.reupload
 
     def hold_events(self) -> None:
         """Send no events until `release_events`; for a program that cannot keep up with acks.

@@ -20,6 +20,7 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError, UsageError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.persisters.persister import PersisterInterface
+from gwproactor.links.kept_events import window_of
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
@@ -84,6 +85,7 @@ class Proactor(OwnEvents, Lifecycle):
         self._events = EventFlow(
             self._name,
             self._settings.events,
+            window_of(self._settings),
             handler=self._handle_event,
             acknowledge=self._acknowledge,
             on_stored=lambda ref: self._tell(lambda observer: observer.event_stored(ref)),

@@ -12,6 +12,7 @@ from gwproactor.errors import (
     StoreLockedError,
     StoreUnusableError,
 )
+from gwproactor.events.core.window import Window
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.persisters.persister import PersisterInterface
@@ -35,6 +36,7 @@ class Flow:
         self.events = EventFlow(
             name,
             settings,
+            Window(),
             handler=self.handle,
             acknowledge=lambda *_: None,
             on_stored=self.stored.append,

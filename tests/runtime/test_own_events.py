@@ -266,3 +266,28 @@ async def test_an_inbox_in_memory_beside_an_outbox_on_disk(tmp_path: Path) -> No
 def test_a_files_folder_without_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="files_folder is for store = files"):
         EventSettings(folder=tmp_path, files_folder=tmp_path)
+
+
+# Re-upload
+
+
+async def test_a_reupload_is_told_and_counted(
+    broker: AnyBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with child(folder=tmp_path / "c") as node:
+        assert node.reupload is None
+        for number in range(300):
+            node.post_event(event(f"e{number}"))
+    with caplog.at_level("INFO", "gwproactor.links.event_desk"):
+        async with (
+            Parent(broker.url, tmp_path / "p") as parent,
+            child(broker.url, folder=tmp_path / "c") as node,
+        ):
+            await until(lambda: node.reupload is not None and node.reupload.completed)
+            await until(lambda: len(parent.ids) >= 300)
+            progress = node.reupload
+    assert progress is not None
+    assert progress.total >= 300
+    assert (progress.acked, progress.left) == (progress.total, 0)
+    assert f"re-upload of {progress.total} events began" in caplog.text
+    assert f"re-upload completed: {progress.total} events" in caplog.text
