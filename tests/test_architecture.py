@@ -21,7 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("config",),
     ("logger", "problems", "stats"),
     ("events",),
-    ("persister",),
+    ("boxes", "persister"),
     ("links",),
     ("actors",),
     ("runtime",),

@@ -1,4 +1,4 @@
-"""The programs in README and in docs/links.md run as they stand there."""
+"""The programs in README and in docs/ run as they stand there."""
 
 import json
 import re
@@ -48,6 +48,12 @@ def test_the_program_of_the_links_runs(tmp_path: Path) -> None:
     assert answer == "49"
     assert "not_started -- start_called --> connecting" in history[0]
     assert any("--> active" in line for line in history)
+
+
+def test_the_program_of_the_events_runs(tmp_path: Path) -> None:
+    lines = output_of(program_in(ROOT / "docs" / "events.md"), tmp_path).splitlines()
+    assert [line.split(" ", 1)[0] for line in lines] == ["d1.scada", "d1.scada"]
+    assert [json.loads(line.split(" ", 1)[1])["Watts"] for line in lines] == [1200, 1210]
 
 
 def test_the_program_in_readme_is_short() -> None:

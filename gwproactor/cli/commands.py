@@ -4,7 +4,6 @@ A wrong call is refused without repeating what has no place in it: a broker URL 
 `--broker` on the way holds a password.
 """
 
-import difflib
 import os
 import re
 from collections.abc import Sequence
@@ -12,10 +11,9 @@ from typing import Any
 
 import click
 
+from gwproactor.cli.events import events
+from gwproactor.cli.framework import CONTEXT, Commands
 from gwproactor.errors import UsageError
-
-_CONTEXT = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
-"""Extra arguments get as far as to our own check, which does not repeat them."""
 
 _OPTION = re.compile(r"-{1,2}[a-z-]*", re.IGNORECASE)
 
@@ -49,40 +47,7 @@ def _no_such_option(error: click.NoSuchOption) -> str:
     return f"{shown}; did you mean {' or '.join(near)}?" if near else shown
 
 
-class _Command(click.Command):
-    """A command that takes options only."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and refuse extra arguments, without repeating them."""
-        extra = super().parse_args(ctx, args)
-        if extra and not ctx.resilient_parsing:
-            ctx.fail(
-                f"'{self.name}' takes only options, but {len(extra)} more"
-                f" argument{'s were' if len(extra) > 1 else ' was'} given:"
-                f" see gwproactor {self.name} --help"
-            )
-        return extra
-
-
-class _Commands(click.Group):
-    """The commands; a name that is none of theirs is refused, without repeating it."""
-
-    command_class = _Command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first argument names."""
-        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
-            meant = (
-                f"did you mean {near[0]!r}?" if near else "there are " + " and ".join(self.commands)
-            )
-            ctx.fail(f"No such command; {meant}")
-        return super().resolve_command(ctx, args)
-
-
-@click.group(cls=_Commands, invoke_without_command=True, context_settings=_CONTEXT)
+@click.group(cls=Commands, invoke_without_command=True, context_settings=CONTEXT)
 @click.version_option(package_name="gwproactor")
 @click.pass_context
 def gwproactor(context: click.Context) -> None:
@@ -91,7 +56,7 @@ def gwproactor(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@gwproactor.command(context_settings=_CONTEXT)
+@gwproactor.command(context_settings=CONTEXT)
 @click.option("--name", help="This node's long name.  [required]")
 @click.option("--short", help="This node's short name.  [required]")
 @click.option("--peer", help="The peer's long name.  [required]")
@@ -123,7 +88,7 @@ def node(**options: Any) -> int:
     return main(load_settings(options, os.environ))
 
 
-@gwproactor.command(context_settings=_CONTEXT)
+@gwproactor.command(context_settings=CONTEXT)
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON instead of a screen.")
 @click.option("--broker", help="Use this broker instead of the embedded one: mqtt://host[:port].")
 def demo(as_json: bool, broker: str | None) -> int:
@@ -131,3 +96,6 @@ def demo(as_json: bool, broker: str | None) -> int:
     from gwproactor.demo.main import main
 
     return main(as_json=as_json, broker_url=broker)
+
+
+gwproactor.add_command(events)

@@ -85,11 +85,19 @@ class DataFolder:
             self._files.close(descriptor)
 
     def _read_holder(self) -> str:
+        process_id, name = self.holder()
+        return "another process" if process_id is None else f"{name} (process {process_id})"
+
+    def holder(self) -> tuple[int | None, str]:
+        """Process id and name of who holds the folder, or held it last; None where that is unknown.
+
+        From any thread, and without taking the lock.
+        """
         try:
             holder = json.loads((self.path / _HOLDER).read_text(encoding="utf-8"))
-            return f"{holder['name']} (process {holder['pid']})"
+            return int(holder["pid"]), str(holder["name"])
         except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
+            return None, ""
 
     def close(self) -> None:
         """Let go of the folder; from any thread. A second call does nothing."""

@@ -235,6 +235,26 @@ class SeenFiles:
             self._file = None
 
 
+def forget_ids(folder: Path, event_ids: Sequence[str], files: FileCalls | None = None) -> None:
+    """Take ids out of the files of one peer, while nobody else uses them.
+
+    Raises:
+        StoreUnusableError: A file cannot be read or written; doing it again does the rest.
+    """
+    files, unwanted = files or FileCalls(), {digest_of(event_id) for event_id in event_ids}
+    try:
+        names = [name for name in files.names(folder) if _NAME.fullmatch(name)]
+        for path in (folder / name for name in names):
+            digests = decode_file(files.read(path), str(path)).digests
+            kept = [digest for digest in digests if digest not in unwanted]
+            if len(kept) < len(digests):
+                replace_file(files, path, encode_header() + b"".join(_lines(kept)))
+    except FileNotFoundError:
+        return  # nothing of this peer was ever dealt with
+    except OSError as error:
+        raise StoreUnusableError(f"cannot use {folder}: {describe(error)}") from error
+
+
 class _Group(NamedTuple):
     """Files that are taken as one."""
 

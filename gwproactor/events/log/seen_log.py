@@ -16,7 +16,12 @@ from gwproactor.errors import StoreUnusableError
 from gwproactor.events.core.seen_ids import SeenIds, digest_of
 from gwproactor.events.disk.disk_thread import DiskThread
 from gwproactor.events.disk.file_calls import FileCalls, describe
-from gwproactor.events.log.seen_files import DEFAULT_IDS_PER_FILE, DEFAULT_MAX_IDS, SeenFiles
+from gwproactor.events.log.seen_files import (
+    DEFAULT_IDS_PER_FILE,
+    DEFAULT_MAX_IDS,
+    SeenFiles,
+    forget_ids,
+)
 from gwproactor.events.store import Damage
 
 Key = tuple[str, str]
@@ -163,6 +168,19 @@ class SeenLog:
     def _close(self) -> None:
         for link in self._links.values():
             link.close()
+
+
+def forget_keys(folder: Path, keys: Iterable[Key]) -> None:
+    """Take keys out of the folder of a `SeenLog` that nobody uses. It blocks.
+
+    Raises:
+        StoreUnusableError: A file cannot be read or written; doing it again does the rest.
+    """
+    by_folder: defaultdict[str, list[str]] = defaultdict(list)
+    for link_name, event_id in keys:
+        by_folder[_folder_name(link_name)].append(event_id)
+    for name, event_ids in by_folder.items():
+        forget_ids(folder / name, event_ids)
 
 
 @lru_cache(maxsize=1024)

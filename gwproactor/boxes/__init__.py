@@ -1,0 +1,1 @@
+"""The events in a node's data folder, looked at and put right by a person: `gwproactor events`."""
