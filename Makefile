@@ -14,7 +14,7 @@ help:
 	@echo 'make demo     watch two nodes lose their broker and not one event (30 s)'
 	@echo 'make test     the whole test suite'
 	@echo 'make prove    the longer proofs'
-	@echo 'make bench    how fast a link is back, beside the predecessor and bare sockets'
+	@echo 'make bench    how fast links and events are, beside the predecessor'
 	@echo 'make style    ruff check and ruff format --check      make format   mend both'
 	@echo 'make types    mypy --strict                           make names    pin the public names'
 	@echo 'make peer     the other packages, for tests with them  make setup    only the environment'

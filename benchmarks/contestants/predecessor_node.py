@@ -16,9 +16,11 @@ import asyncio
 import json
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from gwproto import HardwareLayout
+from gwproto.messages import AnyEvent
 
 from gwproactor import AppSettings
 from gwproactor.callbacks import ProactorCallbackInterface
@@ -80,6 +82,61 @@ def report_acks(links) -> None:
     links.process_ack = process_and_say
 
 
+class Generator:
+    """Generates events on command, and says when all are acknowledged.
+
+    The lines are those of `events_node.py`. It is told of each ack by the call that deals with it.
+    """
+
+    def __init__(self, proactor) -> None:
+        self._proactor = proactor
+        self._links = proactor._links  # noqa: SLF001 - there is no other way to it
+        self._waits = False
+        self._began = 0
+        process_ack = self._links.process_ack
+
+        def process_and_look(link_name, message_id):
+            result = process_ack(link_name, message_id)
+            self._look()
+            return result
+
+        self._links.process_ack = process_and_look
+
+    def _look(self) -> None:
+        links = self._links
+        pending = links._in_flight_events or links._event_persister.num_pending  # noqa: SLF001
+        if self._waits and not pending:
+            self._waits = False
+            say(kind="drained", t=time.monotonic_ns(), began=self._began)
+
+    async def commands(self) -> None:
+        """Do what standard input says, until it ends."""
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            command, count = line.split()
+            await self._generate(int(count), tell_stored=command == b"store")
+
+    async def _generate(self, count, *, tell_stored) -> None:
+        self._began = time.monotonic_ns()
+        for number in range(count):
+            event = AnyEvent(
+                MessageId=str(uuid.uuid4()),
+                Src="bench.child",
+                TypeName="gridworks.event.data",
+                Reading="x" * 60,
+                Value=number,
+            )
+            self._proactor.generate_event(event)
+            if number % 200 == 199:
+                await asyncio.sleep(0)
+        if tell_stored:
+            say(kind="stored", t=time.monotonic_ns())
+        self._waits = True
+        self._look()
+
+
 def settings_for(app_type, peer: str, port: int, folder: Path) -> AppSettings:
     """Its defaults, but for the broker's place, the folder, and no TLS."""
     paths = Paths(
@@ -101,6 +158,7 @@ def main() -> None:
     parser.add_argument("--role", choices=ROLES, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--generate", action="store_true", help="events on command")
     options = parser.parse_args()
     app_type, peer = ROLES[options.role]
     app = app_type(
@@ -111,8 +169,20 @@ def main() -> None:
     )
     app.instantiate()
     app.add_callbacks(Reporter())
-    report_acks(app.proactor._links)  # noqa: SLF001 - there is no other way to it
-    asyncio.run(app.proactor.run_forever())
+    if options.generate:
+        asyncio.run(run_and_generate(app.proactor))
+    else:
+        report_acks(app.proactor._links)  # noqa: SLF001 - there is no other way to it
+        asyncio.run(app.proactor.run_forever())
+
+
+async def run_and_generate(proactor) -> None:
+    """Run the node, and events on command beside it."""
+    commands = asyncio.create_task(Generator(proactor).commands())
+    try:
+        await proactor.run_forever()
+    finally:
+        commands.cancel()
 
 
 if __name__ == "__main__":

@@ -96,8 +96,12 @@ class EventDesk:
         self._posted += 1
         return ticket
 
-    def generate(self, event: EventBase) -> Result[bool, BaseException]:
+    def generate(self, event: EventBase, *, urgent: bool = True) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
+
+        Args:
+            event: The event.
+            urgent: See `post`.
 
         Returns:
             Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
@@ -106,7 +110,7 @@ class EventDesk:
         if self._upstream() is None:
             return Ok(False)
         try:
-            self.post(event, urgent=False)
+            self.post(event, urgent=urgent)
         except GwproactorError as error:
             return Err(error)
         return Ok(True)
@@ -118,7 +122,7 @@ class EventDesk:
         if self._store.pending_bytes > self._own_bytes:
             _LOGGER.warning("%s was not kept: the rest of the store is the application's", event)
             return
-        match self.generate(event):
+        match self.generate(event, urgent=False):
             case Err(error):
                 _LOGGER.warning("%s was not kept: %s", event.TypeName, error)
 

@@ -6,7 +6,7 @@ it is refused here, where its maker can still be told. Pure.
 
 import functools
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from gwproactor.config.link import LinkSettings
@@ -24,7 +24,7 @@ def event_payload(event: EventBase, source: str, upstream: LinkSettings) -> byte
     """The JSON of an event for the upstream peer, in UTF-8.
 
     Args:
-        event: The event; its `Src` is `source` where it has none.
+        event: The event; its `Src` becomes `source` where it has none, as in the reference.
         source: Long name of this node.
         upstream: The link that it is to go over.
 
@@ -33,16 +33,29 @@ def event_payload(event: EventBase, source: str, upstream: LinkSettings) -> byte
     """
     _refuse_what_is_no_event(event)
     if not event.Src:
-        event = event.model_copy(update={"Src": source})
+        event = _with_source(event, source)
     payload = _json_of(event)
     _refuse_unsendable(event, payload, source, upstream)
     return payload
 
 
+def _with_source(event: EventBase, source: str) -> EventBase:
+    """The event with its source; a copy where it is frozen."""
+    try:
+        event.Src = source
+    except ValidationError:
+        return event.model_copy(update={"Src": source})
+    return event
+
+
 def _refuse_what_is_no_event(event: object) -> None:
     """Raise UsageError for anything but a model with the texts that every event has."""
-    texts = (getattr(event, name, None) for name in ("MessageId", "Src", "TypeName"))
-    if not isinstance(event, BaseModel) or not all(isinstance(text, str) for text in texts):
+    if not (
+        isinstance(event, BaseModel)
+        and isinstance(getattr(event, "MessageId", None), str)
+        and isinstance(getattr(event, "Src", None), str)
+        and isinstance(getattr(event, "TypeName", None), str)
+    ):
         raise UsageError(f"{type(event).__name__} is no event: make it an AnyEvent or an EventBase")
 
 

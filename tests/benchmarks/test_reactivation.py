@@ -44,8 +44,9 @@ def test_no_target_is_judged_without_its_samples() -> None:
 
 @pytest.mark.usefixtures("needs_mosquitto")
 def test_a_quick_run_of_the_floor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "report.json"
-    assert main(["--only", "floor", "--cuts", "2", "--outages", "1", "--json", str(path)]) == 0
+    path = tmp_path / "reactivation.json"
+    options = ["--only", "floor", "--cuts", "2", "--outages", "1", "--reports", str(tmp_path)]
+    assert main(["reactivation", *options]) == 0
     report = json.loads(path.read_text(encoding="utf-8"))
     counts = {scenario: report["summary_ms"][scenario]["floor"]["count"] for scenario in SCENARIOS}
     assert counts == {"cut": 2, "close": 1, "reset": 1, "outage": 1}
