@@ -29,6 +29,7 @@ program can catch either branch without knowing its leaves::
     │   ├── StoreLockedError      another node holds it
     │   ├── StoreFormatError      it was written by a newer version
     │   ├── StoreFullError        its size limit is reached; the event was refused
+    │   ├── EventDroppedError     its size limit was reached; this event made room for others
     │   └── PersisterException        (gwproactor.persister, as all below it)
     │       ├── PersisterError
     │       │   ├── WriteFailed
@@ -141,3 +142,7 @@ class StoreFormatError(StoreError):
 
 class StoreFullError(StoreError):
     """The size limit of the store is reached; the event was refused and is not kept."""
+
+
+class EventDroppedError(StoreError):
+    """The size limit of the store was reached, and this event was dropped to make room."""

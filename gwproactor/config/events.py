@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
-"""Size of a store at which it refuses more: a week of an event a second, on any SD card."""
+"""Size of a store at which it is full: a week of an event a second, on any SD card."""
 
 
 class Durability(StrEnum):
@@ -41,6 +41,18 @@ class InboxKind(StrEnum):
     """Each is acknowledged when its handler has succeeded."""
 
 
+class LimitPolicy(StrEnum):
+    """What happens to an event for which there is no room below `max_bytes`."""
+
+    refuse = "refuse"
+    """It is refused, which its maker is told at once."""
+    drop_oldest = "drop_oldest"
+    """The oldest events go to make room; each is counted, and that is reported."""
+    drop_lowest_priority = "drop_lowest_priority"
+    """Of the events of the lowest priority the oldest go, but none of a higher priority than the
+    new one has: where only such are left, it is refused."""
+
+
 class EventSettings(BaseModel):
     """How a proactor keeps events.
 
@@ -54,7 +66,9 @@ class EventSettings(BaseModel):
         inbox: Where received events wait for their handler.
         handler_tries: So often a received event is given to a handler that fails with it, before
             it is set aside among the dead letters.
-        max_bytes: Size of the store in bytes, beyond which new events are refused.
+        max_bytes: Size of the store in bytes, beyond which `when_full` applies to events that this
+            node sends; received ones are refused, their sender has them still.
+        when_full: What happens at that size. What is in flight is not dropped.
         max_window: Events in flight at most, however quick the peer, one in a message.
         batches: Take many events in one message, and send them so to a peer that takes them too.
     """
@@ -68,6 +82,7 @@ class EventSettings(BaseModel):
     inbox: InboxKind = InboxKind.disk
     handler_tries: int = Field(default=10, ge=1)
     max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1)
+    when_full: LimitPolicy = LimitPolicy.refuse
     max_window: int = Field(default=64, ge=1)
     batches: bool = True
 

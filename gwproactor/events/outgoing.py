@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
 from gwproactor.events.core.outbox import Ack, Outbox
+from gwproactor.events.dropping import DropReports
 from gwproactor.events.payloads import (
     DEFAULT_MEMORY_BYTES,
     READ_AHEAD_BYTES,
@@ -25,6 +26,7 @@ from gwproactor.events.store import (
     EventStore,
     StoredEvent,
     check_event_id,
+    check_priority,
     event_size_bytes,
     one_line,
 )
@@ -77,6 +79,7 @@ class OutgoingEvents:
         )
         self._stored_again: list[EventRef] = []
         self._tickets = TicketOffice(outbox)
+        self._drops = DropReports(report)
         self._sendable = asyncio.Event()
         self._released = asyncio.Event()
         self._released.set()
@@ -127,6 +130,7 @@ class OutgoingEvents:
         if self._end is not None:
             return
         self._running = False
+        self._drops.close()
         self.release()
         self.deactivated()
         try:
@@ -158,6 +162,11 @@ class OutgoingEvents:
         return self._outbox.unacked_count
 
     @property
+    def backlog_count(self) -> int:
+        """How many the peer has not acknowledged of those posted before the link became active."""
+        return self._outbox.backlog_count
+
+    @property
     def in_flight_count(self) -> int:
         """How many events have been sent since the activation and not been acked."""
         return self._outbox.in_flight_count
@@ -167,10 +176,24 @@ class OutgoingEvents:
         """What they count against the limit of the outbox."""
         return self._outbox.pending_bytes
 
+    @property
+    def dropped_count(self) -> int:
+        """How many events were dropped since the start to make room for others."""
+        return self._drops.count
+
     def post(
-        self, event_id: str, payload: bytes, tag: str = "", *, urgent: bool = True
+        self,
+        event_id: str,
+        payload: bytes,
+        tag: str = "",
+        *,
+        urgent: bool = True,
+        source: str = "",
+        priority: int = 0,
     ) -> EventTicket:
-        """Hand in an event. It is sent, and made durable, in the order of these calls.
+        """Hand in an event. It is made durable in the order of these calls.
+
+        Events of one source are sent in that order, too; the sources take turns.
 
         An id that is pending already is kept once, as it was, and `on_stored` is called again.
 
@@ -179,30 +202,50 @@ class OutgoingEvents:
             payload: Its JSON in UTF-8.
             tag: A small word to get back with `on_stored` and `on_acked`, in later runs too.
             urgent: Make it durable at once; otherwise within the commit interval.
+            source: Whose event it is. Without one, younger events of any source wait for it.
+            priority: What it is worth, -99 to 99, where the limit drops the lowest priority.
 
         Raises:
-            StoreFullError: The budget is used up, or the disk does not keep up; nothing was kept.
+            StoreFullError: The budget is used up and nothing may be dropped, or the disk does not
+                keep up; nothing was kept.
             NotRunningError: Before `open`, or after `close`.
-            UsageError: The id is empty or too long.
+            UsageError: The id is empty or too long, or the priority not that small.
         """
         if not self._running:
             raise NotRunningError("events can be posted only while the node is running")
         check_event_id(event_id)
+        check_priority(priority)
         payload = one_line(payload)
-        self._check_waiting(event_size_bytes(event_id, len(payload), tag))
-        ref, is_new = self._outbox.add(event_id, len(payload), tag)
+        self._check_waiting(event_size_bytes(event_id, len(payload), tag, source))
+        ref, is_new, dropped = self._outbox.add(
+            event_id, len(payload), tag, source=source, priority=priority
+        )
         if is_new:
-            event = StoredEvent(ref.sequence, event_id, payload, tag)
+            event = StoredEvent(ref.sequence, event_id, payload, tag, source, priority)
             self._payloads.keep(event)
             self._writer.put(event, urgent=urgent)
             self._empty.clear()
             self._sendable.set()
         else:
-            if len(self._stored_again) >= _MAX_STORED_AGAIN:
-                raise StoreFullError(f"{event_id} is posted again and again: {self._cause()}")
-            self._stored_again.append(ref)
-            self._writer.wake()
+            self._store_again(ref)
+        if dropped:
+            self._drop(dropped)
         return self._tickets.ticket(ref)
+
+    def _store_again(self, ref: EventRef) -> None:
+        if len(self._stored_again) >= _MAX_STORED_AGAIN:
+            raise StoreFullError(f"{ref.event_id} is posted again and again: {self._cause()}")
+        self._stored_again.append(ref)
+        self._writer.wake()
+
+    def _drop(self, dropped: Sequence[tuple[EventRef, bool]]) -> None:
+        """Carry out what the outbox has dropped; what is not stored yet is removed after that."""
+        for ref, was_stored in dropped:
+            self._payloads.drop(ref.sequence)
+            self._tickets.dropped(ref, was_stored=was_stored)
+            if was_stored:
+                self._writer.remove(ref)
+        self._drops.note([ref for ref, _ in dropped])
 
     def _check_waiting(self, size_bytes: int) -> None:
         waiting_bytes = self._writer.waiting_bytes
@@ -223,7 +266,8 @@ class OutgoingEvents:
         for ref in self._outbox.stored(refs):
             self._writer.remove(ref)
         for ref in refs:
-            self._tell_stored(ref)
+            if self._outbox.is_pending(ref):  # and was not dropped before it was durable
+                self._tell_stored(ref)
         self._tell_stored_again()
         done = [ref for ref in removals if self._outbox.is_pending(ref)]  # the others were lost
         self._outbox.removed(done)
@@ -242,6 +286,8 @@ class OutgoingEvents:
         """Report those posted again that are durable; the others wait for their commit."""
         again, self._stored_again = self._stored_again, []
         for ref in again:
+            if self._tickets.is_dropped(ref):
+                continue
             if self._outbox.is_stored(ref):
                 self._on_stored(ref)
             else:

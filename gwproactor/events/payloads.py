@@ -93,7 +93,8 @@ class Payloads:
             self.keep(event)
             del missing[event.sequence]
         reasons = {damage.sequence: damage for damage in damages}
-        return [(ref, reasons.get(ref.sequence, _gone(ref))) for ref in missing.values()]
+        lost = ((ref, reasons.get(ref.sequence, _gone(ref))) for ref in missing.values())
+        return [(ref, damage._replace(event_id=ref.event_id)) for ref, damage in lost]
 
 
 def _gone(ref: EventRef) -> Damage:

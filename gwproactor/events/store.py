@@ -20,6 +20,9 @@ DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 RECORD_OVERHEAD_BYTES = 64
 """What a store adds to an event, at most, when id and payload are plain text."""
 
+MAX_PRIORITY = 99
+"""Enough ranks for anybody, and short in a record."""
+
 
 class StoredEvent(NamedTuple):
     """One event as a store keeps it.
@@ -29,22 +32,28 @@ class StoredEvent(NamedTuple):
         event_id: What an acknowledgement refers to.
         payload: The event's JSON in UTF-8, in one line without its newline.
         tag: A small word that the application wants back with the event.
+        source: Whose event it is: those of one source keep their order. Empty when not known.
+        priority: What it is worth, -99 to 99; where there is no room, the lowest may go first.
     """
 
     sequence: int
     event_id: str
     payload: bytes
     tag: str = ""
+    source: str = ""
+    priority: int = 0
 
     @property
     def ref(self) -> "EventRef":
         """The same event without its payload."""
-        return EventRef(self.sequence, self.event_id, self.size_bytes, self.tag)
+        return EventRef(
+            self.sequence, self.event_id, self.size_bytes, self.tag, self.source, self.priority
+        )
 
     @property
     def size_bytes(self) -> int:
         """What the event counts against a limit, in bytes."""
-        return event_size_bytes(self.event_id, len(self.payload), self.tag)
+        return event_size_bytes(self.event_id, len(self.payload), self.tag, self.source)
 
 
 class EventRef(NamedTuple):
@@ -54,6 +63,8 @@ class EventRef(NamedTuple):
     event_id: str
     size_bytes: int
     tag: str = ""
+    source: str = ""
+    priority: int = 0
 
 
 class Damage(NamedTuple):
@@ -96,7 +107,11 @@ class EventStore(Protocol):
         ...
 
     def pending(self) -> Iterable[EventRef]:
-        """Give what is stored and not removed, in order of sequence; for right after `open`."""
+        """Give what is stored and not removed, in order of sequence; for right after `open`.
+
+        Raises:
+            StoreError: It was asked for later than that, and the disk cannot be read now.
+        """
         ...
 
     @property
@@ -140,14 +155,20 @@ class EventStore(Protocol):
         ...
 
 
-def event_size_bytes(event_id: str, payload_bytes: int, tag: str) -> int:
+def event_size_bytes(event_id: str, payload_bytes: int, tag: str, source: str = "") -> int:
     """What an event counts against a limit: its text, and the overhead of keeping it."""
-    return payload_bytes + len(event_id) + len(tag) + RECORD_OVERHEAD_BYTES
+    return payload_bytes + len(event_id) + len(tag) + len(source) + RECORD_OVERHEAD_BYTES
 
 
 def one_line(payload: bytes) -> bytes:
     """Return JSON text without line breaks: outside of its strings they are mere white space."""
     return payload.replace(b"\n", b" ") if b"\n" in payload else payload
+
+
+def check_priority(priority: int) -> None:
+    """Raise UsageError when `priority` is not a small number."""
+    if abs(priority) > MAX_PRIORITY:
+        raise UsageError(f"priority is {priority}; it is from -{MAX_PRIORITY} to {MAX_PRIORITY}")
 
 
 def check_event_id(event_id: str) -> None:

@@ -7,12 +7,15 @@ tickets: it looks into the outbox, and lets those wait for whom it is too early.
 import asyncio
 from collections import defaultdict
 
-from gwproactor.errors import GwproactorError, NotRunningError, StoreError
+from gwproactor.errors import EventDroppedError, GwproactorError, NotRunningError, StoreError
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.store import EventRef
 
 _MAX_LOST_REMEMBERED = 1000
 """Lost events whose tickets can still say so; more than that at once is a lost disk."""
+
+_MAX_DROPPED_REMEMBERED = 100_000
+"""Some 10 MB, while more events are dropped than anybody awaits."""
 
 ENDED = "the node has stopped; what is stored is sent by its next run"
 
@@ -40,6 +43,7 @@ class EventTicket:
 
         Raises:
             StoreError: It could not be stored before the end.
+            EventDroppedError: It was dropped before that, to make room.
         """
         await self._office.wait_stored(self.ref)
 
@@ -48,6 +52,7 @@ class EventTicket:
 
         Raises:
             StoreError: The event was damaged on the disk, and cannot be sent any more.
+            EventDroppedError: It was dropped to make room for others.
             NotRunningError: The node stopped first; a stored event is sent by its next run.
         """
         await self._office.wait_acked(self.ref)
@@ -106,6 +111,8 @@ class TicketOffice:
         self._stored = Waiters()
         self._acked = Waiters()
         self._lost: dict[int, StoreError] = {}
+        self._dropped: dict[int, bool] = {}
+        """Whether it was stored before that, for the last that were dropped."""
         self._end: GwproactorError | None = None
 
     def ticket(self, ref: EventRef) -> EventTicket:
@@ -127,6 +134,18 @@ class TicketOffice:
             del self._lost[next(iter(self._lost))]
         self._acked.failed(ref.sequence, error)
 
+    def dropped(self, ref: EventRef, *, was_stored: bool) -> None:
+        """An event made room for others."""
+        self._dropped[ref.sequence] = was_stored
+        if len(self._dropped) > _MAX_DROPPED_REMEMBERED:
+            del self._dropped[next(iter(self._dropped))]
+        self._stored.failed(ref.sequence, _dropped_error(ref))
+        self._acked.failed(ref.sequence, _dropped_error(ref))
+
+    def is_dropped(self, ref: EventRef) -> bool:
+        """Whether an event made room for others, lately."""
+        return ref.sequence in self._dropped
+
     def close(self, end: GwproactorError) -> None:
         """Nothing more will happen; `end` is what those hear whose events are not stored."""
         self._end = end
@@ -135,6 +154,8 @@ class TicketOffice:
 
     async def wait_stored(self, ref: EventRef) -> None:
         """Wait until an event is durable; see `EventTicket.stored`."""
+        if not self._dropped.get(ref.sequence, True):
+            raise _dropped_error(ref)
         if self._outbox.is_stored(ref):
             return
         if self._end is not None:
@@ -145,8 +166,16 @@ class TicketOffice:
         """Wait until the peer has an event; see `EventTicket.acked`."""
         if ref.sequence in self._lost:
             raise self._lost[ref.sequence]
+        if ref.sequence in self._dropped:
+            raise _dropped_error(ref)
         if not self._outbox.is_pending(ref):
             return
         if self._end is not None:
             raise NotRunningError(ENDED)
         await self._acked.wait(ref.sequence)
+
+
+def _dropped_error(ref: EventRef) -> EventDroppedError:
+    return EventDroppedError(
+        f"event {ref.event_id} was dropped to make room for others: the event store is full"
+    )

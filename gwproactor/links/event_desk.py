@@ -21,7 +21,7 @@ from gwproactor.links.event_pump import EventStoreSource
 from gwproactor.links.link_state import Transition
 from gwproactor.links.reupload_progress import ReuploadProgress
 from gwproactor.stats import ProactorStats
-from gwproactor.wire.payloads import EventBase
+from gwproactor.wire.payloads import EventBase, ProblemEvent
 
 OWN_EVENTS_SHARE = 0.9
 """Up to so full a store the node's own events are kept. A link that comes and goes for days makes
@@ -59,7 +59,6 @@ class EventDesk:
         self._reuploading = False
         self.reupload: ReuploadProgress | None = None
         """The last re-upload; None before the first one. One that was cut short never completes."""
-        self._posted = 0  # since the re-upload began; those that had waited go before them
 
     @property
     def pending_count(self) -> int:
@@ -71,13 +70,18 @@ class EventDesk:
         """How many of them were sent since the link became active."""
         return 0 if self._store is None else self._store.in_flight_count
 
-    def post(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
-        """Hand in an event for the upstream peer. Events are sent in the order of these calls.
+    def post(
+        self, event: EventBase, *, tag: str = "", urgent: bool = True, priority: int = 0
+    ) -> EventTicket:
+        """Hand in an event for the upstream peer.
+
+        Events of one `Src` are sent in the order of these calls; several sources take turns.
 
         Args:
             event: The event; its `Src` is this node where it has none.
             tag: A small word to get back with the event, in later runs too.
             urgent: Make it durable at once; otherwise within the commit interval (20 ms).
+            priority: What it is worth, -99 to 99, where the full store drops the lowest first.
 
         Raises:
             StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
@@ -92,9 +96,10 @@ class EventDesk:
             raise UsageError(f"{self._source} has no event_persister to keep events")
         payload = event_payload(event, self._source, upstream)
         self.flush()
-        ticket = self._store.post(event.MessageId, payload, tag, urgent=urgent)
-        self._posted += 1
-        return ticket
+        source = event.Src or self._source
+        return self._store.post(
+            event.MessageId, payload, tag, urgent=urgent, source=source, priority=priority
+        )
 
     def generate(self, event: EventBase, *, urgent: bool = True) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
@@ -119,12 +124,17 @@ class EventDesk:
         """Hand in an event that the node itself has made, as long as there is room for such."""
         if self._store is None:
             return
-        if self._store.pending_bytes > self._own_bytes:
+        if self._store.pending_bytes > self._own_bytes and not self._tells_of_drops(event):
             _LOGGER.warning("%s was not kept: the rest of the store is the application's", event)
             return
         match self.generate(event, urgent=False):
             case Err(error):
                 _LOGGER.warning("%s was not kept: %s", event.TypeName, error)
+
+    def _tells_of_drops(self, event: EventBase) -> bool:
+        """Whether it is a problem where room is made by dropping, which the peer must hear of."""
+        dropping = self._store is not None and self._store.dropped_count > 0
+        return dropping and isinstance(event, ProblemEvent)
 
     def transitioned(self, transition: Transition) -> None:
         """Tell the upstream peer of a transition, or of a failed attempt to connect."""
@@ -140,7 +150,7 @@ class EventDesk:
             self._reuploading = False
 
     def _begin_reupload(self, link_name: str, count: int) -> None:
-        self._reuploading, self._posted = count > 0, 0
+        self._reuploading = count > 0
         if self._reuploading:
             self.reupload = ReuploadProgress(count, time.monotonic())
             self._stats.link(link_name).start_reupload()
@@ -153,7 +163,7 @@ class EventDesk:
             return
         if self.reupload is None:
             return
-        line = self.reupload.note(self._store.unacked_count, self._posted, time.monotonic())
+        line = self.reupload.note(self._store.backlog_count, time.monotonic())
         if line:
             _LOGGER.info("%s: %s", upstream.link_name, line)
         if self.reupload.completed:

@@ -73,12 +73,29 @@ class EventStoreSource(EventSource, Protocol):
         ...
 
     @property
+    def backlog_count(self) -> int:
+        """How many of them were posted before the link became active."""
+        ...
+
+    @property
+    def dropped_count(self) -> int:
+        """How many events were dropped to make room for others."""
+        ...
+
+    @property
     def in_flight_count(self) -> int:
         """How many were sent since the activation and not acknowledged."""
         ...
 
     def post(
-        self, event_id: str, payload: bytes, tag: str = "", *, urgent: bool = True
+        self,
+        event_id: str,
+        payload: bytes,
+        tag: str = "",
+        *,
+        urgent: bool = True,
+        source: str = "",
+        priority: int = 0,
     ) -> EventTicket:
         """Hand in an event; see `OutgoingEvents.post`."""
         ...

@@ -280,9 +280,11 @@ class LinkManager(NamedLinks):
 
     # Events
 
-    def post_event(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
+    def post_event(
+        self, event: EventBase, *, tag: str = "", urgent: bool = True, priority: int = 0
+    ) -> EventTicket:
         """Hand in an event for the upstream peer; see `EventDesk.post`."""
-        return self.events.post(event, tag=tag, urgent=urgent)
+        return self.events.post(event, tag=tag, urgent=urgent, priority=priority)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for; see `EventDesk.generate`."""

@@ -1,8 +1,4 @@
-"""How far a re-upload has come: of what had waited when the upstream link became active. Pure.
-
-Events go out in their order, so those that had waited are acknowledged when no more are left than
-were posted since.
-"""
+"""How far a re-upload has come: of what had waited when the upstream link became active. Pure."""
 
 PERIOD_SECONDS = 10.0
 """A line in the log so often at most: a re-upload of a day's events takes seconds, of a month's
@@ -36,15 +32,14 @@ class ReuploadProgress:
         """Whether the peer has all of them."""
         return self.left == 0
 
-    def note(self, unacked: int, posted: int, now: float) -> str:
+    def note(self, left: int, now: float) -> str:
         """Take note of acks; return what to write into the log, mostly nothing.
 
         Args:
-            unacked: How many events the peer has not acknowledged, new ones included.
-            posted: How many were posted since the beginning.
+            left: How many of them the peer has not acknowledged.
             now: The present moment, monotonic seconds.
         """
-        self.left = min(self.left, max(0, unacked - posted))
+        self.left = min(self.left, left)
         if self.completed:
             return f"re-upload completed: {self.total} events in {now - self.began_at:.1f} s"
         if now < self._told_at + PERIOD_SECONDS:

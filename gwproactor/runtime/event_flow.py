@@ -67,6 +67,7 @@ class EventFlow:
         outbox = Outbox(
             max_bytes=_outbox_bytes(settings, persister),
             window=window,
+            when_full=settings.when_full,
         )
         inbox = Inbox(
             max_bytes=settings.max_bytes,

@@ -24,13 +24,18 @@ class OwnEvents:
     _links: LinkManager
     _hatch: EventHatch
 
-    def post_event(self, event: EventBase, *, tag: str = "", urgent: bool = True) -> EventTicket:
-        """Hand in an event for the upstream peer. Events are sent in the order of these calls.
+    def post_event(
+        self, event: EventBase, *, tag: str = "", urgent: bool = True, priority: int = 0
+    ) -> EventTicket:
+        """Hand in an event for the upstream peer.
+
+        Events of one `Src` are sent in the order of these calls; several sources take turns.
 
         Args:
             event: The event; its `Src` is this node where it has none.
             tag: A small word that observers get back with the event, in later runs too.
             urgent: Make it durable at once; otherwise within the commit interval (20 ms).
+            priority: What it is worth, -99 to 99, where the full store drops the lowest first.
 
         Returns:
             A ticket: `await ticket.stored()` returns when the event is durable, and
@@ -42,7 +47,7 @@ class OwnEvents:
             UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
                 or the peer must refuse.
         """
-        return self._links.post_event(event, tag=tag, urgent=urgent)
+        return self._links.post_event(event, tag=tag, urgent=urgent, priority=priority)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
@@ -96,6 +101,11 @@ class OwnEvents:
     def stored_event_count(self) -> int:
         """How many of them are durable; after the stop, what the next run will send."""
         return self._events.outgoing.stored_count
+
+    @property
+    def dropped_event_count(self) -> int:
+        """How many events the full store has dropped since the start; see `when_full`."""
+        return self._events.outgoing.dropped_count
 
     @property
     def reupload(self) -> ReuploadProgress | None:

@@ -25,13 +25,13 @@ set aside. Tries are counted anew after a restart.
 refused: it is not acknowledged, so its sender keeps it and sends it again.
 """
 
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum, auto
 from heapq import heappop, heappush
 from typing import NamedTuple
 
 from gwproactor.events.core.pending import Pending, first_within
+from gwproactor.events.core.sequence_queue import SequenceQueue
 from gwproactor.events.store import DEFAULT_MAX_BYTES, EventRef, event_size_bytes
 
 MAX_UNMARKED = 64
@@ -111,7 +111,7 @@ class Inbox:
         self._pending: Pending[Key] = Pending(lambda ref: (ref.tag, ref.event_id))
         self._waiting: set[int] = set()
         self._waiting_bytes = 0
-        self._queue: deque[EventRef] = deque()
+        self._queue = SequenceQueue()
         self._later: list[tuple[float, int, EventRef]] = []
         self._tries: dict[int, int] = {}
         self._unmarked: set[int] = set()
@@ -141,7 +141,8 @@ class Inbox:
         doubles = []
         for ref in refs:
             if self._pending.add(ref):
-                self._queue.append(ref)
+                self._queue.append(ref.sequence)
+                self._pending.let_go_far(ref)
             else:
                 doubles.append(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
@@ -184,7 +185,8 @@ class Inbox:
         for ref in refs:
             self._waiting.discard(ref.sequence)
             self._waiting_bytes -= ref.size_bytes
-            self._queue.append(ref)
+            self._queue.append(ref.sequence)
+            self._pending.let_go_far(ref)
             if not self._ack_when_handled:
                 acknowledge.append(ref)
         return acknowledge
@@ -198,7 +200,9 @@ class Inbox:
         if self._later and self._later[0][0] <= now_seconds:
             ref = heappop(self._later)[2]
         elif self._queue:
-            ref = self._queue.popleft()
+            first = self._pending.at(self._queue.popleft())
+            assert first is not None  # what is queued is pending
+            ref = first
         else:
             return None
         self._unmarked.add(ref.sequence)
@@ -212,12 +216,16 @@ class Inbox:
 
     def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
         """Give the next events of the queue, at most so many, leaving them there."""
-        return first_within(self._queue, count, size_bytes)
+        return first_within(self._queued(), count, size_bytes)
+
+    def _queued(self) -> Iterator[EventRef]:
+        refs = map(self._pending.at, self._queue)
+        return (ref for ref in refs if ref is not None)
 
     def put_back(self, ref: EventRef) -> None:
         """The delivery did not take place: the event is the next one again."""
         self._unmarked.discard(ref.sequence)
-        self._queue.appendleft(ref)
+        self._queue.put_back([ref.sequence])
 
     def failed(self, ref: EventRef, now_seconds: float, *, may_set_aside: bool = True) -> Failure:
         """The handler raised: the event comes again later, or is to be set aside.

@@ -14,24 +14,30 @@ reporting may not. An ack that comes before the commit is held back; the removal
 asked for when it is both stored and acked, and only when that has been written, too, is the event
 forgotten, and may be reported acked.
 
-**Order and window.** Events are sent strictly in their order. At most as many as the window says
+**Order and window.** The events of one source are sent strictly in their order, and the sources
+take turns (`gwproactor.events.core.turns`). At most as many as the window says
 (`gwproactor.events.core.window`) are in flight, and never more than so many bytes, except that one
 event alone is always let through. What was in flight when the link became inactive goes back to the
-head of the queue, and so does what the peer refused.
+head of its queue, and so does what the peer refused.
 
 An event that this node finds it cannot send, as after a change of its settings, is parked: kept in
 the store for the next run, and no longer in the way.
 
-**Budget.** What is pending counts, by `size_bytes`, against a limit; an event beyond it is refused.
+**Budget.** What is pending counts, by `size_bytes`, against a limit. An event beyond it is refused,
+or others are dropped for it, as the policy says (`gwproactor.events.core.drop_order`). What is in
+flight is not dropped: its ack is on its way, and will make room by itself. What is acked is not
+either: its room is as good as free. An ack of a dropped event is harmless.
 """
 
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
+from gwproactor.config.events import LimitPolicy
 from gwproactor.errors import StoreFullError
-from gwproactor.events.core.pending import Pending, first_within
+from gwproactor.events.core.drop_order import DropOrder, Needed
+from gwproactor.events.core.pending import NEAR_COUNT, Pending, first_within
+from gwproactor.events.core.turns import Turns
 from gwproactor.events.core.window import Window
 from gwproactor.events.store import DEFAULT_MAX_BYTES, EventRef, event_size_bytes
 
@@ -40,10 +46,17 @@ MAX_WINDOW_BYTES = 4 * 1024 * 1024
 
 
 class Added(NamedTuple):
-    """What became of an event given to the outbox: its ref, and whether it is a new one."""
+    """What became of an event given to the outbox.
+
+    Attributes:
+        ref: Its ref.
+        is_new: Whether it is a new one.
+        dropped: What was dropped for it, and whether each was stored: what was is to be removed.
+    """
 
     ref: EventRef
     is_new: bool
+    dropped: Sequence[tuple[EventRef, bool]] = ()
 
 
 class Ack(Enum):
@@ -66,6 +79,8 @@ class Outbox:
         max_bytes: What may be pending in all.
         window: How many events may be in flight.
         max_window_bytes: And so many bytes.
+        when_full: What happens to an event for which there is no room.
+        near_count: How many events are kept at hand; the others are packed.
     """
 
     def __init__(
@@ -74,20 +89,27 @@ class Outbox:
         max_bytes: int = DEFAULT_MAX_BYTES,
         window: Window | None = None,
         max_window_bytes: int = MAX_WINDOW_BYTES,
+        when_full: LimitPolicy = LimitPolicy.refuse,
+        near_count: int = NEAR_COUNT,
     ) -> None:
         self._max_bytes = max_bytes
         self.window = window or Window()
         """How many events may be in flight, and how many go into one message."""
         self._max_window_bytes = max_window_bytes
         self._next_sequence = 1
-        self._pending: Pending[str] = Pending(lambda ref: ref.event_id)
+        self._pending: Pending[str] = Pending(_event_id, near_count)
+        self._drop_order = DropOrder(when_full, self._pending.at)
         self._unstored: set[int] = set()
         self._acked: set[int] = set()
         self._parked: set[int] = set()
-        self._queue: deque[EventRef] = deque()
+        self._dropped_unstored: set[int] = set()
+        self._turns = Turns()
         self._in_flight: dict[str, EventRef] = {}
         self._in_flight_bytes = 0
         self._active = False
+        self._backlog_end = 1
+        self.backlog_count = 0
+        """How many are not acked of those that were there at the last activation."""
 
     # What there is
 
@@ -127,7 +149,7 @@ class Outbox:
 
     def is_stored(self, ref: EventRef) -> bool:
         """Whether this event is durable, or was until the peer had it."""
-        return ref.sequence not in self._unstored
+        return ref.sequence not in self._unstored and ref.sequence not in self._dropped_unstored
 
     def is_in_flight(self, ref: EventRef) -> bool:
         """Whether this event has been sent and not been acked."""
@@ -144,42 +166,86 @@ class Outbox:
         doubles = []
         for ref in refs:
             if self._pending.add(ref):
-                self._queue.append(ref)
+                self._turns.add(ref.source, ref.sequence)
+                self._drop_order.add(ref)
+                self._pending.let_go_far(ref)
             else:
                 doubles.append(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
-    def add(self, event_id: str, payload_bytes: int, tag: str = "") -> Added:
+    def add(
+        self,
+        event_id: str,
+        payload_bytes: int,
+        tag: str = "",
+        *,
+        source: str = "",
+        priority: int = 0,
+    ) -> Added:
         """Take in a new event; one whose id is pending already is kept once, as it was.
 
         Raises:
-            StoreFullError: There is no room for it; it was not taken in.
+            StoreFullError: There is no room for it; it was not taken in, and nothing dropped.
         """
         current = self._pending.get(event_id)
         if current is not None:
             return Added(current, is_new=False)
-        size_bytes = event_size_bytes(event_id, payload_bytes, tag)
-        if self._pending.size_bytes + size_bytes > self._max_bytes:
-            raise StoreFullError(
-                f"the event was refused: {self.pending_bytes} bytes are pending, and with its"
-                f" {size_bytes} they would be more than max_bytes = {self._max_bytes};"
-                " raise the limit, or let the upstream link become active to empty the store"
-            )
-        ref = EventRef(self._next_sequence, event_id, size_bytes, tag)
+        size_bytes = event_size_bytes(event_id, payload_bytes, tag, source)
+        dropped = self._make_room(Needed(size_bytes, priority))
+        ref = EventRef(self._next_sequence, event_id, size_bytes, tag, source, priority)
         self._next_sequence += 1
         self._pending.add(ref)
         self._unstored.add(ref.sequence)
-        self._queue.append(ref)
-        return Added(ref, is_new=True)
+        self._turns.add(source, ref.sequence)
+        self._drop_order.add(ref)
+        return Added(ref, is_new=True, dropped=dropped)
+
+    def _make_room(self, needed: Needed) -> Sequence[tuple[EventRef, bool]]:
+        """Drop what must go for a new event, if anything.
+
+        Raises:
+            StoreFullError: Nothing may go, or not enough.
+        """
+        excess_bytes = self.pending_bytes + needed.size_bytes - self._max_bytes
+        if excess_bytes <= 0:
+            return ()
+        victims = None
+        if needed.size_bytes <= self._max_bytes:
+            victims = self._drop_order.victims(
+                Needed(excess_bytes, needed.priority), self._may_be_dropped
+            )
+        if victims is None:
+            raise StoreFullError(
+                f"the event was refused: {self.pending_bytes} bytes are pending, and with its"
+                f" {needed.size_bytes} they would be more than max_bytes = {self._max_bytes};"
+                " raise the limit, or let the upstream link become active to empty the store"
+            )
+        return [(ref, self._drop(ref)) for ref in victims]
+
+    def _may_be_dropped(self, ref: EventRef) -> bool:
+        return ref.event_id not in self._in_flight and ref.sequence not in self._acked
+
+    def _drop(self, ref: EventRef) -> bool:
+        """Forget an event for good; return whether it was stored."""
+        was_stored = ref.sequence not in self._unstored
+        if not was_stored:
+            self._dropped_unstored.add(ref.sequence)  # removed when it has been written
+        self.removed([ref])
+        return was_stored
 
     def stored(self, refs: Iterable[EventRef]) -> list[EventRef]:
-        """Note that these events are durable; return those to be removed, acked before."""
+        """Note that these events are durable; return those to be removed, acked or dropped."""
         remove = []
         for ref in refs:
             self._unstored.discard(ref.sequence)
             if ref.sequence in self._acked:
                 remove.append(ref)
+            elif ref.sequence in self._dropped_unstored:
+                self._dropped_unstored.remove(ref.sequence)
+                remove.append(ref)
+            elif ref.event_id not in self._in_flight:
+                self._pending.let_go_far(ref)
         return remove
 
     # Events go out
@@ -188,6 +254,7 @@ class Outbox:
         """The link has become active: send from the oldest un-acked event on."""
         self.deactivate()
         self._active = True
+        self._backlog_end, self.backlog_count = self._next_sequence, self.unacked_count
         self.window.restart()
 
     def deactivate(self) -> None:
@@ -197,15 +264,12 @@ class Outbox:
 
     def sendable(self) -> list[EventRef]:
         """Give the events that may be sent now, in order; none while the link is not active."""
-        self._skip_done()
-        if not self._active:
-            return []
         refs: list[EventRef] = []
-        room = self.window.count - len(self._in_flight)
+        room = self.window.count - len(self._in_flight) if self._active else 0
         room_bytes = self._max_window_bytes - self._in_flight_bytes
-        for ref in self._queue:
-            if not self._is_due(ref):
-                continue
+        if room <= 0:
+            return refs
+        for ref in self._waiting():
             room -= 1
             room_bytes -= ref.size_bytes
             alone = not refs and not self._in_flight
@@ -216,13 +280,23 @@ class Outbox:
 
     def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
         """Give the next events of the queue, at most so many, whether they may be sent or not."""
-        return [ref for ref in first_within(self._queue, count, size_bytes) if self._is_due(ref)]
+        return first_within(self._waiting(), count, size_bytes)
+
+    def _waiting(self) -> Iterator[EventRef]:
+        """What waits to be sent, in order."""
+        for sequence in self._turns:
+            if sequence in self._acked or sequence in self._parked:
+                continue
+            ref = self._pending.at(sequence)
+            if ref is not None:
+                yield ref
 
     def sent(self, refs: Sequence[EventRef]) -> None:
         """Note that these events, as `sendable` gave them, are in flight."""
         for ref in refs:
-            while self._queue.popleft() is not ref:
-                pass  # acked before their turn came
+            self._turns.take(ref.source, ref.sequence)
+            self._turns.trim(ref.source, self._is_due)
+            self._pending.bring_near(ref)
             self._in_flight[ref.event_id] = ref
             self._in_flight_bytes += ref.size_bytes
 
@@ -232,29 +306,21 @@ class Outbox:
         self._return([ref for ref in found if ref is not None])
 
     def _return(self, refs: Sequence[EventRef]) -> None:
-        """Put events that were in flight back to their places at the head of the queue."""
+        """Put events that were in flight back to their places at the head of their queues."""
         for ref in refs:
             self._land(ref)
-        returned = list(refs)
-        last = max((ref.sequence for ref in refs), default=0)
-        while self._queue and self._queue[0].sequence < last:
-            returned.append(self._queue.popleft())
-        self._queue.extendleft(sorted(returned, key=_sequence, reverse=True))
+        self._turns.put_back(refs)
 
     def park(self, event_id: str) -> None:
         """Set an event aside that cannot be sent: it is kept, and holds up nobody in this run."""
         ref = self._pending.get(event_id)
         if ref is not None:
             self._parked.add(ref.sequence)
-            self._land(ref)
+            self._leave(ref)
 
-    def _skip_done(self) -> None:
-        while self._queue and not self._is_due(self._queue[0]):
-            self._queue.popleft()
-
-    def _is_due(self, ref: EventRef) -> bool:
-        done = ref.sequence in self._acked or ref.sequence in self._parked
-        return not done and ref in self._pending
+    def _is_due(self, sequence: int) -> bool:
+        done = sequence in self._acked or sequence in self._parked
+        return not done and self._pending.has(sequence)
 
     # Events are done
 
@@ -274,17 +340,32 @@ class Outbox:
         if ref.sequence in self._acked:
             return Ack.REPEATED, ref
         self._acked.add(ref.sequence)
-        self._land(ref)
+        self._leave(ref)
+        self._leave_backlog(ref)
         return (Ack.HELD if ref.sequence in self._unstored else Ack.REMOVE), ref
 
     def removed(self, refs: Iterable[EventRef]) -> None:
         """Forget events: their removal is written, or they are lost."""
         for ref in refs:
-            if self._pending.remove(ref):
-                self._land(ref)
+            was_pending = self._pending.remove(ref)
+            was_done = ref.sequence in self._acked
             self._acked.discard(ref.sequence)
             self._parked.discard(ref.sequence)
             self._unstored.discard(ref.sequence)
+            if was_pending:
+                self._drop_order.forget(ref, len(self._pending))
+                if not was_done:
+                    self._leave(ref)
+                    self._leave_backlog(ref)
+
+    def _leave_backlog(self, ref: EventRef) -> None:
+        if ref.sequence < self._backlog_end:
+            self.backlog_count -= 1
+
+    def _leave(self, ref: EventRef) -> None:
+        """An event is not to be sent any more: it leaves the air, or its queue."""
+        if not self._land(ref):
+            self._turns.trim(ref.source, self._is_due)
 
     def _land(self, ref: EventRef) -> bool:
         if self._in_flight.pop(ref.event_id, None) is None:
@@ -293,5 +374,5 @@ class Outbox:
         return True
 
 
-def _sequence(ref: EventRef) -> int:
-    return ref.sequence
+def _event_id(ref: EventRef) -> str:
+    return ref.event_id

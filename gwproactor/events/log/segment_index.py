@@ -2,18 +2,27 @@
 
 Segments are kept oldest first. An event has exactly one live place, the last one written; every
 other copy of it, and every removal, is garbage that goes away with its segment.
+
+A place takes twelve bytes. Sequences are dense, so places stand in blocks of neighbours, in arrays.
+What else is to be known of an event is read from its segment; only what the start has read anyway
+is kept until it has been asked for.
 """
 
 import re
+from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from gwproactor.events.core.ref_table import RefTable
 from gwproactor.events.log.segments import Put
-from gwproactor.events.store import EventRef
 
 _NAME = re.compile(r"events-(\d{10})\.log")
+
+_BLOCK_BITS = 8
+_BLOCK_COUNT = 1 << _BLOCK_BITS
+"""Neighbours in one block: few, so that one that stays behind alone costs little."""
 
 
 def segment_name(number: int) -> str:
@@ -30,9 +39,9 @@ def segment_numbers(names: Iterable[str]) -> list[int]:
 class Place(NamedTuple):
     """The line of one event in its segment."""
 
+    sequence: int
     offset: int
     line_bytes: int
-    ref: EventRef
 
 
 class Segment:
@@ -42,7 +51,7 @@ class Segment:
         number: Its place in the order of segments, and in its name.
         path: The file.
         size_bytes: The size of the file.
-        live: The events whose live place is here, by sequence.
+        live_count: How many events have their live place here.
         live_bytes: The size of their lines.
         damaged: Something in it could not be read: it is kept aside, never deleted.
     """
@@ -51,9 +60,21 @@ class Segment:
         self.number = number
         self.path = path
         self.size_bytes = 0
-        self.live: dict[int, Place] = {}
+        self.live_count = 0
         self.live_bytes = 0
         self.damaged = False
+
+
+class _Block:
+    """The places of neighbours; a length of 0 stands for none."""
+
+    __slots__ = ("count", "lengths", "numbers", "offsets")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.numbers = array("I", bytes(4 * _BLOCK_COUNT))
+        self.offsets = array("I", bytes(4 * _BLOCK_COUNT))
+        self.lengths = array("I", bytes(4 * _BLOCK_COUNT))
 
 
 class SegmentIndex:
@@ -63,51 +84,86 @@ class SegmentIndex:
         self.segments: deque[Segment] = deque()
         self.total_bytes = 0
         self.live_bytes = 0
-        self._homes: dict[int, Segment] = {}
+        self.restored: RefTable | None = RefTable()
+        """What the segments said at the start; None when that is forgotten."""
+        self._by_number: dict[int, Segment] = {}
+        self._blocks: dict[int, _Block] = {}
 
     def add(self, segment: Segment) -> None:
         """Take in a new segment, the youngest."""
         self.segments.append(segment)
+        self._by_number[segment.number] = segment
 
     def grow(self, segment: Segment, size_bytes: int) -> None:
         """Note that the file of `segment` now has this size."""
         self.total_bytes += size_bytes - segment.size_bytes
         segment.size_bytes = size_bytes
 
-    def put(self, segment: Segment, put: Put) -> None:
-        """Note that the live place of an event is now in `segment`."""
-        ref = put.event.ref
-        self.move(ref, segment, Place(put.offset, put.line_bytes, ref))
+    def restore(self, segment: Segment, put: Put) -> None:
+        """Note an event that is read at the start."""
+        self.put(segment, Place(put.event.sequence, put.offset, put.line_bytes))
+        if self.restored is not None:
+            self.restored.put(put.event.ref)
 
-    def move(self, ref: EventRef, segment: Segment, place: Place) -> None:
-        """Note that the live place of `ref` is now `place`."""
-        self.remove(ref.sequence)
-        segment.live[ref.sequence] = place
-        segment.live_bytes += place.line_bytes
-        self.live_bytes += place.line_bytes
-        self._homes[ref.sequence] = segment
+    def put(self, segment: Segment, place: Place) -> None:
+        """Note that the live place of an event is now in `segment`."""
+        sequence, offset, line_bytes = place
+        self.remove(sequence)
+        block = self._blocks.get(sequence >> _BLOCK_BITS)
+        if block is None:
+            block = self._blocks[sequence >> _BLOCK_BITS] = _Block()
+        row = sequence % _BLOCK_COUNT
+        block.numbers[row] = segment.number
+        block.offsets[row] = offset
+        block.lengths[row] = line_bytes
+        block.count += 1
+        segment.live_count += 1
+        segment.live_bytes += line_bytes
+        self.live_bytes += line_bytes
 
     def remove(self, sequence: int) -> None:
         """Forget an event; an unknown one is no error."""
-        home = self._homes.pop(sequence, None)
-        if home is not None:
-            line_bytes = home.live.pop(sequence).line_bytes
-            home.live_bytes -= line_bytes
-            self.live_bytes -= line_bytes
+        block = self._blocks.get(sequence >> _BLOCK_BITS)
+        row = sequence % _BLOCK_COUNT
+        if block is None or not block.lengths[row]:
+            return
+        home, line_bytes = self._by_number[block.numbers[row]], block.lengths[row]
+        block.lengths[row] = 0
+        block.count -= 1
+        if not block.count:
+            del self._blocks[sequence >> _BLOCK_BITS]
+        home.live_count -= 1
+        home.live_bytes -= line_bytes
+        self.live_bytes -= line_bytes
+        if self.restored is not None:
+            self.restored.remove(sequence)
 
     def find(self, sequence: int) -> tuple[Segment, Place] | None:
         """Where an event is."""
-        home = self._homes.get(sequence)
-        return None if home is None else (home, home.live[sequence])
+        block = self._blocks.get(sequence >> _BLOCK_BITS)
+        row = sequence % _BLOCK_COUNT
+        if block is None or not block.lengths[row]:
+            return None
+        place = Place(sequence, block.offsets[row], block.lengths[row])
+        return self._by_number[block.numbers[row]], place
+
+    def is_live(self, segment: Segment, put: Put) -> bool:
+        """Whether this record, found in `segment`, is the live place of its event."""
+        place = Place(put.event.sequence, put.offset, put.line_bytes)
+        return self.find(put.event.sequence) == (segment, place)
 
     def drop_oldest(self) -> Segment:
         """Forget the oldest segment, which must have nothing live."""
         segment = self.segments.popleft()
-        assert not segment.live
+        assert not segment.live_count
+        del self._by_number[segment.number]
         self.total_bytes -= segment.size_bytes
         return segment
 
-    def refs(self) -> Iterator[EventRef]:
+    def sequences(self) -> Iterator[int]:
         """Every live event, in order of sequence."""
-        for sequence in sorted(self._homes):
-            yield self._homes[sequence].live[sequence].ref
+        for number in sorted(self._blocks):
+            lengths = self._blocks[number].lengths
+            for row in range(_BLOCK_COUNT):
+                if lengths[row]:
+                    yield (number << _BLOCK_BITS) + row

@@ -19,7 +19,7 @@ which it is found later is set aside when its time has come, not deleted.
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from gwproactor.events.disk.file_calls import FileCalls, describe, sync_file
 from gwproactor.events.disk.repair import remove_leftovers, repair, set_aside
 from gwproactor.events.log.log_tail import LogTail
 from gwproactor.events.log.segment_index import (
+    Place,
     Segment,
     SegmentIndex,
     segment_name,
@@ -38,7 +39,6 @@ from gwproactor.events.log.segments import (
     Contents,
     Put,
     blank_flaws,
-    decode_put,
     decode_segment,
     encode_put,
     encode_removal,
@@ -50,6 +50,9 @@ DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
 
 _REMOVALS_IN_A_LINE = 1000
 """Keeps a line short enough to be looked at."""
+
+_READ_BACK_COUNT = 1000
+"""Events in memory at a time where only their refs are wanted."""
 
 _SPARE_SEGMENTS = 8
 """So many small segments, left by restarts, are not worth the work of joining them."""
@@ -96,9 +99,22 @@ class SegmentLog:
         """The size of all segments."""
         return self._index.total_bytes
 
-    def pending(self) -> Iterable[EventRef]:
-        """Give what is stored and not removed, in order of sequence."""
-        return self._index.refs()
+    def pending(self) -> Iterator[EventRef]:
+        """Give what is stored and not removed, in order of sequence.
+
+        Right after `open` that is known from there. Later it is read from the segments.
+
+        Raises:
+            StoreError: A segment cannot be read now.
+        """
+        restored, self._index.restored = self._index.restored, None
+        if restored is not None:
+            yield from restored
+            return
+        sequences = list(self._index.sequences())
+        for start in range(0, len(sequences), _READ_BACK_COUNT):
+            events, _ = self.read(sequences[start : start + _READ_BACK_COUNT])
+            yield from (event.ref for event in events)
 
     # Opening
 
@@ -167,7 +183,7 @@ class SegmentLog:
         self._saw(contents.next_sequence - 1)
         for record in contents.records:
             if isinstance(record, Put):
-                self._index.put(segment, record)
+                self._index.restore(segment, record)
             else:
                 for sequence in record.sequences:
                     self._index.remove(sequence)
@@ -189,6 +205,7 @@ class SegmentLog:
         removals = _removal_lines(removed)
         if not lines and not removals:
             return
+        self._index.restored = None
         data, sync = b"".join((*lines, *removals)), bool(lines) or sync_removals
         try:
             segment, offset = self._tail.append(data, self.next_sequence, sync=sync)
@@ -206,7 +223,7 @@ class SegmentLog:
     ) -> None:
         """Note that the lines of these events stand in `segment`, one after the other."""
         for event, line in zip(events, lines, strict=True):
-            self._index.put(segment, Put(offset, len(line), event))
+            self._index.put(segment, Place(event.sequence, offset, len(line)))
             self._saw(event.sequence)
             offset += len(line)
 
@@ -244,7 +261,7 @@ class SegmentLog:
 
     def _oldest_is_empty(self) -> bool:
         segments = self._index.segments
-        return len(segments) > 1 and not segments[0].live
+        return len(segments) > 1 and not segments[0].live_count
 
     def _oldest_is_wasteful(self) -> bool:
         segments = self._index.segments
@@ -262,11 +279,15 @@ class SegmentLog:
         On a disk that is full to the last byte there is no room even for the record of a removal,
         and an event whose file is gone needs none.
         """
-        gone, segments = set(removed), self._index.segments
+        segments = self._index.segments
         before = len(segments)
         with suppress(OSError):
-            while len(segments) > 1 and segments[0].live.keys() <= gone:
-                for sequence in list(segments[0].live):
+            while len(segments) > 1:
+                homes = ((sequence, self._index.find(sequence)) for sequence in set(removed))
+                here = [sequence for sequence, home in homes if home and home[0] is segments[0]]
+                if len(here) < segments[0].live_count:
+                    break
+                for sequence in here:
                     self._index.remove(sequence)
                 self._drop_oldest()
         return len(segments) < before
@@ -285,12 +306,12 @@ class SegmentLog:
     def _compact_oldest(self) -> bool:
         """Write the live events of the oldest segment again at the end; False if that failed."""
         self._compaction_pause = _COMPACTION_PAUSE_COMMITS
+        self._index.restored = None
         oldest = self._index.segments[0]
-        places = list(oldest.live.values())
-        data = self._files.read(oldest.path)
-        found = [decode_put(data[p.offset : p.offset + p.line_bytes]) for p in places]
-        events = [event for event in found if event is not None]
-        if [event.ref for event in events] != [place.ref for place in places]:
+        found = decode_segment(self._files.read(oldest.path), str(oldest.path)).records
+        puts = [record for record in found if isinstance(record, Put)]
+        events = [put.event for put in puts if self._index.is_live(oldest, put)]
+        if len(events) != oldest.live_count:
             oldest.damaged = True
             return False
         # Encoded anew, not copied: a power cut may have taken the newline of the last one.

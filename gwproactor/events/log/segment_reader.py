@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gwproactor.events.disk.file_calls import FileCalls, store_error
 from gwproactor.events.log.segment_index import Place, Segment, SegmentIndex
-from gwproactor.events.log.segments import decode_put
+from gwproactor.events.log.segments import decode_put, guess_id
 from gwproactor.events.store import Damage, ReadBack, StoredEvent
 
 
@@ -52,8 +52,8 @@ class SegmentReader:
                 return self._damage(segment, place, "the file is gone")
             raise store_error("read", segment.path, error) from error
         event = decode_put(line)
-        if event is None or event.ref != place.ref:
-            return self._damage(segment, place, "its checksum does not fit")
+        if event is None or event.sequence != place.sequence:
+            return self._damage(segment, place, "its checksum does not fit", guess_id(line))
         return event
 
     def _is_gone(self, path: Path) -> bool:
@@ -68,7 +68,7 @@ class SegmentReader:
             self._descriptors[path] = self._files.open_to_read(path)
         return self._files.read_at(self._descriptors[path], place.line_bytes, place.offset)
 
-    def _damage(self, segment: Segment, place: Place, reason: str) -> Damage:
+    def _damage(self, segment: Segment, place: Place, reason: str, event_id: str = "") -> Damage:
         segment.damaged = True
         where = f"{segment.path}, bytes {place.offset} to {place.offset + place.line_bytes}"
-        return Damage(where, reason, place.ref.event_id, place.ref.sequence)
+        return Damage(where, reason, event_id, place.sequence)

@@ -3,14 +3,17 @@ r"""The text of a segment: what the log store writes, and how it is read after a
 A segment is a text file. Its first line is the header, of fixed length; each further line is one
 record::
 
-    # gwproactor event log, format 001, next 00000000000000000042, crc 2ab1c0de
+    # gwproactor event log, format 002, next 00000000000000000042, crc 2ab1c0de
     + 9ad1c2f3 96 42 "d2b1…" "line" {"MessageId": "d2b1…", …}
+    @ 5d70a2b8 107 43 "77f0…" "line" "child" 5 {"MessageId": "77f0…", …}
     - 11223344 5 40 41
 
 `+` puts an event: its sequence, its id and its tag as JSON strings in ASCII, and its payload in
-clear. `-` removes events by their sequences. Before them stand the CRC-32 of the body and its
-length in bytes; the body is everything after the length and its blank, without the newline. A line
-of blanks, with or without a `#` before them, says nothing. Later lines win over earlier ones.
+clear. `@` does so for an event that has a source, a JSON string too, and a priority. `-` removes
+events by their sequences. Before them stand the CRC-32 of the body and its length in bytes; the
+body is everything after the length and its blank, without the newline. The checksum of a `@` begins
+with that mark, so that a damaged mark is not taken for a `+`. A line of blanks, with or without a
+`#` before them, says nothing. Later lines win over earlier ones.
 
 **Reading** trusts a record whose checksum fits and nothing else. Where one does not, reading goes
 on after the next newline, so a flipped byte costs its own record only; where the newline itself was
@@ -19,7 +22,8 @@ the id where it can still be made out. Only an unfinished last line, which is wh
 cut leaves of something never reported stored, is passed over in silence.
 
 **Format.** `next` is a sequence above every one used before this segment: it keeps sequences
-growing when all older segments are gone. A segment of a higher format number is refused.
+growing when all older segments are gone. A segment of a higher format number is refused. Format 1
+had no `@`; the rest is the same, so a damaged header leaves no doubt about any record.
 """
 
 import json
@@ -32,15 +36,19 @@ from zlib import crc32
 from gwproactor.errors import StoreFormatError
 from gwproactor.events.store import StoredEvent
 
-FORMAT = 1
+FORMAT = 2
 _MAX_NUMBER_DIGITS = 20
 """Enough for a count that never ends; a longer run of digits is damage, not a number."""
+
+_SEEDS = {b"+": 0, b"-": 0, b"@": crc32(b"@")}
+"""What the checksum of a record begins with, by its mark."""
 
 _HEADER = re.compile(
     rb"(# gwproactor event log, format (\d{3}), next (\d{20})), crc ([0-9a-f]{8})\n"
 )
-_RECORD = re.compile(rb"([+-]) ([0-9a-f]{8}) (\d{1,10}) ")
+_RECORD = re.compile(rb"([-+@]) ([0-9a-f]{8}) (\d{1,10}) ")
 _PUT = re.compile(rb'(\d{1,20}) ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*") ')
+_ORIGIN = re.compile(rb'("(?:[^"\\]|\\.)*") (-?\d{1,2}) ')
 _FIRST_STRING = re.compile(rb'[^"]{0,50}("(?:[^"\\]|\\.)*")')
 _FILLER = re.compile(rb"#? *\n")
 
@@ -91,7 +99,10 @@ def encode_put(event: StoredEvent) -> bytes:
         f"{event.sequence} {encode_basestring_ascii(event.event_id)}"
         f" {encode_basestring_ascii(event.tag)} "
     )
-    return _encode_record(b"+", head.encode("ascii") + event.payload)
+    if not event.source and not event.priority:
+        return _encode_record(b"+", head.encode("ascii") + event.payload)
+    head += f"{encode_basestring_ascii(event.source)} {event.priority} "
+    return _encode_record(b"@", head.encode("ascii") + event.payload)
 
 
 def encode_removal(sequences: Sequence[int]) -> bytes:
@@ -100,7 +111,7 @@ def encode_removal(sequences: Sequence[int]) -> bytes:
 
 
 def _encode_record(mark: bytes, body: bytes) -> bytes:
-    return b"%b %08x %d %b\n" % (mark, crc32(body), len(body), body)
+    return b"%b %08x %d %b\n" % (mark, crc32(body, _SEEDS[mark]), len(body), body)
 
 
 def blank_flaws(data: bytes, contents: Contents) -> bytes:
@@ -180,23 +191,29 @@ def _record_at(data: bytes, position: int) -> tuple[Put | Removal | None, int]:
         return None, position
     start, end = match.end(), match.end() + int(match[3])
     body = data[start:end]
-    if end > len(data) or crc32(body) != int(match[2], 16):
+    if end > len(data) or crc32(body, _SEEDS[match[1]]) != int(match[2], 16):
         return None, position
     line_bytes = end + 1 - position
-    record = _put(body, position, line_bytes) if match[1] == b"+" else _removal(body)
-    return record, end + 1
+    if match[1] == b"-":
+        return _removal(body), end + 1
+    event = _event(body, has_origin=match[1] == b"@")
+    return event and Put(position, line_bytes, event), end + 1
 
 
-def _put(body: bytes, offset: int, line_bytes: int) -> Put | None:
+def _event(body: bytes, *, has_origin: bool) -> StoredEvent | None:
     match = _PUT.match(body)
-    if match is None:
+    origin = _ORIGIN.match(body, match.end()) if match and has_origin else None
+    if match is None or (has_origin and origin is None):
         return None
     try:
         event_id, tag = json.loads(match[2]), json.loads(match[3])
+        source = json.loads(origin[1]) if origin else ""
     except ValueError:
         return None
-    event = StoredEvent(int(match[1]), event_id, body[match.end() :], tag)
-    return Put(offset, line_bytes, event)
+    if origin is None:
+        return StoredEvent(int(match[1]), event_id, body[match.end() :], tag)
+    payload, priority = body[origin.end() :], int(origin[2])
+    return StoredEvent(int(match[1]), event_id, payload, tag, source, priority)
 
 
 def _removal(body: bytes) -> Removal | None:
@@ -226,11 +243,11 @@ def _flaw_at(data: bytes, position: int) -> Flaw | None:
         return None
     match = _RECORD.match(data, position)
     reason = "its checksum does not fit" if match else "it is no record"
-    return Flaw(position, end, reason, _guess_id(data[position:end]))
+    return Flaw(position, end, reason, guess_id(data[position:end]))
 
 
-def _guess_id(line: bytes) -> str:
-    """The id in a damaged line, as far as it can be made out."""
+def guess_id(line: bytes) -> str:
+    """Give the id in a damaged line, as far as it can be made out."""
     match = _FIRST_STRING.match(line)
     if match is None:
         return ""

@@ -12,8 +12,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from gwproactor.config.events import LimitPolicy
 from gwproactor.errors import StoreFullError
-from gwproactor.events.core.outbox import Ack, Outbox
+from gwproactor.events.core.outbox import Ack, Added, Outbox
 from gwproactor.events.core.window import Window
 from gwproactor.events.store import EventRef, event_size_bytes
 
@@ -21,6 +22,8 @@ MAX_BYTES = 1500
 FIRST_WINDOW = 2
 MAX_WINDOW = 4
 MAX_WINDOW_BYTES = 500
+
+SOURCES = ["", "a", "b"]
 
 event_ids = st.sampled_from([f"event-{n}" for n in range(12)])
 
@@ -40,19 +43,29 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.outbox = Outbox(
-            max_bytes=MAX_BYTES,
-            window=Window(FIRST_WINDOW, MAX_WINDOW),
-            max_window_bytes=MAX_WINDOW_BYTES,
-        )
         self.things: list[Thing] = []
+        self.turns: list[str] = []
+        self.dropped: list[EventRef] = []
+        self.backlog: list[Thing] = []
         self.active = False
         self.window = FIRST_WINDOW
         self.highest = 0
 
-    @initialize(count=st.integers(0, 3))
-    def restore(self, count: int) -> None:
-        refs = [EventRef(n + 5, f"old-{n}", 100, "line") for n in range(count)]
+    @initialize(
+        old=st.lists(st.sampled_from(SOURCES), max_size=3),
+        policy=st.sampled_from(LimitPolicy),
+        near_count=st.sampled_from([0, 1, 100]),
+    )
+    def restore(self, old: list[str], policy: LimitPolicy, near_count: int) -> None:
+        self.policy = policy
+        self.outbox = Outbox(
+            max_bytes=MAX_BYTES,
+            window=Window(FIRST_WINDOW, MAX_WINDOW),
+            max_window_bytes=MAX_WINDOW_BYTES,
+            when_full=policy,
+            near_count=near_count,
+        )
+        refs = [EventRef(n + 5, f"old-{n}", 100, "line", source) for n, source in enumerate(old)]
         self.outbox.restore(refs, 50)
         self.highest = 49
         for ref in refs:
@@ -66,23 +79,65 @@ class OutboxMachine(RuleBasedStateMachine):
     def fly(self) -> list[Thing]:
         return [thing for thing in self.things if thing.in_flight]
 
-    @rule(event_id=event_ids, size=st.sampled_from([0, 30, 300, 600]))
-    def add(self, event_id: str, size: int) -> None:
+    @rule(
+        event_id=event_ids,
+        size=st.sampled_from([0, 30, 300, 600, 1600]),
+        source=st.sampled_from(SOURCES),
+        priority=st.integers(-1, 1),
+    )
+    def add(self, event_id: str, size: int, source: str, priority: int) -> None:
         known = self.find(event_id)
-        size_bytes = event_size_bytes(event_id, size, "t")
-        room = sum(thing.ref.size_bytes for thing in self.things) + size_bytes <= MAX_BYTES
+        size_bytes = event_size_bytes(event_id, size, "t", source)
+
+        def add() -> Added:
+            return self.outbox.add(event_id, size, "t", source=source, priority=priority)
+
         if known is not None:
-            assert self.outbox.add(event_id, size, "t") == (known.ref, False)
-        elif not room:
+            assert add() == (known.ref, False, ())
+            return
+        victims = self.victims(size_bytes, priority)
+        if victims is None:
             with pytest.raises(StoreFullError, match=f"max_bytes = {MAX_BYTES}"):
-                self.outbox.add(event_id, size, "t")
-        else:
-            ref, is_new = self.outbox.add(event_id, size, "t")
-            assert is_new
-            assert ref == EventRef(ref.sequence, event_id, size_bytes, "t")
-            assert ref.sequence > self.highest
-            self.highest = ref.sequence
-            self.things.append(Thing(ref))
+                add()
+            return
+        ref, is_new, dropped = add()
+        assert is_new
+        assert ref == EventRef(ref.sequence, event_id, size_bytes, "t", source, priority)
+        assert ref.sequence > self.highest
+        assert list(dropped) == [(thing.ref, thing.stored) for thing in victims]
+        self.highest = ref.sequence
+        for thing in victims:
+            self.things.remove(thing)
+            if not thing.stored:
+                self.dropped.append(thing.ref)
+        self.note_turns()
+        self.things.append(Thing(ref))
+
+    def victims(self, size_bytes: int, priority: int) -> list[Thing] | None:
+        """What is to be dropped for an event; None when it is to be refused."""
+        excess = sum(thing.ref.size_bytes for thing in self.things) + size_bytes - MAX_BYTES
+        if excess <= 0:
+            return []
+        by_priority = self.policy is LimitPolicy.drop_lowest_priority
+        order = [thing for thing in self.things if not thing.in_flight and not thing.acked]
+        if self.policy is LimitPolicy.refuse or size_bytes > MAX_BYTES:
+            order = []
+        elif by_priority:
+            order = [thing for thing in order if thing.ref.priority <= priority]
+            order.sort(key=lambda thing: thing.ref.priority)
+        victims = []
+        for thing in order:
+            victims.append(thing)
+            excess -= thing.ref.size_bytes
+            if excess <= 0:
+                return victims
+        return None
+
+    @rule()
+    def store_what_was_dropped(self) -> None:
+        assert self.outbox.stored(self.dropped) == self.dropped
+        assert all(self.outbox.is_stored(ref) for ref in self.dropped)
+        self.dropped.clear()
 
     @rule(data=st.data())
     def stored(self, data: st.DataObject) -> None:
@@ -149,6 +204,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def activate(self) -> None:
         self.deactivate()
         self.outbox.activate()
+        self.backlog = [thing for thing in self.things if not thing.acked]
         self.active = True
         self.window = FIRST_WINDOW
 
@@ -167,13 +223,30 @@ class OutboxMachine(RuleBasedStateMachine):
         self.outbox.sent([thing.ref for thing in expected[:count]])
         for thing in expected[:count]:
             thing.in_flight = True
+            self.turns.remove(thing.ref.source)
+            self.turns.append(thing.ref.source)
+
+    def waiting(self) -> list[Thing]:
+        """What waits to be sent, in the order of sending."""
+        left = [thing for thing in self.things if not thing.in_flight and not thing.acked]
+        turns, order = self.turns.copy(), []
+        while left:
+            source = turns.pop(0)
+            turns.append(source)
+            own = [thing for thing in left if thing.ref.source == source]
+            for thing in own[:1]:
+                older = [
+                    it for it in left if not it.ref.source and left.index(it) < left.index(thing)
+                ]
+                for it in [*older, thing]:
+                    left.remove(it)
+                    order.append(it)
+        return order
 
     def sendable(self) -> list[Thing]:
         flying = self.fly()
         taken: list[Thing] = []
-        for thing in self.things if self.active else []:
-            if thing.in_flight or thing.acked:
-                continue
+        for thing in self.waiting() if self.active else []:
             both = [*flying, *taken, thing]
             size = sum(other.ref.size_bytes for other in both)
             if len(both) > self.window or (size > MAX_WINDOW_BYTES and len(both) > 1):
@@ -183,21 +256,34 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @invariant()
     def counts_agree(self) -> None:
+        if not hasattr(self, "outbox"):
+            return
         assert self.outbox.pending_count == len(self.things)
         assert self.outbox.pending_bytes == sum(thing.ref.size_bytes for thing in self.things)
         assert self.outbox.in_flight_count == len(self.fly())
         assert self.outbox.unacked_count == sum(not thing.acked for thing in self.things)
         assert self.outbox.window.count == self.window
         assert self.outbox.active == self.active
+        backlog = [thing for thing in self.backlog if thing in self.things and not thing.acked]
+        assert self.outbox.backlog_count == len(backlog)
         for thing in self.things:
             assert self.outbox.is_pending(thing.ref)
             assert self.outbox.is_stored(thing.ref) == thing.stored
             assert self.outbox.is_in_flight(thing.ref) == thing.in_flight
 
     @invariant()
-    def what_comes_next_is_the_oldest(self) -> None:
-        waiting = [t.ref for t in self.things if not t.in_flight and not t.acked]
-        assert self.outbox.upcoming(1000, 10**9) == waiting
+    def each_source_in_its_order(self) -> None:
+        if not hasattr(self, "outbox"):
+            return
+        self.note_turns()
+        upcoming = self.outbox.upcoming(1000, 10**9)
+        assert upcoming == [thing.ref for thing in self.waiting()]
+
+    def note_turns(self) -> None:
+        """A source that has nothing waiting loses its turn; a new one comes last."""
+        waiting = [t.ref.source for t in self.things if not t.in_flight and not t.acked]
+        self.turns = [source for source in self.turns if source in waiting]
+        self.turns += [source for source in dict.fromkeys(waiting) if source not in self.turns]
 
 
 def test_outbox_agrees_with_the_model() -> None:
@@ -280,3 +366,34 @@ def test_upcoming_is_bounded() -> None:
         outbox.add(f"e{n}", 100)
     assert len(outbox.upcoming(3, 10**6)) == 3
     assert len(outbox.upcoming(10, 400)) == 2
+
+
+def test_a_new_source_does_not_wait_behind_a_backlog() -> None:
+    outbox = Outbox()
+    backlog = [outbox.add(f"old{n}", 100, source="old").ref for n in range(1000)]
+    new = [outbox.add(f"new{n}", 100, source="new").ref for n in range(2)]
+    outbox.activate()
+    assert outbox.sendable() == [backlog[0], new[0], backlog[1], new[1], backlog[2]]
+
+
+def test_what_has_no_known_source_goes_before_all_that_is_younger() -> None:
+    outbox = Outbox()
+    first = outbox.add("first", 100, source="a").ref
+    unknown = outbox.add("unknown", 100).ref
+    last = [outbox.add(name, 100, source=name).ref for name in ("a", "b")]
+    outbox.activate()
+    assert outbox.sendable() == [first, unknown, *reversed(last)]  # it is the turn of b
+
+
+def test_packed_events_are_acked_and_sent_as_others_are() -> None:
+    outbox = Outbox(near_count=2)
+    refs = [outbox.add(f"e{n}", 100, source="a").ref for n in range(100)]
+    assert outbox.stored(refs) == []
+    assert [outbox.add(f"e{n}", 100).ref for n in range(100)] == refs
+    assert outbox.acked("e50") == (Ack.REMOVE, refs[50])
+    outbox.removed([refs[50]])
+    outbox.activate()
+    outbox.sent(outbox.sendable())
+    assert outbox.in_flight_count == 5
+    outbox.deactivate()
+    assert outbox.upcoming(1000, 10**9) == [*refs[:50], *refs[51:]]

@@ -304,11 +304,15 @@ def pending(log: SegmentLog) -> list[int]:
 
 def test_refs_come_back_whole(tmp_path: Path, opened: OpenLog) -> None:
     log = opened(tmp_path / "outbox")
-    stored = [StoredEvent(7, "é\n\ud800", b'{"a": 1}', "line"), StoredEvent(9, "x", b"{}", "")]
+    stored = [
+        StoredEvent(7, "é\n\ud800", b'{"a": 1}', "line"),
+        StoredEvent(9, "x", b"{}", "", "src", -1),
+    ]
     log.commit(stored, ())
     log.close()
     log = opened(tmp_path / "outbox")
     assert list(log.pending()) == [event.ref for event in stored]
+    assert list(log.pending()) == [event.ref for event in stored]  # from the disk
     assert log.read([9, 7]) == (list(reversed(stored)), [])
     assert log.next_sequence == 10
 
@@ -517,7 +521,7 @@ def test_events_of_a_file_that_is_gone_are_damaged(tmp_path: Path, opened: OpenL
     segment_paths(tmp_path)[0].unlink()
     events, (damage,) = log.read([1])
     assert events == []
-    assert (damage.event_id, damage.reason) == ("id-1", "the file is gone")
+    assert (damage.sequence, damage.reason) == (1, "the file is gone")
 
 
 def test_a_folder_that_is_gone_may_come_back(tmp_path: Path, opened: OpenLog) -> None:
@@ -559,7 +563,7 @@ def test_a_folder_that_cannot_be_made_is_unusable(tmp_path: Path) -> None:
 
 
 def test_a_newer_format_is_refused(tmp_path: Path) -> None:
-    text = encode_header(1).replace(b"format 001", b"format 007").split(b", crc")[0]
+    text = encode_header(1).replace(b"format 002", b"format 007").split(b", crc")[0]
     (tmp_path / "events-0000000001.log").write_bytes(b"%b, crc %08x\n" % (text, crc32(text)))
     with pytest.raises(StoreFormatError, match=r"events-0000000001\.log.*format 7"):
         SegmentLog(tmp_path).open()

@@ -20,12 +20,20 @@ from gwproactor.events.log.segments import (
     encode_put,
     encode_removal,
 )
-from gwproactor.events.store import StoredEvent
+from gwproactor.events.store import MAX_PRIORITY, StoredEvent
 
 # Any id that JSON can hold, lone surrogates included, and any payload that is one line.
 ids = st.text(st.characters(exclude_categories=()), min_size=1, max_size=40)
 payloads = st.binary(max_size=80).map(lambda data: data.replace(b"\n", b" "))
-events = st.builds(StoredEvent, st.integers(0, 10**12), ids, payloads, st.text(max_size=8))
+events = st.builds(
+    StoredEvent,
+    st.integers(0, 10**12),
+    ids,
+    payloads,
+    st.text(max_size=8),
+    st.just("") | ids,
+    st.integers(-MAX_PRIORITY, MAX_PRIORITY),
+)
 removals = st.lists(st.integers(0, 10**12), min_size=1, max_size=5)
 
 
@@ -44,6 +52,7 @@ EVENTS = [
     StoredEvent(1, "first", b'{"MessageId": "first"}', "line"),
     StoredEvent(2, 'se"co\\nd', b'{"n": 2}', ""),
     StoredEvent(3, "\udc80\u2028third", '{"text": "größer + 9ad1c2f3 5 "}'.encode(), "link"),
+    StoredEvent(5, "fifth", b'"x" 1 {"n": 5}', "line", 'chi"ld', -7),
 ]
 SEGMENT = (
     encode_header(1)
@@ -74,6 +83,38 @@ def test_a_line_is_readable() -> None:
     line = encode_put(StoredEvent(42, "d2b1", '{"text": "größer"}'.encode(), "line"))
     assert line.decode().endswith(' 42 "d2b1" "line" {"text": "größer"}\n')
     assert encode_removal([40, 41]).decode().endswith(" 40 41\n")
+
+
+def test_source_and_priority_stand_behind_the_tag() -> None:
+    line = encode_put(StoredEvent(43, "77f0", b"{}", "line", "child", 5))
+    assert line.startswith(b"@ ")
+    assert line.endswith(b' 43 "77f0" "line" "child" 5 {}\n')
+
+
+def test_a_damaged_mark_makes_no_other_record() -> None:
+    for event in EVENTS:
+        line = encode_put(event)
+        for mark in range(256):
+            assert decode_put(bytes([mark]) + line[1:]) in (None, event)
+
+
+VERSION_1 = (
+    b"# gwproactor event log, format 001, next 00000000000000000001, crc 9c5f30bc\n"
+    b'+ a1f89f15 31 1 "a" "line" {"MessageId": "a"}\n'
+    b'+ 40644849 22 2 "b" "" "x" 5 {"n":1}\n'
+    b"- 6abf4a82 1 7\n"
+)
+
+
+def test_what_version_1_wrote_is_read() -> None:
+    contents = decode_segment(VERSION_1, "test")
+    assert contents.flaws == []
+    assert said(contents) == [
+        StoredEvent(1, "a", b'{"MessageId": "a"}', "line"),
+        StoredEvent(2, "b", b'"x" 5 {"n":1}', ""),
+        [7],
+    ]
+    assert contents.next_sequence == 8
 
 
 def test_an_unfinished_end_is_no_damage() -> None:
@@ -137,14 +178,14 @@ def test_what_power_cuts_leave_is_read(data: bytes) -> None:
 
 
 def test_a_newer_format_is_refused() -> None:
-    newer = encode_header(1).replace(b"format 001", b"format 002")
-    with pytest.raises(StoreFormatError, match=r"events-1.*format 2.*update gwproactor"):
+    newer = encode_header(1).replace(b"format 002", b"format 003")
+    with pytest.raises(StoreFormatError, match=r"events-1.*format 3.*update gwproactor"):
         decode_segment(_with_checksum(newer), "events-1")
-    assert FORMAT == 1
+    assert FORMAT == 2
 
 
 def test_a_damaged_format_number_is_no_newer_format() -> None:
-    data = encode_header(1).replace(b"format 001", b"format 009") + encode_put(EVENTS[0])
+    data = encode_header(1).replace(b"format 002", b"format 009") + encode_put(EVENTS[0])
     contents = decode_segment(data, "test")
     assert said(contents) == [EVENTS[0]]
     assert [flaw.reason for flaw in contents.flaws] == ["the header is damaged"]
