@@ -44,12 +44,18 @@ EVENTS_RANKS = {part: rank for rank, parts in enumerate(EVENTS_LAYERS) for part 
 # The core decides and never does: it gets inputs and the time, and returns what is to be done. It
 # leans only on itself, the wire and the exceptions. Ports are of it: they say what, not how.
 CORE_MODULES = (
+    "config/limit_policy.py",
     "events/core/batch_receipt.py",
+    "events/core/drop_order.py",
+    "events/core/hash_index.py",
     "events/core/inbox.py",
     "events/core/outbox.py",
     "events/core/pending.py",
+    "events/core/ref_table.py",
     "events/core/seen_ids.py",
+    "events/core/sequence_queue.py",
     "events/core/trouble.py",
+    "events/core/turns.py",
     "events/core/window.py",
     "events/log/segments.py",
     "events/store.py",

@@ -6,6 +6,8 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gwproactor.config.limit_policy import LimitPolicy
+
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 """Size of a store at which it is full: a week of an event a second, on any SD card."""
 
@@ -39,18 +41,6 @@ class InboxKind(StrEnum):
     """Each is acknowledged when it is stored; a slow handler costs the link nothing."""
     memory = "memory"
     """Each is acknowledged when its handler has succeeded."""
-
-
-class LimitPolicy(StrEnum):
-    """What happens to an event for which there is no room below `max_bytes`."""
-
-    refuse = "refuse"
-    """It is refused, which its maker is told at once."""
-    drop_oldest = "drop_oldest"
-    """The oldest events go to make room; each is counted, and that is reported."""
-    drop_lowest_priority = "drop_lowest_priority"
-    """Of the events of the lowest priority the oldest go, but none of a higher priority than the
-    new one has: where only such are left, it is refused."""
 
 
 class EventSettings(BaseModel):

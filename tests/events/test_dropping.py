@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gwproactor.config.events import LimitPolicy
+from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.errors import EventDroppedError, StoreFullError, UsageError
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.log.log_store import LogStore

@@ -8,7 +8,7 @@ kept here.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gwproactor.config.events import LimitPolicy
+from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.events.core.sequence_queue import SequenceQueue
 from gwproactor.events.store import EventRef
 

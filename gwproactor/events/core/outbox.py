@@ -33,7 +33,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
-from gwproactor.config.events import LimitPolicy
+from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.errors import StoreFullError
 from gwproactor.events.core.drop_order import DropOrder, Needed
 from gwproactor.events.core.pending import NEAR_COUNT, Pending, first_within
@@ -103,7 +103,7 @@ class Outbox:
         self._acked: set[int] = set()
         self._parked: set[int] = set()
         self._dropped_unstored: set[int] = set()
-        self._turns = Turns()
+        self._turns = Turns(self._is_due)
         self._in_flight: dict[str, EventRef] = {}
         self._in_flight_bytes = 0
         self._active = False
@@ -285,17 +285,14 @@ class Outbox:
     def _waiting(self) -> Iterator[EventRef]:
         """What waits to be sent, in order."""
         for sequence in self._turns:
-            if sequence in self._acked or sequence in self._parked:
-                continue
             ref = self._pending.at(sequence)
-            if ref is not None:
-                yield ref
+            assert ref is not None  # else it would not be due
+            yield ref
 
     def sent(self, refs: Sequence[EventRef]) -> None:
         """Note that these events, as `sendable` gave them, are in flight."""
         for ref in refs:
             self._turns.take(ref.source, ref.sequence)
-            self._turns.trim(ref.source, self._is_due)
             self._pending.bring_near(ref)
             self._in_flight[ref.event_id] = ref
             self._in_flight_bytes += ref.size_bytes
@@ -365,7 +362,7 @@ class Outbox:
     def _leave(self, ref: EventRef) -> None:
         """An event is not to be sent any more: it leaves the air, or its queue."""
         if not self._land(ref):
-            self._turns.trim(ref.source, self._is_due)
+            self._turns.trim(ref.source)
 
     def _land(self, ref: EventRef) -> bool:
         if self._in_flight.pop(ref.event_id, None) is None:

@@ -99,7 +99,8 @@ class RefTable:
 
     def put(self, ref: EventRef) -> None:
         """Take in a ref; one of this sequence that is there is replaced."""
-        self.remove(ref.sequence)
+        if ref.sequence in self:
+            self.remove(ref.sequence)
         block = self._blocks.get(ref.sequence >> _BLOCK_BITS)
         if block is None:
             block = self._blocks[ref.sequence >> _BLOCK_BITS] = _Block()

@@ -13,9 +13,14 @@ from gwproactor.events.store import EventRef
 
 
 class Turns:
-    """The sequences of what waits to be sent. Iterating gives them in the order of sending."""
+    """The sequences of what waits to be sent. Iterating gives them in the order of sending.
 
-    def __init__(self) -> None:
+    Args:
+        is_due: Whether an event is still to be sent; what is not is passed over.
+    """
+
+    def __init__(self, is_due: Callable[[int], bool]) -> None:
+        self._is_due = is_due
         self._queues: OrderedDict[str, SequenceQueue] = OrderedDict()
         """By source; the first is the one whose turn it is."""
 
@@ -39,29 +44,28 @@ class Turns:
         queue = self._queues[source]
         while queue.popleft() != sequence:
             pass  # done before its turn came
-        if queue:
-            self._queues.move_to_end(source)
-        else:
-            del self._queues[source]
+        self._queues.move_to_end(source)
+        self.trim(source)
 
-    def trim(self, source: str, is_due: Callable[[int], bool]) -> None:
+    def trim(self, source: str) -> None:
         """Forget what is not to be sent any more, at the head of the queue of `source`."""
         queue = self._queues.get(source)
-        while queue and not is_due(queue.first):
+        while queue and not self._is_due(queue.first):
             queue.popleft()
         if queue is not None and not queue:
             del self._queues[source]
 
     def __iter__(self) -> Iterator[int]:
         if len(self._queues) == 1:
-            return iter(next(iter(self._queues.values())))
+            return filter(self._is_due, next(iter(self._queues.values())))
         return self._in_turns()
 
     def _in_turns(self) -> Iterator[int]:
         """One of each source; before each of them what is older and of no known source."""
-        unknown = iter(self._queues.get("", ()))
+        queues = {source: filter(self._is_due, queue) for source, queue in self._queues.items()}
+        unknown = queues.get("", iter(()))
         oldest = next(unknown, None)
-        turns = deque((source, iter(queue)) for source, queue in self._queues.items())
+        turns = deque(queues.items())
         while turns:
             source, sequences = turns.popleft()
             sequence = next(sequences, None) if source else oldest

@@ -51,6 +51,7 @@ _PUT = re.compile(rb'(\d{1,20}) ("(?:[^"\\]|\\.)*") ("(?:[^"\\]|\\.)*") ')
 _ORIGIN = re.compile(rb'("(?:[^"\\]|\\.)*") (-?\d{1,2}) ')
 _FIRST_STRING = re.compile(rb'[^"]{0,50}("(?:[^"\\]|\\.)*")')
 _FILLER = re.compile(rb"#? *\n")
+_FILLER_BEGINS = b"# \n"
 
 
 class Put(NamedTuple):
@@ -169,7 +170,7 @@ def _decode_header(data: bytes, name: str) -> tuple[int, int, list[Flaw]]:
 
 def _scan(data: bytes, position: int) -> Iterator[Put | Removal | Flaw]:
     while position < len(data):
-        if filler := _FILLER.match(data, position):
+        if data[position] in _FILLER_BEGINS and (filler := _FILLER.match(data, position)):
             position = filler.end()
             continue
         record, end = _record_at(data, position)
@@ -206,14 +207,21 @@ def _event(body: bytes, *, has_origin: bool) -> StoredEvent | None:
     if match is None or (has_origin and origin is None):
         return None
     try:
-        event_id, tag = json.loads(match[2]), json.loads(match[3])
-        source = json.loads(origin[1]) if origin else ""
+        event_id, tag = _text(match[2]), _text(match[3])
+        source = _text(origin[1]) if origin else ""
     except ValueError:
         return None
     if origin is None:
         return StoredEvent(int(match[1]), event_id, body[match.end() :], tag)
     payload, priority = body[origin.end() :], int(origin[2])
     return StoredEvent(int(match[1]), event_id, payload, tag, source, priority)
+
+
+def _text(quoted: bytes) -> str:
+    """Read a JSON string; nearly always there is nothing in it to be unescaped."""
+    if b"\\" in quoted or not quoted.isascii():
+        return str(json.loads(quoted))
+    return quoted[1:-1].decode("ascii")
 
 
 def _removal(body: bytes) -> Removal | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gwproactor.config.events import LimitPolicy
+from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.events.core.drop_order import DropOrder, Needed
 from gwproactor.events.store import EventRef
 

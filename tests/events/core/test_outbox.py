@@ -12,7 +12,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gwproactor.config.events import LimitPolicy
+from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.errors import StoreFullError
 from gwproactor.events.core.outbox import Ack, Added, Outbox
 from gwproactor.events.core.window import Window
