@@ -17,7 +17,14 @@ from typing import Self
 import pytest
 
 from gwproactor_test.brokers import AnyBroker
-from gwproactor_test.nodes import Event, NodeProcess, Stored, child_options, parent_options
+from gwproactor_test.nodes import (
+    Event,
+    NodeProcess,
+    Ready,
+    Stored,
+    child_options,
+    parent_options,
+)
 
 MAX_UNMARKED = 64
 """So many events may be printed and not yet marked, by the contract."""
@@ -127,6 +134,7 @@ class Crashes:
         wanted = set(self.ids)
         await parent.until(lambda: wanted <= before.union(parent.ids(Event)), "all to be printed")
         for node in (child, parent):
+            await node.wait(Ready)  # before it, nothing but the system answers a signal
             node.terminate()
             assert await node.exited() == 0
         self._take_note("parent")
