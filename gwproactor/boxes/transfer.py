@@ -38,6 +38,7 @@ class Checked(NamedTuple):
 
     event_id: str
     payload: bytes
+    source: str
 
 
 class Lines:
@@ -95,7 +96,8 @@ def _checked(text: bytes, place: str) -> Checked:
         event = parse_event(fields)
     except DecodingError as error:
         raise UsageError(f"{place} is no event: {error}; nothing was imported") from None
-    return Checked(event.MessageId, one_line(text.strip().replace(b"\r", b" ")))
+    payload = one_line(text.strip().replace(b"\r", b" "))
+    return Checked(event.MessageId, payload, event.Src)
 
 
 def import_events(
@@ -134,7 +136,7 @@ def import_events(
 def _write(log: SegmentLog, events: Sequence[Checked]) -> None:
     first = log.next_sequence
     puts = [
-        StoredEvent(first + place, event.event_id, event.payload)
+        StoredEvent(first + place, event.event_id, event.payload, source=event.source)
         for place, event in enumerate(events)
     ]
     log.commit(puts, ())

@@ -178,6 +178,10 @@ def test_what_is_exported_can_be_imported(
     said = run(capfd, "import", lines, "--data", other)
     assert said == f"{len(LEFT)} events imported; 0 were there already\n"
     assert run(capfd, "export", "--data", other) == lines.read_text()
+    log = SegmentLog(other / "outbox")
+    log.open()
+    assert {ref.source for ref in log.pending()} == {"d1.s"}  # or they would hold up all others
+    log.close()
     again = json.loads(run(capfd, "import", lines, "--data", other, "--json"))
     assert again == {"taken": 0, "pending": len(LEFT)}
 
