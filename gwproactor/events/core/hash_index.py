@@ -8,8 +8,8 @@ compares the keys.
 from array import array
 from collections.abc import Iterator
 
-_PARTITIONS = 1 << 14
-"""With a million events there are some 60 in each."""
+_PARTITIONS = 1 << 13
+"""With a million events there are some 120 in each."""
 
 
 class HashIndex:

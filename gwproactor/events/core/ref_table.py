@@ -7,7 +7,6 @@ events share (tag, source, priority) is kept once, as a label.
 
 from array import array
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from gwproactor.events.store import EventRef
 
@@ -19,10 +18,8 @@ _UUID_BYTES = 16
 _UUID_CHARACTERS = 36
 
 
-class _Label(NamedTuple):
-    tag: str
-    source: str
-    priority: int
+_Label = tuple[str, str, int]
+"""Tag, source and priority."""
 
 
 class _Labels:
@@ -111,7 +108,7 @@ class RefTable:
         else:
             block.ids[_UUID_BYTES * row : _UUID_BYTES * (row + 1)] = packed
         block.sizes[row] = ref.size_bytes
-        block.labels[row] = self._labels.hold(_Label(ref.tag, ref.source, ref.priority))
+        block.labels[row] = self._labels.hold(ref[3:])
         block.count += 1
         self._count += 1
 
