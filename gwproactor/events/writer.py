@@ -1,8 +1,10 @@
 """Group commit: all that waits is written in one commit, and meanwhile the next one gathers.
 
 The writer loop runs as one task. When a commit fails it is repeated, whole, until it succeeds,
-after growing delays; what is handed in meanwhile waits in memory. Only removals go ahead: they are
-what makes room on a disk that is full, so they must not wait for events that do not fit. What
+after growing delays; what is handed in meanwhile waits in memory. Where the disk has no room for
+many events, half of them are tried, and half of these, so that what fits is stored. Only removals
+go ahead: they are what makes room on a disk that is full, so they must not wait for events that do
+not fit. What
 nobody waits for does not start a commit, but shares the next one, at the latest after the commit
 interval. Trouble and its end are reported at a bounded rate.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from gwproactor.errors import StoreError
+from gwproactor.events.disk.file_calls import is_no_room
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import EventRef, StoredEvent
 
@@ -187,7 +190,7 @@ class GroupCommitter:
                     await self._commit(batch.puts, batch.removals)
             except StoreError as error:
                 self._trouble.failed(str(error))
-                if not await self._make_room(batch):
+                if not await self._make_room(batch) and not self._halve(batch, error):
                     raise
                 return
             self._current = None
@@ -216,6 +219,21 @@ class GroupCommitter:
             return False
         batch.removals[:] = [ref for ref in batch.removals if ref.sequence in unwritten]
         self._note_written((), removals)
+        return True
+
+    def _halve(self, batch: Batch, error: StoreError) -> bool:
+        """Leave half of a batch that has no room for later; False where that is not possible."""
+        keep = len(batch.puts) // 2
+        if not keep or not is_no_room(error):
+            return False
+        self._puts.extendleft(reversed(batch.puts[keep:]))
+        unwritten = {event.sequence for event in self._puts}
+        waiting = [ref for ref in batch.removals if ref.sequence in unwritten]
+        self._removals.extendleft(reversed(waiting))
+        removals = [ref for ref in batch.removals if ref.sequence not in unwritten]
+        puts = batch.puts[:keep]
+        self._current = Batch(puts, removals, sum(event.size_bytes for event in puts))
+        self._work.set()
         return True
 
     def _forget_unhurried(self) -> None:

@@ -1,13 +1,16 @@
 """Group commit: one at a time, whole, in order, until it succeeds."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
 from gwproactor.errors import StoreError
+from gwproactor.events.disk.file_calls import store_error
 from gwproactor.events.store import EventRef, StoredEvent
 from gwproactor.events.writer import GroupCommitter, retry_seconds
 from gwproactor_test.clients import until
@@ -220,3 +223,44 @@ async def test_removals_do_not_wait_for_events_that_do_not_fit() -> None:
         disk.is_full = False
         await until(lambda: disk.done == [3] and disk.removed == [1, 2, 3])
     assert disk.writer.waiting_bytes == 0
+
+
+class TightDisk(Disk):
+    """Has room for so many more events, and says so in the way of the file system."""
+
+    room = 5
+
+    async def commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
+        if len(puts) > self.room:
+            self.commits.append(([e.sequence for e in puts], [ref.sequence for ref in removals]))
+            full = OSError(errno.ENOSPC, "full")
+            raise store_error("write", Path("here"), full) from full
+        await super().commit(puts, removals)
+        self.room -= len(puts)
+
+
+async def test_what_fits_is_written_where_not_all_does() -> None:
+    disk = TightDisk()
+    async with running(disk):
+        for number in range(20):
+            disk.writer.put(event(number))
+        disk.writer.remove(event(1).ref)
+        disk.writer.remove(event(19).ref)
+        await until(lambda: disk.done == [0, 1, 2, 3, 4])
+        assert disk.removed == [1]
+        await until(lambda: bool(disk.writer.trouble))
+        assert disk.writer.waiting_count == 15
+        assert disk.writer.waiting_bytes == sum(event(n).size_bytes for n in range(5, 20))
+        disk.room = 100
+        await until(lambda: disk.done == list(range(20)))
+        assert disk.removed == [1, 19]
+
+
+async def test_the_end_writes_what_fits() -> None:
+    disk = TightDisk()
+    for number in range(20):
+        disk.writer.put(event(number))
+    with pytest.raises(StoreError, match="ENOSPC"):
+        await disk.writer.close()
+    assert disk.done == [0, 1, 2, 3, 4]
+    assert disk.writer.waiting_count == 15

@@ -9,8 +9,12 @@ What a failed append has left is cut off, where the disk lets us. Where it does 
 reported as not written may be found by the next run all the same. For an event this means that one
 refused as not stored may be sent: nothing that was promised is broken, but a refusal by a disk in
 that state is no proof that the event is nowhere.
+
+After each append the name is looked at: a file that was removed while it is open, with its folder
+perhaps, takes bytes and syncs as before, and nobody would ever find them again.
 """
 
+import errno
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,8 +63,14 @@ class AppendFile:
             self._sync()
         elif self._durable:
             self._unsynced += data
+        self._check_name(offset + len(data))
         self.size_bytes = offset + len(data)
         return offset
+
+    def _check_name(self, size_bytes: int) -> None:
+        """Raise OSError unless the file is still what is found under its name."""
+        if self._files.size_bytes(self.path) != size_bytes:
+            raise OSError(errno.ESTALE, "another file has taken its place")
 
     def _sync(self) -> None:
         if self._durable and self._descriptor is not None:

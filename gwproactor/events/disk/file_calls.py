@@ -14,6 +14,9 @@ from gwproactor.errors import StoreError
 _FOLDER_MODE = 0o700
 _FILE_MODE = 0o600
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where less data might have found room."""
+
 
 class FileCalls:
     """File operations on the real file system. All of them block; all raise OSError."""
@@ -119,11 +122,26 @@ def sync_file(files: FileCalls, path: Path) -> None:
         files.close(descriptor)
 
 
+def make_vanished_folder(files: FileCalls, folder: Path, error: OSError) -> None:
+    """Make `folder` anew, for the next try, if `error` says that it is gone.
+
+    Where that fails, the next try says why.
+    """
+    if error.errno == errno.ENOENT:
+        with suppress(OSError):
+            files.make_folder(folder)
+
+
 def describe(error: OSError) -> str:
     """Say what went wrong in words and by its name: `No space left on device (ENOSPC)`."""
     name = errno.errorcode.get(error.errno or 0, "")
     words = error.strerror or str(error) or type(error).__name__
     return f"{words} ({name})" if name else words
+
+
+def is_no_room(error: StoreError) -> bool:
+    """Whether a `store_error` says that the disk is full, or that a quota or limit is reached."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_ROOM
 
 
 def store_error(doing: str, path: Path, error: OSError) -> StoreError:

@@ -2,13 +2,14 @@
 
 The first append begins a segment, and another one when that is full. After an error the file is
 given up, and what had been appended to it without a sync is carried over into the next one, before
-anything else: what a later sync says is then true of it, too.
+anything else: what a later sync says is then true of it, too. A folder that has vanished is made
+anew, and the log goes on in it.
 """
 
 from pathlib import Path
 
 from gwproactor.events.disk.append_file import AppendFile
-from gwproactor.events.disk.file_calls import FileCalls, store_error
+from gwproactor.events.disk.file_calls import FileCalls, make_vanished_folder, store_error
 from gwproactor.events.log.segment_index import Segment, SegmentIndex, segment_name
 from gwproactor.events.log.segments import encode_header
 
@@ -69,6 +70,7 @@ class LogTail:
         except OSError as error:
             path = self._folder if self._file is None else self._file.path
             self._give_up()
+            make_vanished_folder(self._files, self._folder, error)
             raise store_error("write", path, error) from error
         self._carried = b""
         if segment.size_bytes == 0:

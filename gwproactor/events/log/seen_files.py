@@ -21,7 +21,13 @@ from zlib import crc32
 from gwproactor.errors import StoreFormatError, StoreUnusableError
 from gwproactor.events.core.seen_ids import DIGEST_BYTES, SeenIds, digest_of
 from gwproactor.events.disk.append_file import AppendFile
-from gwproactor.events.disk.file_calls import FileCalls, describe, store_error, sync_file
+from gwproactor.events.disk.file_calls import (
+    FileCalls,
+    describe,
+    make_vanished_folder,
+    store_error,
+    sync_file,
+)
 from gwproactor.events.disk.repair import remove_leftovers, replace_file
 from gwproactor.events.store import Damage
 
@@ -209,6 +215,7 @@ class SeenFiles:
         except OSError as error:
             file.abandon()
             self._file = None
+            make_vanished_folder(self._files, self._folder, error)
             raise store_error("write", file.path, error) from error
         if self._file is None:
             self._file = file

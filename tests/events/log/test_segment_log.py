@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -532,6 +533,41 @@ def test_a_folder_that_is_gone_may_come_back(tmp_path: Path, opened: OpenLog) ->
         log.read([1])
     (tmp_path / "unmounted").rename(tmp_path / "outbox")
     assert log.read([1]) == ([event(1)], [])
+
+
+def test_a_folder_that_vanished_is_made_anew_and_nothing_new_is_lost(
+    tmp_path: Path, opened: OpenLog
+) -> None:
+    """What lay in it is named when it is asked for; a commit never goes into a removed file."""
+    folder = tmp_path / "outbox"
+    log = opened(folder)
+    log.commit([event(1)], ())
+    shutil.rmtree(folder)
+    with pytest.raises(StoreError, match="ENOENT"):
+        log.commit([event(2)], ())
+    log.commit([event(2)], ())
+    events, (damage,) = log.read([1, 2])
+    assert events == [event(2)]
+    assert (damage.sequence, damage.reason) == (1, "the file is gone")
+    log.close()
+    assert pending(opened(folder)) == [2]
+
+
+def test_a_folder_replaced_while_it_is_used_takes_a_fresh_segment(
+    tmp_path: Path, opened: OpenLog
+) -> None:
+    folder = tmp_path / "outbox"
+    log = opened(folder)
+    log.commit([event(1)], ())
+    folder.rename(tmp_path / "elsewhere")
+    shutil.copytree(tmp_path / "elsewhere", folder)
+    (path,) = segment_paths(folder)
+    path.write_bytes(b"")
+    with pytest.raises(StoreError, match="another file"):
+        log.commit([event(2)], ())
+    log.commit([event(2)], ())
+    log.close()
+    assert pending(opened(folder)) == [2]
 
 
 @pytest.mark.parametrize("error", ERRORS)
