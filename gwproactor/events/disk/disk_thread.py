@@ -56,3 +56,7 @@ class DiskThread:
     def submit(self, function: Callable[[], None]) -> None:
         """Call `function` in the thread, after what was asked for before, and wait for nothing."""
         self._executor.submit(function)
+
+    def call(self, function: Callable[[], T]) -> T:
+        """Call `function` in the thread, and hold up the loop until it has returned."""
+        return self._executor.submit(function).result()

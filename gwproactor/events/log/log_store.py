@@ -43,8 +43,14 @@ class LogStore:
         return await self._disk.run(self._log.open)
 
     def pending(self) -> Iterable[EventRef]:
-        """Give what is stored and not removed, in order of sequence; for right after `open`."""
-        return self._log.pending()
+        """Give what is stored and not removed, in order of sequence; for right after `open`.
+
+        Later it is read from the segments, which holds up the loop; see `EventStore.pending`.
+        """
+        if self._log.knows_pending:
+            return self._log.pending()
+        # In the thread, as everything that must not meet a segment on its way out.
+        return self._disk.call(lambda: list(self._log.pending()))
 
     @property
     def next_sequence(self) -> int:

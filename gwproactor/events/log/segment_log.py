@@ -99,6 +99,11 @@ class SegmentLog:
         """The size of all segments."""
         return self._index.total_bytes
 
+    @property
+    def knows_pending(self) -> bool:
+        """Whether `pending` needs no disk: once, right after `open`."""
+        return self._index.restored is not None
+
     def pending(self) -> Iterator[EventRef]:
         """Give what is stored and not removed, in order of sequence.
 
