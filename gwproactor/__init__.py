@@ -7,7 +7,8 @@ in between (`Proactor.post_event`), and receives those of others once each (`Pro
 
 import logging
 
-from gwproactor.config.events import Durability, EventSettings
+from gwproactor.config.events import Durability, EventSettings, EventStoreKind, InboxKind
+from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.config.link import LinkSettings, TopicSettings, WillSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
@@ -38,9 +39,12 @@ __all__ = [
     "EventBase",
     "EventRef",
     "EventSettings",
+    "EventStoreKind",
     "EventTicket",
     "Header",
     "Histogram",
+    "InboxKind",
+    "LimitPolicy",
     "Link",
     "LinkHistory",
     "LinkSettings",
