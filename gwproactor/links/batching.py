@@ -10,7 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from gwproactor.events.store import StoredEvent
-from gwproactor.wire.batches import BatchLimits, announced_limits
+from gwproactor.wire.batches import (
+    MAX_BATCH_BYTES,
+    MAX_BATCH_COUNT,
+    BatchLimits,
+    announced_limits,
+)
 
 _REMEMBERED = 256
 """Batches whose late answers are still understood: several windows full."""
@@ -48,6 +53,8 @@ class Batching:
         self._sent: dict[str, SentBatch] = {}
         self._refused: dict[str, frozenset[int]] = {}
         self._alone: set[str] = set()
+        self._longest_bytes = MAX_BATCH_BYTES
+        """Of a batch, as far as the broker has shown what it takes."""
 
     def heard(self, user_properties: Sequence[tuple[str, str]]) -> bool:
         """Take note of a ping or an ack of the peer; return whether what it takes has changed."""
@@ -58,6 +65,7 @@ class Batching:
         """The link is not active any more."""
         self.limits = None
         self._alone.clear()
+        self._longest_bytes = MAX_BATCH_BYTES
 
     def groups(self, events: Sequence[StoredEvent], count: int) -> Iterator[list[StoredEvent]]:
         """Part events into messages, in order; a group of one is sent by itself.
@@ -69,8 +77,8 @@ class Batching:
         if self.limits is None or count < 2:
             yield from ([event] for event in events)
             return
-        count = min(count, self.limits.max_count)
-        room = max_bytes = self.limits.max_bytes - _ENVELOPE_BYTES
+        count = min(count, self.limits.max_count, MAX_BATCH_COUNT)  # no answer could name more
+        room = max_bytes = min(self.limits.max_bytes, self._longest_bytes) - _ENVELOPE_BYTES
         group: list[StoredEvent] = []
         for event in events:
             line_bytes = len(event.payload) + 1
@@ -94,9 +102,10 @@ class Batching:
             del self._sent[oldest]
             self._refused.pop(oldest, None)
 
-    def not_sent(self, events: Sequence[StoredEvent]) -> None:
-        """A batch was too long for the broker: its events go by themselves."""
-        self._alone.update(event.event_id for event in events)
+    def too_long(self, events: Sequence[StoredEvent]) -> None:
+        """The broker takes no batch as long as that of these events: the next ones are shorter."""
+        size_bytes = sum(len(event.payload) + 1 for event in events)
+        self._longest_bytes = min(self._longest_bytes, size_bytes // 2 + _ENVELOPE_BYTES)
 
     def refused(self, batch_id: str, refused: Sequence[int]) -> None:
         """Take note of the events that the answer, which is about to be told, names as refused."""

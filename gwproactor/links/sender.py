@@ -114,7 +114,7 @@ class Sender:
         try:
             self._publish(self._emission.batch(batch_id, events))
         except UsageError:  # the broker takes nothing so long
-            self.batching.not_sent(events)
+            self.batching.too_long(events)
             for event in events:
                 self._send_event(event)
         else:
