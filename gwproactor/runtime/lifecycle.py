@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import signal
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -109,7 +109,8 @@ class Lifecycle(ABC):
             await self.started()
         except BaseException:
             self.stop()
-            await asyncio.wait((self._require_main(),))
+            async with self._not_left_running():
+                await self.stopped()
             raise
         return self
 
@@ -120,9 +121,15 @@ class Lifecycle(ABC):
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
-        try:
+        async with self._not_left_running():
             await self.join()
-        except asyncio.CancelledError:  # cancelled once more: no time for good order
+
+    @contextlib.asynccontextmanager
+    async def _not_left_running(self) -> AsyncIterator[None]:
+        """Who is cancelled while waiting for the orderly end has no time for it: end it at once."""
+        try:
+            yield
+        except asyncio.CancelledError:
             main = self._require_main()
             main.cancel()
             await asyncio.wait((main,))

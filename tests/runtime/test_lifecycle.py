@@ -145,20 +145,40 @@ async def test_cancelling_a_wait_leaves_it_running() -> None:
 
 
 async def test_cancelled_twice_it_is_not_left_running() -> None:
-    worker = Stubborn()
+    worker, entered = Stubborn(), asyncio.Event()
 
     async def use() -> None:
         async with worker:
+            entered.set()
             await asyncio.Event().wait()
 
     using = asyncio.create_task(use())
-    await until(worker._ready.is_set)
+    await entered.wait()
     using.cancel()
     await until(worker._stop_requested.is_set)
     assert not worker.has_stopped
     using.cancel()
     with pytest.raises(asyncio.CancelledError):
         await using
+    assert worker.has_stopped
+
+
+async def test_cancelled_twice_while_it_starts_it_is_not_left_running() -> None:
+    worker = Worker()
+    worker.may_start.clear()
+
+    async def enter() -> None:
+        async with worker:
+            pytest.fail("entered")
+
+    entering = asyncio.create_task(enter())
+    await until(lambda: bool(worker.log))
+    entering.cancel()
+    await until(worker._stop_requested.is_set)
+    assert not worker.has_stopped
+    entering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await entering
     assert worker.has_stopped
 
 
