@@ -43,14 +43,22 @@ def _first_line(setting: str, path: Path, broker: MQTTClient) -> str:
             raise _unusable(setting, path, broker, "it is no regular file")
         with path.open("rb") as file:
             line = file.read(MAX_SECRET_BYTES + 2).partition(b"\n")[0].removesuffix(b"\r")
-        text = line.decode()
     except OSError as error:
         raise _unusable(setting, path, broker, error.strerror or type(error).__name__) from None
-    except UnicodeDecodeError:
-        raise _unusable(setting, path, broker, "it is not UTF-8") from None
+    text = _decoded(line)
+    if text is None:
+        raise _unusable(setting, path, broker, "it is not UTF-8")
     if not text or len(line) > MAX_SECRET_BYTES:
         raise _unusable(setting, path, broker, "its first line is empty, or too long")
     return text
+
+
+def _decoded(line: bytes) -> str | None:
+    """The text; None where it is none, for the error of that would hold the secret."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _unusable(setting: str, path: Path, broker: MQTTClient, why: str) -> ConnectRefusedError:

@@ -60,6 +60,7 @@ def _load_authorities(context: ssl.SSLContext, path: Path | None) -> None:
     if path is None:
         context.load_default_certs()
         return
+    _check_readable("ca_cert", path)
     try:
         context.load_verify_locations(cafile=path)
     except (OSError, ValueError) as error:
@@ -86,8 +87,13 @@ def _load_own_certificate(context: ssl.SSLContext, tls: TLSInfo) -> None:
 
 
 def _check_readable(setting: str, path: Path) -> None:
-    """Raise now, with the name of the file: load_cert_chain does not say which one it was."""
+    """Raise now, with the name of the file: load_cert_chain does not say which one it was.
+
+    Nor does it return from a pipe that has nobody at its other end.
+    """
     try:
+        if path.exists() and not path.is_file():
+            raise _unusable(setting, path, ValueError("it is no regular file"))
         path.open("rb").close()
     except OSError as error:
         raise _unusable(setting, path, error) from None

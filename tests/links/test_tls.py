@@ -1,5 +1,6 @@
 """The TLS context, and what its errors are taken to mean."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -143,3 +144,14 @@ def test_the_key_password_is_used_and_never_shown(certificates: Certificates) ->
         with pytest.raises(ConnectRefusedError, match="key_password") as raised:
             client_context(settings(certificates, **own, private_key_password=wrong))
         assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("setting", ["ca_cert_path", "cert_path", "private_key_path"])
+def test_a_pipe_is_no_certificate_file(
+    certificates: Certificates, tmp_path: Path, setting: str
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    tls = settings(certificates, **{"cert_path": certificates.ca_file, setting: pipe})
+    with pytest.raises(ConnectRefusedError, match="no regular file"):
+        client_context(tls)
