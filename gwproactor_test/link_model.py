@@ -39,6 +39,7 @@ class LinkModel:
     unanswered: bool = False
     last_valid: float | None = None
     may_be_old: bool = False
+    overdue_here: set[str] = field(default_factory=set)
 
     def every_subscription_acknowledged(self) -> bool:
         """Condition 2, with its one exception."""
@@ -98,6 +99,8 @@ class LinkModel:
             self.unanswered = True
         for name in expired:
             self.end_wait(name)
+        if self.may_be_old:
+            self.overdue_here |= expired
         if self.last_valid is not None and self.last_valid + self.silence_seconds() <= now:
             self.last_valid = None
         if was_active and not self.active():
@@ -144,3 +147,4 @@ class LinkModel:
         self.unanswered = False
         self.last_valid = None
         self.may_be_old = False
+        self.overdue_here.clear()

@@ -23,6 +23,8 @@ this very connection must come first.
 may be on its way: a single message that was lost costs a round trip, not the poll seconds.
 """
 
+from collections import deque
+
 from result import Err
 
 from gwproactor.links.acks import NEVER, AckDeadlines
@@ -47,6 +49,9 @@ from gwproactor.links.link_state import (
 )
 from gwproactor.links.message_times import BEFORE_ALL_TIME, LinkTimes
 from gwproactor.links.subscriptions import Subscription, SubscriptionRecord
+
+OVERDUE_KEPT = 1000
+"""Late acks that still show the peer on a resumed session: far more than are on their way."""
 
 
 class LinkConditions:
@@ -78,6 +83,8 @@ class LinkConditions:
         self.active = False
         self.since = BEFORE_ALL_TIME
         self.may_be_old = False
+        self._overdue: deque[str] = deque(maxlen=OVERDUE_KEPT)
+        """Messages of this connection whose acks are late; kept while `may_be_old`."""
 
     def connected(self) -> bool:
         """Tell whether the connection stands."""
@@ -120,6 +127,7 @@ class LinkConditions:
     def connect(self, now: float, out: list[Effect], *, session_present: bool) -> None:
         """A connection was made: subscribe to everything."""
         self.may_be_old = session_present
+        self._overdue.clear()
         self.move(self.link_state.process_mqtt_connected(), now, out)
         if not self.connected():
             return
@@ -152,9 +160,13 @@ class LinkConditions:
             self._ping(now, out)
 
     def hear_ack(self, message_id: str) -> None:
-        """An ack came; where a message of this connection waits for it, it cannot be an old one."""
-        if message_id in self.acks:
+        """An ack came; if it is that of a message of this connection, it cannot be an old one.
+
+        A late one neither: where each round trip is longer than the ack timeout, all are late.
+        """
+        if message_id in self.acks or message_id in self._overdue:
             self.may_be_old = False
+            self._overdue.clear()
 
     def hear_peer(self, now: float, out: list[Effect]) -> None:
         """A valid message came; without a connection it is one of an old connection.
@@ -200,6 +212,8 @@ class LinkConditions:
     def _expire_acks(self, now: float, out: list[Effect]) -> None:
         expired = self.acks.expire(now)
         out.extend(AckExpired(ack.message_id) for ack in expired)
+        if self.may_be_old:
+            self._overdue.extend(ack.message_id for ack in expired)
         counting = [ack for ack in expired if ack.epoch == self.activations]
         if counting and self.active:
             what = f"message {counting[0].message_id}"
