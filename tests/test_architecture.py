@@ -85,6 +85,7 @@ DECIDING_MODULES = (
     "links/event_payload.py",
     "links/pace.py",
     "links/reception.py",
+    "links/send_options.py",
 )
 PARTS_BELOW_THE_CORE = ("errors", "wire")
 DOING_MODULES = {

@@ -282,7 +282,10 @@ class Conversation:
         received = ReceivedMessage(
             self._name, message, packet, now, wants_ack=ack_required, finish=finish
         )
-        tell(self._deliver, received)
+        if not tell(self._deliver, received) and received.holds_broker:
+            # Left like that, so many of them would end all that comes with QoS 1, in silence.
+            self._problems.report("a message was let go", "who listens to the link failed with it")
+            received.done()
         return True
 
     def _heard_of_batches(self, packet: ReceivedPacket) -> None:

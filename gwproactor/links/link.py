@@ -6,15 +6,13 @@ from the link and nothing from others who wait.
 """
 
 import asyncio
-import contextlib
 import random as _random
 import uuid
+import weakref
 from collections.abc import (
-    AsyncGenerator,
     Callable,
     Collection,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -34,21 +32,23 @@ from gwproactor.links.link_message_times import LinkMessageTimes
 from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName, Transition
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.listener import BatchInbox, LinkListener
-from gwproactor.links.message_stream import MessageStreams
+from gwproactor.links.message_stream import Messages, MessageStreams
 from gwproactor.links.pace import Pace
 from gwproactor.links.presence import Presence
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.requests import Requests
+from gwproactor.links.send_options import checked_options, checked_qos
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transition_stream import TransitionStream
+from gwproactor.links.transition_stream import Transitions, TransitionStream
 from gwproactor.links.transport import Connector, ReceivedPacket, SendOptions
 from gwproactor.wire.codec import MQTTCodec, WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.filters import checked_filter, is_shared
 from gwproactor.wire.payloads import is_event_type, now_ms
+from gwproactor.wire.timing import checked_timeout
 
 MESSAGES_KEPT = 1000
 """Messages that wait for a slow iterator where nothing else is said."""
@@ -90,7 +90,7 @@ class Link:
         self._codec = codec or WireCodec()
         self._listener = listener
         self._problems = ProblemDesk(settings.link_name, listener)
-        self._transition_streams: set[TransitionStream] = set()
+        self._transition_streams: weakref.WeakSet[TransitionStream] = weakref.WeakSet()
         self._message_streams = MessageStreams()
         self._requests = Requests(settings.link_name)
         self._subscriptions_changed = asyncio.Event()
@@ -193,19 +193,22 @@ class Link:
         Raises:
             TimeoutError: It did not come in time; the message names the state the link is in.
             NotRunningError: The link was stopped meanwhile, or before.
-            UsageError: There is no such state.
+            UsageError: There is no such state, or no number of seconds.
         """
         wanted = _states([state] if isinstance(state, str) else state)
-        with self._transition_stream() as stream:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    await self._pass(stream, wanted)
-            except TimeoutError:
-                names = " or ".join(sorted(wanted))
-                raise TimeoutError(
-                    f"link '{self.name}' was not {names} within {timeout_seconds:g} s;"
-                    f" it is {self.state}"
-                ) from None
+        timeout_seconds = checked_timeout(timeout_seconds)
+        stream = self._open_transitions()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._pass(stream, wanted)
+        except TimeoutError:
+            names = " or ".join(sorted(wanted))
+            raise TimeoutError(
+                f"link '{self.name}' was not {names} within {timeout_seconds:g} s;"
+                f" it is {self.state}"
+            ) from None
+        finally:
+            self._transition_streams.discard(stream)
 
     async def _pass(self, stream: TransitionStream, wanted: set[StateName]) -> None:
         state = self.state
@@ -215,18 +218,16 @@ class Link:
                 raise NotRunningError(f"link '{self.name}' is stopped")
             state = transition.new_state
 
-    async def transitions(self) -> AsyncGenerator[Transition, None]:
+    def transitions(self) -> Transitions:
         """Iterate over what happens to the comm state from now on, until the link is stopped.
 
         "From now on" begins with the first `anext`. Each iterator has a buffer of
         1000: when it is not read for so long, its oldest transitions are dropped, so
         a gap shows as a transition whose old state is not the new state of the one before. Ends
-        after the transition to `stopped`. Cancel-safe; `contextlib.aclosing` ends it where the loop
-        is left early.
+        after the transition to `stopped`. Cancel-safe: an `anext` that was cancelled took nothing,
+        and the next one goes on. An iterator that nobody holds any more costs nothing.
         """
-        with self._transition_stream() as stream:
-            while (transition := await stream.next()) is not None:
-                yield transition
+        return Transitions(self._open_transitions)
 
     # Topics
 
@@ -253,9 +254,11 @@ class Link:
         Raises:
             UsageError: It is no topic filter, or no QoS, or shared while a broker of the link
                 speaks MQTT 3.1.1.
+            NotRunningError: The link is stopped.
         """
+        self._require_not_stopped()
+        wanted = QOS(checked_qos(self._settings.qos if qos is None else qos))
         try:
-            wanted = QOS(self._settings.qos if qos is None else qos)
             checked_filter(topic_filter)
         except ValueError as error:
             raise UsageError(str(error)) from None
@@ -288,15 +291,18 @@ class Link:
             NotRunningError: The link is stopped.
             UsageError: The link does not want that filter, or no longer.
         """
-        async with asyncio.timeout(timeout_seconds):
+        async with asyncio.timeout(checked_timeout(timeout_seconds)):
             while not self._is_granted(topic_filter):
                 self._subscriptions_changed.clear()
                 await self._subscriptions_changed.wait()
 
-    def _is_granted(self, topic_filter: str) -> bool:
-        status = self.subscriptions.get(topic_filter)
+    def _require_not_stopped(self) -> None:
         if self.state is StateName.stopped:
             raise NotRunningError(f"link '{self.name}' is stopped")
+
+    def _is_granted(self, topic_filter: str) -> bool:
+        status = self.subscriptions.get(topic_filter)
+        self._require_not_stopped()
         if status is None:
             raise UsageError(f"link '{self.name}' does not subscribe to {topic_filter!r}")
         if status is SubscriptionStatus.refused:
@@ -402,26 +408,26 @@ class Link:
         """
         self._conversation.sender.acknowledge(message_id)
 
-    async def messages(
-        self, *, max_waiting: int = MESSAGES_KEPT
-    ) -> AsyncGenerator[ReceivedMessage]:
+    def messages(self, *, max_waiting: int = MESSAGES_KEPT) -> Messages:
         """Iterate over the messages that come from now on, until the link is stopped.
 
         "From now on" begins with the first `anext`. While anybody iterates, messages do not go to
         the handler of the proactor; several iterators get all of them each. Events, acks and pings
         are none of these messages. A message is acknowledged to the peer when it is taken in here,
-        and one of QoS 1 or 2 to the broker when the next one is asked for. Cancel-safe;
-        `contextlib.aclosing` ends it where the loop is left early.
+        and one of QoS 1 or 2 to the broker when the next one is asked for. Cancel-safe: an `anext`
+        that was cancelled took nothing, and the next one goes on. `aclose`, or
+        `contextlib.aclosing`, ends an iteration that is left early.
 
         Args:
             max_waiting: So many may wait for this iterator; what comes beyond that with QoS 0 is
                 dropped un-acked, counted, and reported.
+
+        Raises:
+            UsageError: `max_waiting` is below 1.
         """
-        ended = self.state is StateName.stopped
-        with self._message_streams.open(max_waiting, ended=ended) as stream:
-            while (delivery := await stream.next()) is not None:
-                yield delivery.received
-                delivery.finished()
+        if max_waiting < 1:
+            raise UsageError(f"max_waiting is {max_waiting}; it is at least 1")
+        return Messages(self._message_streams, max_waiting, lambda: self.state is StateName.stopped)
 
     async def request(
         self,
@@ -450,11 +456,12 @@ class Link:
             UsageError: See `send`; replies need MQTT 5 at both ends.
         """
         self._require_mqtt_5("request and reply")
+        limit_seconds = checked_timeout(timeout_seconds)
         with self._requests.open() as (correlation_data, reply):
             options = self._options(qos, user_properties, content_type, None, correlation_data)
             self._conversation.sender.send(payload, options, ack_required=True)
             try:
-                async with asyncio.timeout(timeout_seconds):
+                async with asyncio.timeout(limit_seconds):
                     return await reply
             except TimeoutError:
                 raise TimeoutError(
@@ -501,12 +508,12 @@ class Link:
         correlation_data: bytes | None = None,
     ) -> SendOptions:
         default_expiry = self._settings.message_expiry_seconds
-        return SendOptions(
-            qos=_checked_qos(self._settings.qos if qos is None else qos),
-            user_properties=tuple(user_properties),
-            content_type=content_type,
-            expiry_seconds=default_expiry if expiry_seconds is None else expiry_seconds,
-            correlation_data=correlation_data,
+        return checked_options(
+            self._settings.qos if qos is None else qos,
+            user_properties,
+            content_type,
+            default_expiry if expiry_seconds is None else expiry_seconds,
+            correlation_data,
         )
 
     def _require_mqtt_5(self, what: str) -> None:
@@ -548,30 +555,23 @@ class Link:
         if transition.new_state is StateName.stopped:
             self._message_streams.end()
             self._subscriptions_changed.set()
-        for stream in self._transition_streams:
+        for stream in tuple(self._transition_streams):
             stream.put(transition)
 
-    @contextlib.contextmanager
-    def _transition_stream(self) -> Iterator[TransitionStream]:
+    def _open_transitions(self) -> TransitionStream:
         stream = TransitionStream(ended=self.state is StateName.stopped)
         self._transition_streams.add(stream)
-        try:
-            yield stream
-        finally:
-            self._transition_streams.discard(stream)
+        return stream
 
 
 def _states(names: Iterable[StateName | str]) -> set[StateName]:
     try:
-        return {StateName(name) for name in names}
+        states = {StateName(name) for name in names}
     except ValueError as error:
         raise UsageError(f"{error}; there are {', '.join(StateName)}") from None
-
-
-def _checked_qos(qos: int) -> int:
-    if qos not in (0, 1, 2):
-        raise UsageError(f"there is no QoS {qos}; there are 0, 1 and 2")
-    return qos
+    if not states:
+        raise UsageError(f"no state to wait for was given; there are {', '.join(StateName)}")
+    return states
 
 
 def default_client_id(own_name: str, settings: LinkSettings) -> str:

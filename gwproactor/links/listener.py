@@ -74,9 +74,14 @@ class BatchInbox(Protocol):
         ...
 
 
-def tell(hear: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> None:
-    """Call a listener's method; what it raises is logged and goes no further."""
+def tell(hear: Callable[_P, None], *args: _P.args, **kwargs: _P.kwargs) -> bool:
+    """Call a listener's method; what it raises is logged and goes no further.
+
+    Returns whether it raised nothing.
+    """
     try:
         hear(*args, **kwargs)
     except Exception:
         _LOGGER.exception("a link's listener failed: %r", hear)
+        return False
+    return True

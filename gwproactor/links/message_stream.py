@@ -2,13 +2,15 @@
 
 While anybody iterates, messages go to the iterators, each of which gets all of them. A message of
 QoS 1 or 2 is done, so that the broker may forget it, when the last iterator that got it asks for
-the next one; where an iteration ends over a message, the broker keeps it.
+the next one; where an iteration ends over a message, the broker keeps it. A link knows its
+iterators by weak references, so one that was simply left takes no messages any more.
 """
 
 import asyncio
-import contextlib
+import weakref
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Self
 
 from gwproactor.links.received_message import ReceivedMessage
 
@@ -81,14 +83,13 @@ class MessageStreams:
     """All who iterate over one link's messages. For the loop only."""
 
     def __init__(self) -> None:
-        self._streams: set[MessageStream] = set()
+        self._streams: weakref.WeakSet[MessageStream] = weakref.WeakSet()
 
     def __bool__(self) -> bool:
         return bool(self._streams)
 
-    @contextlib.contextmanager
-    def open(self, max_waiting: int, *, ended: bool) -> Iterator[MessageStream]:
-        """A stream of what comes from now on.
+    def open(self, max_waiting: int, *, ended: bool) -> MessageStream:
+        """A stream of what comes from now on, until `close`.
 
         Args:
             max_waiting: How many may wait in it.
@@ -98,10 +99,11 @@ class MessageStreams:
         if ended:
             stream.end()
         self._streams.add(stream)
-        try:
-            yield stream
-        finally:
-            self._streams.discard(stream)
+        return stream
+
+    def close(self, stream: MessageStream) -> None:
+        """Put nothing more into a stream."""
+        self._streams.discard(stream)
 
     def put(self, received: ReceivedMessage) -> bool:
         """Hand a message to every iterator with room. Returns False when there was none.
@@ -118,5 +120,47 @@ class MessageStreams:
 
     def end(self) -> None:
         """The link is stopped."""
-        for stream in self._streams:
+        for stream in tuple(self._streams):
             stream.end()
+
+
+class Messages:
+    """An iteration over a link's messages; see `Link.messages`. For the loop only.
+
+    Args:
+        streams: All who iterate over this link's messages.
+        max_waiting: How many may wait.
+        is_stopped: Tells whether the link is stopped.
+    """
+
+    def __init__(
+        self, streams: MessageStreams, max_waiting: int, is_stopped: Callable[[], bool]
+    ) -> None:
+        self._streams = streams
+        self._max_waiting = max_waiting
+        self._is_stopped = is_stopped
+        self._stream: MessageStream | None = None
+        self._current: Delivery | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> ReceivedMessage:
+        current, self._current = self._current, None
+        if current is not None:
+            current.finished()
+        if self._stream is None:
+            self._stream = self._streams.open(self._max_waiting, ended=self._is_stopped())
+        self._current = await self._stream.next()
+        if self._current is None:
+            await self.aclose()
+            raise StopAsyncIteration
+        return self._current.received
+
+    async def aclose(self) -> None:
+        """End the iteration; a second call does nothing."""
+        self._current = None
+        if self._stream is not None:
+            self._streams.close(self._stream)
+        self._stream = MessageStream(self._max_waiting)
+        self._stream.end()

@@ -1,7 +1,12 @@
-"""Transitions for one who iterates over them: a bounded buffer with one reader."""
+"""Transitions for one who iterates over them: a bounded buffer with one reader.
+
+A link knows its readers by weak references, so one that was simply left costs nothing.
+"""
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from typing import Self
 
 from gwproactor.links.link_state import StateName, Transition
 
@@ -35,3 +40,30 @@ class TransitionStream:
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.popleft()
+
+
+class Transitions:
+    """An iteration over a link's transitions; see `Link.transitions`. For the loop only.
+
+    Args:
+        open_stream: Begins to keep transitions.
+    """
+
+    def __init__(self, open_stream: Callable[[], TransitionStream]) -> None:
+        self._open_stream = open_stream
+        self._stream: TransitionStream | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Transition:
+        if self._stream is None:
+            self._stream = self._open_stream()
+        transition = await self._stream.next()
+        if transition is None:
+            raise StopAsyncIteration
+        return transition
+
+    async def aclose(self) -> None:
+        """End the iteration; a second call does nothing."""
+        self._stream = TransitionStream(ended=True)

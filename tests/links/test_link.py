@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -129,6 +130,36 @@ async def test_transitions_are_given_in_order_until_the_end(broker: AnyBroker) -
     assert seen == child.heard.transitions
     assert seen[-1].new_state is StateName.stopped
     assert [transition async for transition in child.link.transitions()] == []
+
+
+async def test_a_cancelled_anext_goes_on_with_the_next(broker: AnyBroker) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        transitions = child.link.transitions()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(transitions), 0.01)
+        assert len(child.link._transition_streams) == 1
+        await broker.stop()
+        assert (await anext(transitions)).transition_name is TransitionName.mqtt_disconnected
+        del transitions
+        assert not child.link._transition_streams
+
+
+NO_SECONDS: list[Any] = [float("nan"), "1", True]
+
+
+@pytest.mark.parametrize("seconds", NO_SECONDS)
+async def test_what_is_no_timeout_is_refused(broker: AnyBroker, seconds: Any) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        with pytest.raises(UsageError, match="timeout_seconds"):
+            await child.link.wait_for("stopped", timeout_seconds=seconds)
+        with pytest.raises(UsageError, match="timeout_seconds"):
+            await child.link.request(event(), timeout_seconds=seconds)
+        with pytest.raises(UsageError, match="timeout_seconds"):
+            await child.link.subscribed("a", timeout_seconds=seconds)
+        with pytest.raises(UsageError, match="no state"):
+            await child.link.wait_for([])
+    with pytest.raises(NotRunningError):
+        child.link.subscribe("a")
 
 
 async def test_leaving_the_iteration_forgets_it(broker: AnyBroker) -> None:

@@ -263,15 +263,63 @@ async def test_qos_1_is_done_when_the_next_is_asked_for(broker: AnyBroker) -> No
 async def test_what_is_delivered_again_waits_once() -> None:
     streams, done = MessageStreams(), list[ReceivedPacket]()
     packet = ReceivedPacket("a", b"", qos=1, packet_id=7)
-    with streams.open(1, ended=False) as stream:
-        for each in (packet, dataclasses.replace(packet, duplicate=True)):
-            message = Message[Any](Src=PARENT, Payload=Note(text="1"))
-            assert streams.put(ReceivedMessage("link", message, each, 0.0, finish=done.append))
-        delivery = await stream.next()
-        assert delivery is not None
-        delivery.finished()
-        assert [each.duplicate for each in done] == [False, True]
-        assert not stream._waiting
+    stream = streams.open(1, ended=False)
+    for each in (packet, dataclasses.replace(packet, duplicate=True)):
+        message = Message[Any](Src=PARENT, Payload=Note(text="1"))
+        assert streams.put(ReceivedMessage("link", message, each, 0.0, finish=done.append))
+    delivery = await stream.next()
+    assert delivery is not None
+    delivery.finished()
+    assert [each.duplicate for each in done] == [False, True]
+    assert not stream._waiting
+
+
+async def test_a_cancelled_anext_takes_nothing_and_ends_nothing(broker: AnyBroker) -> None:
+    async with a_pair(broker.url) as (child, parent):
+        messages = child.link.messages()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(messages), 0.01)
+        for text in "12":
+            await parent.link.send(Note(text=text)).acked()
+        assert [(await anext(messages)).message.Payload.text for _ in "12"] == ["1", "2"]
+        await messages.aclose()
+        assert [each async for each in messages] == []
+
+
+async def test_an_iterator_that_nobody_holds_takes_no_messages(broker: AnyBroker) -> None:
+    async with a_pair(broker.url) as (child, parent):
+        messages = child.link.messages()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(messages), 0.01)
+        del messages
+        parent.link.send(Note(text="1"))
+        await child.heard.until(lambda: child.heard.received)
+
+
+@pytest.mark.parametrize("max_waiting", [0, -1])
+async def test_an_iterator_with_no_room_is_refused(broker: AnyBroker, max_waiting: int) -> None:
+    async with a_pair(broker.url) as (child, _):
+        with pytest.raises(UsageError, match="max_waiting"):
+            child.link.messages(max_waiting=max_waiting)
+
+
+async def test_a_link_whose_listener_fails_is_not_deaf(
+    broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"qos": 1, "receive_maximum": 2}
+    async with a_pair(broker.url, changes=changes) as (child, parent):
+
+        def fail(received: ReceivedMessage) -> None:
+            came.append(received)
+            child.heard._changed.set()
+            raise RuntimeError("not today")
+
+        came: list[ReceivedMessage] = []
+        monkeypatch.setattr(child.heard, "message_received", fail)
+        for text in "123456":
+            parent.link.send(Note(text=text), ack_required=False)
+        await child.heard.until(lambda: len(came) == 6)
+        assert "let go" in child.heard.problem_texts()
 
 
 # Requests
