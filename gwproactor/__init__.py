@@ -15,6 +15,15 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
 from gwproactor.events.tickets import EventTicket
+from gwproactor.interfaces import (
+    ActorInterface,
+    CommunicatorInterface,
+    IOLoopInterface,
+    MonitoredName,
+    Runnable,
+    ServicesInterface,
+)
+from gwproactor.layout import HardwareLayout, NamesOnly, ShNode
 from gwproactor.links.link import Link
 from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
 from gwproactor.links.link_state import StateName, Transition, TransitionName
@@ -34,15 +43,19 @@ from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemT
 
 __all__ = [
     "QOS",
+    "ActorInterface",
     "AnyEvent",
+    "CommunicatorInterface",
     "Durability",
     "EventBase",
     "EventRef",
     "EventSettings",
     "EventStoreKind",
     "EventTicket",
+    "HardwareLayout",
     "Header",
     "Histogram",
+    "IOLoopInterface",
     "InboxKind",
     "LimitPolicy",
     "Link",
@@ -55,6 +68,8 @@ __all__ = [
     "MQTTCodec",
     "MQTTVersion",
     "Message",
+    "MonitoredName",
+    "NamesOnly",
     "Observer",
     "PastTransition",
     "Proactor",
@@ -66,7 +81,10 @@ __all__ = [
     "Problems",
     "ReceivedEvent",
     "ReceivedMessage",
+    "Runnable",
     "SentMessage",
+    "ServicesInterface",
+    "ShNode",
     "StateName",
     "Subscription",
     "SubscriptionStatus",

@@ -1,0 +1,62 @@
+"""Messages between the parts of one node; they never go over a broker.
+
+A message is addressed by names. Those of the node's own parts are `KnownNames`, every other is that
+of an actor or a link.
+"""
+
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from gwproactor.wire.envelope import Message
+
+
+class KnownNames(StrEnum):
+    """The names of what every node has."""
+
+    proactor = "proactor"
+    watchdog_manager = "watchdog_manager"
+    io_loop_manager = "io_loop_manager"
+
+
+class PatInternalWatchdog(BaseModel):
+    """The sender is alive."""
+
+    TypeName: Literal["gridworks.watchdog.pat.internal"] = "gridworks.watchdog.pat.internal"
+
+
+class PatInternalWatchdogMessage(Message[PatInternalWatchdog]):
+    """Tells the watchdog that something monitored is alive.
+
+    Args:
+        src: The monitored name.
+    """
+
+    def __init__(self, src: str) -> None:
+        super().__init__(Src=src, Dst=KnownNames.watchdog_manager, Payload=PatInternalWatchdog())
+
+
+class Shutdown(BaseModel):
+    """The proactor is to stop.
+
+    Args:
+        Reason: Why; stands in the shutdown event.
+    """
+
+    Reason: str = ""
+    TypeName: Literal["gridworks.shutdown"] = "gridworks.shutdown"
+
+
+class InternalShutdownMessage(Message[Shutdown]):
+    """Asks the proactor to stop in good order.
+
+    Args:
+        Src: Who asks.
+        Reason: Why.
+        fields: Further fields of the header.
+    """
+
+    def __init__(self, *, Src: str, Reason: str = "", **fields: Any) -> None:  # noqa: N803 - as in the header
+        fields = {"Dst": KnownNames.proactor, "Payload": Shutdown(Reason=Reason)} | fields
+        super().__init__(Src=Src, **fields)
