@@ -46,6 +46,7 @@ EVENTS_RANKS = {part: rank for rank, parts in enumerate(EVENTS_LAYERS) for part 
 # leans only on itself, the wire and the exceptions. Ports are of it: they say what, not how.
 CORE_MODULES = (
     "config/limit_policy.py",
+    "config/tasks.py",
     "events/core/batch_receipt.py",
     "events/core/drop_order.py",
     "events/core/hash_index.py",
@@ -76,6 +77,8 @@ CORE_MODULES = (
     "links/reupload_progress.py",
     "links/subscriptions.py",
     "links/timer_interface.py",
+    "runtime/pat_table.py",
+    "runtime/restarts.py",
 )
 # These decide too, about settings: they do nothing themselves, but settings may name a file.
 DECIDING_MODULES = (
