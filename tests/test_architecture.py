@@ -52,6 +52,7 @@ CORE_MODULES = (
     "events/core/hash_index.py",
     "events/core/inbox.py",
     "events/core/outbox.py",
+    "events/core/owed_answers.py",
     "events/core/pending.py",
     "events/core/ref_table.py",
     "events/core/seen_ids.py",

@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from gwproactor.events.core.batch_receipt import BatchReceipt
-from gwproactor.events.core.inbox import Inbox, Reception
+from gwproactor.events.core.inbox import Inbox, Key, Reception
+from gwproactor.events.core.owed_answers import OwedAnswers
 from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
 from gwproactor.events.delivery import Delivery
 from gwproactor.events.log.seen_log import Seen
@@ -76,7 +77,6 @@ class IncomingEvents:
         self._dead_letters = DeadLetters(dead_letters, max_dead_bytes)
         self._seen = seen
         self._inbox = inbox
-        self._acknowledge = acknowledge
         self._report = report
         self._payloads = Payloads(store, "received events", max_bytes=memory_bytes, report=report)
         self._writer = GroupCommitter(
@@ -92,12 +92,8 @@ class IncomingEvents:
             report=report,
         )
         self._unhandled: set[int] = set()
-        self._without_ack: set[tuple[str, str]] = set()
-        """Of the events that are not acknowledged yet, those whose sender wants no ack."""
-        self._tell_when_safe: dict[tuple[str, str], Callable[[], None]] = {}
-        self._batched: dict[tuple[str, str], tuple[BatchReceipt, int]] = {}
-        """Of the events that are not acknowledged yet, their places in the latest batch."""
-        self._held_back: dict[tuple[str, str], bytes] = {}
+        self._owed = OwedAnswers(acknowledge)
+        self._held_back: dict[Key, bytes] = {}
         """Refused events that the broker keeps and their sender does not: no more than Receive
         Maximum lets through. They are tried again when there may be room."""
         self._refused = ReportedTrouble("Taking in events", report)
@@ -193,13 +189,14 @@ class IncomingEvents:
         """
         if not self._running:
             return
+        key = link_name, event_id
         if safe is not None:
-            self._keep_the_latest(link_name, event_id, safe)
+            self._owed.hold_copy(key, safe)
         if not event_id or len(event_id) > MAX_ID_CHARACTERS:
             self._refuse(f"an event from {link_name} has an id of {len(event_id)} characters")
-            self._is_safe(link_name, event_id)
+            self._owed.let_go(key)
         else:
-            self._take(link_name, event_id, payload, ack_required=ack_required)
+            self._take(key, payload, ack_required=ack_required)
 
     def receive_batch(
         self,
@@ -221,80 +218,48 @@ class IncomingEvents:
             return
         receipt = BatchReceipt(len(events), answer)
         for place, (event_id, payload) in enumerate(events):
-            self._take_batched(link_name, event_id, payload, receipt, place)
+            self._take_batched((link_name, event_id), payload, receipt, place)
 
-    def _take_batched(
-        self, link_name: str, event_id: str, payload: bytes, receipt: BatchReceipt, place: int
-    ) -> None:
-        key = link_name, event_id
-        seen = key in self._seen
-        reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
+    def _take_batched(self, key: Key, payload: bytes, receipt: BatchReceipt, place: int) -> None:
+        reception, ref = self._inbox.receive(*key, len(payload), seen=key in self._seen)
         if reception is Reception.KNOWN:
             receipt.taken()
         elif reception is Reception.REFUSED:
             receipt.refused(place)
             self._refuse(self._writer.trouble or "the inbox is full")
         else:
-            self._wait_for_safety(key, receipt, place)
+            self._owed.claim(key, receipt, place)
             if ref is not None:
-                self._without_ack.add(key)  # of its own
-                self._keep(StoredEvent(ref.sequence, event_id, payload, link_name))
+                self._owed.ack_wanted(key, wanted=False)  # none of its own
+                self._keep(ref, payload)
 
-    def _wait_for_safety(self, key: tuple[str, str], receipt: BatchReceipt, place: int) -> None:
-        """Let the latest batch with an event answer for it; its sender has given up the earlier."""
-        earlier = self._batched.get(key)
-        self._batched[key] = receipt, place
-        if earlier is not None:
-            earlier[0].refused(earlier[1])
-
-    def _keep(self, event: StoredEvent) -> None:
+    def _keep(self, ref: EventRef, payload: bytes) -> None:
+        event = StoredEvent(ref.sequence, ref.event_id, payload, ref.tag)
         self._payloads.keep(event)
         self._writer.put(event)
         self._refused.worked()
 
-    def _keep_the_latest(self, link_name: str, event_id: str, safe: Callable[[], None]) -> None:
-        """Hold the broker by the latest copy of an event; who holds an earlier one may let go."""
-        earlier = self._tell_when_safe.pop((link_name, event_id), None)
-        self._tell_when_safe[link_name, event_id] = safe
-        if earlier is not None:
-            earlier()
-
-    def _take(self, link_name: str, event_id: str, payload: bytes, *, ack_required: bool) -> None:
+    def _take(self, key: Key, payload: bytes, *, ack_required: bool) -> None:
         payload = one_line(payload)
-        seen = (link_name, event_id) in self._seen
-        reception, ref = self._inbox.receive(link_name, event_id, len(payload), seen=seen)
-        if ack_required:
-            self._without_ack.discard((link_name, event_id))
+        reception, ref = self._inbox.receive(*key, len(payload), seen=key in self._seen)
+        if ack_required or ref is not None:
+            self._owed.ack_wanted(key, wanted=ack_required)
         if ref is not None:
-            if not ack_required:
-                self._without_ack.add((link_name, event_id))
-            self._keep(StoredEvent(ref.sequence, event_id, payload, link_name))
+            self._keep(ref, payload)
         elif reception is Reception.KNOWN:
-            self._acknowledge_again(link_name, event_id, ack_required=ack_required)
+            self._owed.ack_wanted(key, wanted=ack_required)
+            self._owed.safe(key)
         elif reception is Reception.REFUSED:
             self._refuse(self._writer.trouble or "the inbox is full")
             if ack_required:
-                self._is_safe(link_name, event_id)
-            elif (link_name, event_id) in self._tell_when_safe:
-                self._held_back[link_name, event_id] = payload
+                self._owed.let_go(key)
+            elif self._owed.holds_copy(key):
+                self._held_back[key] = payload
 
     def _take_held_back(self) -> None:
         held_back, self._held_back = self._held_back, {}
-        for (link_name, event_id), payload in held_back.items():
-            self._take(link_name, event_id, payload, ack_required=False)
-
-    def _acknowledge_again(self, link_name: str, event_id: str, *, ack_required: bool) -> None:
-        self._is_safe(link_name, event_id)
-        if ack_required:
-            self._acknowledge(link_name, event_id)
-
-    def _is_safe(self, link_name: str, event_id: str) -> None:
-        tell = self._tell_when_safe.pop((link_name, event_id), None)
-        if tell is not None:
-            tell()
-        receipt, _ = self._batched.pop((link_name, event_id), (None, 0))
-        if receipt is not None:
-            receipt.taken()
+        for key, payload in held_back.items():
+            self._take(key, payload, ack_required=False)
 
     def _refuse(self, cause: str) -> None:
         cause += "; events are dropped without an acknowledgement, their sender keeps them"
@@ -319,17 +284,10 @@ class IncomingEvents:
         for ref in removals:
             self._unhandled.discard(ref.sequence)
         for ref in acknowledge:
-            self._is_safe(ref.tag, ref.event_id)
-            self._acknowledge_if_wanted(ref.tag, ref.event_id)
+            self._owed.safe((ref.tag, ref.event_id))
         if removals:
             self._take_held_back()
         self._delivery.wake()
-
-    def _acknowledge_if_wanted(self, link_name: str, event_id: str) -> None:
-        if (link_name, event_id) in self._without_ack:
-            self._without_ack.discard((link_name, event_id))
-        else:
-            self._acknowledge(link_name, event_id)
 
     # Events are delivered
 

@@ -137,6 +137,21 @@ async def test_the_broker_keeps_the_latest_copy_until_it_is_durable(tmp_path: Pa
         assert node.log[:3] == ["first is safe", "second is safe", "ack a"]
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_an_id_twice_in_a_batch_is_accepted_at_both_places(
+    tmp_path: Path, in_memory: bool
+) -> None:
+    async with started(Node(None if in_memory else tmp_path)) as node:
+        answers: list[list[int]] = []
+        batch = [(event_id, payload(event_id)) for event_id in ("a", "b", "a", "a", "c", "b")]
+        for _ in range(2):  # the second time all are known
+            node.events.receive_batch("child", batch, lambda refused: answers.append(list(refused)))
+            await node.idle()
+            await until(lambda: len(answers) > 0)
+        assert answers == [[], []]
+        assert node.log == ["got a", "got b", "got c"]
+
+
 async def test_what_only_the_broker_keeps_is_taken_when_there_is_room() -> None:
     async with started(Node(None, Inbox(max_bytes=2000))) as node:
         node.may_handle.clear()
