@@ -12,6 +12,7 @@ from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.config.link import LinkSettings, TopicSettings, WillSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import EventDroppedError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
 from gwproactor.events.tickets import EventTicket
@@ -48,6 +49,7 @@ __all__ = [
     "CommunicatorInterface",
     "Durability",
     "EventBase",
+    "EventDroppedError",
     "EventRef",
     "EventSettings",
     "EventStoreKind",

@@ -53,6 +53,8 @@ class EventSettings(BaseModel):
         store: What keeps the events on their way.
         files_folder: Where they lie with `files`: the event folder of an installation of the
             predecessor, say. The folder `event` in the data folder when not given.
+        pat_watchdog_args: With `files`: a command that pats the watchdog, with its arguments; run
+            once a second while the start looks through many files.
         inbox: Where received events wait for their handler.
         handler_tries: So often a received event is given to a handler that fails with it, before
             it is set aside among the dead letters.
@@ -69,6 +71,7 @@ class EventSettings(BaseModel):
     durability: Durability = Durability.fsync
     store: EventStoreKind = EventStoreKind.log
     files_folder: Path | None = None
+    pat_watchdog_args: tuple[str, ...] = ()
     inbox: InboxKind = InboxKind.disk
     handler_tries: int = Field(default=10, ge=1)
     max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1)
@@ -77,12 +80,12 @@ class EventSettings(BaseModel):
     batches: bool = True
 
     @model_validator(mode="after")
-    def _check_files_folder(self) -> Self:
-        if self.files_folder is not None and self.store is not EventStoreKind.files:
-            raise ValueError(
-                f"files_folder is for store = files, and store is {self.store}:"
-                " leave one of them out"
-            )
+    def _check_what_is_for_files(self) -> Self:
+        for name in ("files_folder", "pat_watchdog_args"):
+            if getattr(self, name) and self.store is not EventStoreKind.files:
+                raise ValueError(
+                    f"{name} is for store = files, and store is {self.store}: leave one of them out"
+                )
         return self
 
     @property

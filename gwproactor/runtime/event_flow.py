@@ -5,6 +5,7 @@ what is done with events is the business of `gwproactor.events`.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -29,6 +30,8 @@ CLOSE_SECONDS = 0.8
 
 _HANDLER_SECONDS = 0.5
 """How long a stop waits for the handler to finish the event it has."""
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class EventFlow:
@@ -150,6 +153,8 @@ def event_files(settings: EventSettings) -> PersisterInterface | None:
     return TimedRollingFilePersister(
         settings.files_folder or settings.folder / "event",
         max_bytes=settings.max_bytes,
+        pat_watchdog_args=settings.pat_watchdog_args,
+        on_progress=lambda count: _LOGGER.info("%d events found so far", count),
         trim=False,
         durable=settings.durability is Durability.fsync,
     )

@@ -1,10 +1,12 @@
 import asyncio
+import itertools
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from gwproactor.config.events import Durability, EventSettings
+from gwproactor.config.events import Durability, EventSettings, EventStoreKind
 from gwproactor.errors import (
     NotRunningError,
     StoreError,
@@ -15,11 +17,12 @@ from gwproactor.errors import (
 from gwproactor.events.core.window import Window
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.memory_store import MemoryStore
+from gwproactor.events.persisters import rolling_scan
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventRef
 from gwproactor.runtime import event_flow
-from gwproactor.runtime.event_flow import EventFlow
+from gwproactor.runtime.event_flow import EventFlow, event_files
 
 
 class Flow:
@@ -170,3 +173,22 @@ async def test_a_full_persister_refuses_and_drops_nothing(tmp_path: Path) -> Non
     await flow.events.close()
     assert persister.pending_ids() == [f"e{n}" for n in range(kept)]
     assert not flow.reports
+
+
+def test_the_watchdog_is_patted_while_many_files_are_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = EventSettings(
+        folder=tmp_path,
+        store=EventStoreKind.files,
+        pat_watchdog_args=("touch", str(tmp_path / "patted")),
+    )
+    persister = event_files(settings)
+    assert persister is not None
+    persister.persist("id", b"{}")
+    two_seconds_later_each_time = SimpleNamespace(monotonic=itertools.count(0, 2).__next__)
+    monkeypatch.setattr(rolling_scan, "time", two_seconds_later_each_time)
+    with caplog.at_level("INFO", "gwproactor.runtime.event_flow"):
+        persister.reindex()
+    assert (tmp_path / "patted").exists()
+    assert "events found so far" in caplog.text

@@ -263,9 +263,11 @@ async def test_an_inbox_in_memory_beside_an_outbox_on_disk(tmp_path: Path) -> No
     assert not (tmp_path / "inbox").exists()
 
 
-def test_a_files_folder_without_files_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="files_folder is for store = files"):
-        EventSettings(folder=tmp_path, files_folder=tmp_path)
+@pytest.mark.parametrize("setting", ["files_folder", "pat_watchdog_args"])
+def test_what_is_for_files_is_refused_without_files(tmp_path: Path, setting: str) -> None:
+    value = tmp_path if setting == "files_folder" else ("pat",)
+    with pytest.raises(ValidationError, match=f"{setting} is for store = files"):
+        EventSettings(folder=tmp_path, **{setting: value})
 
 
 # Re-upload
