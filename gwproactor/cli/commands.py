@@ -82,8 +82,8 @@ def gwproactor(context: click.Context) -> None:
 @click.option("--config", help="TOML file with the same settings, and [tls].")
 def node(**options: Any) -> int:
     """Run one node: events in as lines of JSON, what happens out as lines of JSON."""
+    from gwproactor.node.loading import load_settings
     from gwproactor.node.main import main
-    from gwproactor.node.settings import load_settings
 
     return main(load_settings(options, os.environ))
 
