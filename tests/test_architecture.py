@@ -88,6 +88,7 @@ DECIDING_MODULES = (
     "links/connack.py",
     "links/emission.py",
     "links/event_payload.py",
+    "links/own_faults.py",
     "links/pace.py",
     "links/reception.py",
     "links/send_options.py",

@@ -14,7 +14,7 @@ Each ends in `_perform`, which carries out the core's effects in their order.
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
@@ -41,6 +41,7 @@ from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
 from gwproactor.links.message_times import BEFORE_ALL_TIME
+from gwproactor.links.own_faults import only_one, traceback_of
 from gwproactor.links.packet_acks import PacketAcks
 from gwproactor.links.presence import Intruder
 from gwproactor.links.problem_desk import ProblemDesk
@@ -124,7 +125,7 @@ class Conversation:
         )
         self.activations = 0
         """How often the link became active."""
-        self._timer = DeadlineTimer(timers, self._deadline_reached)
+        self._timer = DeadlineTimer(timers, self._guarded(self._deadline_reached))
         self._problems = ProblemDesk(self._name, listener)
         self.sender = Sender(
             own_name, settings, codec, events, self._problems, self._was_sent, limits
@@ -135,7 +136,8 @@ class Conversation:
         self._greeted = False
         self._greeting_answered_by = BEFORE_ALL_TIME
         self._gave_up = ""
-        self._answer_to_greeting = DeadlineTimer(timers, self._ping_if_not_active)
+        self._fault: Exception | None = None
+        self._answer_to_greeting = DeadlineTimer(timers, self._guarded(self._ping_if_not_active))
         self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
         self._dropped_packets = 0
@@ -232,6 +234,46 @@ class Conversation:
         why = self._gave_up or "is another client connected under the same client id?"
         what = "connections to the broker do not last"
         self._problems.report(what, f"the next attempt waits; {why}")
+
+    # Faults of ours
+
+    def _guarded(self, step: Callable[[], None]) -> Callable[[], None]:
+        """What the loop may call: a fault in it is not lost to the loop's exception handler."""
+
+        def guarded() -> None:
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - the link's task reports it
+                self.fault(error)
+
+        return guarded
+
+    def fault(self, error: Exception) -> None:
+        """Take note of a fault of ours beside the link's task, which gets it from `raise_fault`.
+
+        The connection ends, so that the task comes there.
+        """
+        connection = self.sender.connection
+        if connection is None:
+            self._report_fault(error, "the link goes on")
+            return
+        self._fault, self._gave_up = error, "a fault of this program"
+        connection.close()
+
+    def raise_fault(self) -> None:
+        """Raise the fault that ended the last connection, if one did."""
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
+
+    def failed(self, error: Exception, pause_seconds: float) -> None:
+        """Report a fault of ours, after which the link begins again when it has rested."""
+        self._report_fault(error, f"the link begins again in {pause_seconds:.1f} s")
+
+    def _report_fault(self, error: Exception, what_follows: str) -> None:
+        error = only_one(error)
+        what = f"a fault of this program ({type(error).__name__})"
+        self._problems.report(what, f"{what_follows}; {traceback_of(error)}", is_error=True)
 
     # What comes
 
@@ -356,9 +398,11 @@ class Conversation:
         self._perform(self.core.message_sent(self._now(), awaited_id))
 
     def _perform(self, effects: Effects) -> None:
-        for effect in effects:
-            self._hands[type(effect)](effect)
-        self._timer.follow(self.core.deadline())
+        try:
+            for effect in effects:
+                self._hands[type(effect)](effect)
+        finally:  # whatever failed, the link must not become deaf to time
+            self._timer.follow(self.core.deadline())
 
     def _now(self) -> float:
         """The present moment; where the loop stood still past the deadline, the core is held first.
@@ -371,7 +415,7 @@ class Conversation:
         if deadline is not None and now > deadline + LATE_SECONDS:
             self.core.hold()
             loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, loop.call_soon, self._resume)
+            loop.call_soon(loop.call_soon, loop.call_soon, self._guarded(self._resume))
         return now
 
     def _resume(self) -> None:
@@ -414,11 +458,14 @@ class Conversation:
         def answered(answer: asyncio.Future[Sequence[int]]) -> None:
             if not answer.cancelled() and answer.exception() is None:
                 codes = dict(zip((each.Topic for each in asked), answer.result(), strict=False))
-                self._perform(self.core.subscriptions_answered(self._now(), codes))
-                self._subscriptions_answered()
+                self._guarded(lambda: self._answered(codes))()
 
         with contextlib.suppress(ConnectionLostError):  # its reader notices and tells why
             self.sender.required_connection().subscribe(asked).add_done_callback(answered)
+
+    def _answered(self, codes: Mapping[str, int]) -> None:
+        self._perform(self.core.subscriptions_answered(self._now(), codes))
+        self._subscriptions_answered()
 
     def _unsubscribe(self, effect: Unsubscribe) -> None:
         with contextlib.suppress(ConnectionLostError):

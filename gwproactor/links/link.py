@@ -33,6 +33,7 @@ from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName, 
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.listener import BatchInbox, LinkListener
 from gwproactor.links.message_stream import Messages, MessageStreams
+from gwproactor.links.own_faults import FaultRest
 from gwproactor.links.pace import Pace
 from gwproactor.links.presence import Presence
 from gwproactor.links.problem_desk import ProblemDesk
@@ -113,7 +114,10 @@ class Link:
         backoff = Backoff(settings.reconnect_delays_seconds if delays is None else delays)
         pace = Pace(settings.brokers, backoff, prefer_working=settings.prefer_working_broker)
         presence = Presence(own_name, str(uuid.uuid4()), enabled=settings.presence)
-        self._parts = LinkParts(self._conversation, connector, options, pace, presence, events)
+        rest = FaultRest(_random.random)
+        self._parts = LinkParts(
+            self._conversation, connector, options, pace, presence, rest, events
+        )
 
     @property
     def name(self) -> str:
@@ -163,6 +167,9 @@ class Link:
 
     async def run(self) -> None:
         """Run the link until cancelled, which stops it for good, at once and without a remainder.
+
+        A fault of this program is reported with its traceback and costs the connection; the link
+        begins again after a pause, 1 s at first and up to a minute where faults follow each other.
 
         Raises:
             InvalidCommStateInput: It ran before.

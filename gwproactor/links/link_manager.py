@@ -244,7 +244,9 @@ class LinkManager(NamedLinks):
         A persister is opened before, and gets what is still to be written after.
 
         Raises:
-            ExceptionGroup: A link failed in a way that it should not; the others were stopped.
+            NotRunningError: See `LinkSet.run`.
+            UsageError: See `LinkSet.run`.
+            ExceptionGroup: What keeps the events failed in a way that it should not.
             StoreError: The persister does not work.
         """
         if self._kept is None:

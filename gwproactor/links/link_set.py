@@ -1,4 +1,8 @@
-"""The links of a node: one task for each, together under one roof."""
+"""The links of a node: one task for each, together under one roof.
+
+A link deals with its own troubles, a fault of this program included (`link_task`). Should one end
+all the same, that is reported, and the others go on.
+"""
 
 import asyncio
 import itertools
@@ -9,7 +13,9 @@ from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link import Link, default_client_id
-from gwproactor.links.listener import BatchInbox, LinkListener
+from gwproactor.links.link_state import StateName
+from gwproactor.links.listener import BatchInbox, LinkListener, tell
+from gwproactor.links.own_faults import traceback_of
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
@@ -115,9 +121,18 @@ class LinkSet:
         return link
 
     def _begin(self, link: Link) -> None:
-        if self._group is not None:
-            task = self._group.create_task(link.run(), name=f"link:{link.name}")
+        if self._group is not None and link.state is not StateName.stopped:
+            task = self._group.create_task(self._run_alone(link), name=f"link:{link.name}")
             self._tasks[link.name] = task
+
+    async def _run_alone(self, link: Link) -> None:
+        """Run a link; raised out of its task, its end would be the end of all."""
+        try:
+            await link.run()
+        except Exception as error:  # noqa: BLE001 - a last resort, see the module's docstring
+            summary = f"link '{link.name}' has ended by a fault of this program"
+            details = traceback_of(error)
+            tell(self._listener.link_problem, link.name, summary, details, is_error=True)
 
     async def remove(self, name: str) -> None:
         """Stop a link and forget it. Cancel-safe: the link is stopped all the same.
@@ -161,11 +176,16 @@ class LinkSet:
         return broker.client_id or default_client_id(self._own_name, settings)
 
     async def run(self) -> None:
-        """Run every link until cancelled, which stops all of them.
+        """Run every link until cancelled, which stops all of them. No link's trouble ends it.
 
         Raises:
-            ExceptionGroup: A link failed in a way that it should not; the others were stopped.
+            NotRunningError: It ran before.
+            UsageError: It runs already.
         """
+        if self._ended:
+            raise NotRunningError(f"the links of {self._own_name} are stopped; make a new set")
+        if self._group is not None:
+            raise UsageError(f"the links of {self._own_name} run already")
         try:
             async with asyncio.TaskGroup() as group:
                 self._group = group

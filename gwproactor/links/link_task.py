@@ -5,6 +5,10 @@ what comes to the `Conversation`; it decides nothing about comm state. What else
 connection stands, the event pump, runs in a TaskGroup that ends with the connection. Cancelling is
 how the link is stopped: at any moment, and at once, for nothing here waits for a broker to be let
 go.
+
+A fault of ours, wherever on the link it happens, ends the connection and surfaces here, in
+`_guarded_round`: it is reported, and the link begins again after a pause (`own_faults`). So each
+link is its own supervisor, and no other link learns of its trouble.
 """
 
 import asyncio
@@ -17,9 +21,11 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRefusedError
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource, pump_events
+from gwproactor.links.own_faults import FaultRest
 from gwproactor.links.pace import Pace
 from gwproactor.links.presence import Intruder, Presence
 from gwproactor.links.presence_watch import PresenceWatch
+from gwproactor.links.reception import in_words
 from gwproactor.links.transport import (
     RECEIVE_MAXIMUM,
     Connection,
@@ -64,6 +70,7 @@ class LinkParts:
         options: For each connection.
         pace: When to connect again, and where to.
         presence: What is known of others under our client id.
+        rest: How long the link rests after a fault of ours.
         events: The events for the upstream peer; None where the peer is none.
     """
 
@@ -72,6 +79,7 @@ class LinkParts:
     options: ConnectOptions
     pace: Pace
     presence: Presence
+    rest: FaultRest
     events: EventSource | None
 
 
@@ -84,9 +92,22 @@ async def run_link(parts: LinkParts) -> None:
     parts.conversation.start()
     try:
         while True:
-            await _one_round(parts)
+            await _guarded_round(parts)
     finally:
         parts.conversation.stop(_STOP_CALLED)
+
+
+async def _guarded_round(parts: LinkParts) -> None:
+    """One round; a fault of ours in it is reported, and paid with a pause."""
+    cancels = _cancels()
+    try:
+        await _one_round(parts)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must end neither link nor node
+        seconds = parts.rest.next_seconds(time.monotonic())
+        parts.conversation.failed(error, seconds)
+        if _cancels() > cancels:  # the fault came while the link was being stopped
+            raise asyncio.CancelledError from None
+        await asyncio.sleep(seconds)
 
 
 async def _one_round(parts: LinkParts) -> None:
@@ -140,6 +161,7 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
     now = time.monotonic()
     if not parts.conversation.gave_up:
         parts.presence.lost(now)
+    parts.conversation.raise_fault()
     was_active = parts.conversation.activations > activations
     success = parts.pace.lost(now, position, now - began, was_active=was_active)
     if not success:
@@ -170,9 +192,7 @@ async def _talk(
         conversation.connected(connection)
         watch.begin()
         if parts.events is not None:
-            group.create_task(
-                pump_events(parts.events, conversation.sender.send_events, connection)
-            )
+            group.create_task(_pump(parts.events, conversation, connection))
         while True:
             for packet in await connection.packets():
                 if not (parts.presence.armed and watch.take(packet)):
@@ -185,5 +205,19 @@ async def _talk(
         conversation.stop(reason)  # before the connection goes: this is no loss
         watch.end()
         raise
+    except Exception as error:
+        reason = f"a fault of this program, {in_words(error)}"
+        raise
     finally:
         conversation.disconnected(reason)
+
+
+async def _pump(source: EventSource, conversation: Conversation, connection: Connection) -> None:
+    """Send events; a fault in that ends the connection, and so reaches the link's own task.
+
+    Raised, it would make the TaskGroup cancel that task, to which a cancel means the link's end.
+    """
+    try:
+        await pump_events(source, conversation.sender.send_events, connection)
+    except Exception as error:  # noqa: BLE001 - see `_guarded_round`, where it is reported
+        conversation.fault(error)

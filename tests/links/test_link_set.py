@@ -6,7 +6,7 @@ import pytest
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
-from gwproactor.errors import UsageError
+from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.links.link_set import LinkSet
 from gwproactor.links.link_state import StateName
 from gwproactor_test.brokers import AnyBroker
@@ -106,3 +106,27 @@ async def test_all_of_them_run_and_stop_together(broker: AnyBroker) -> None:
         task.cancel()
     await asyncio.wait(tasks)
     assert {link.state for link in links} == {StateName.stopped}
+
+
+async def test_they_run_once() -> None:
+    links = LinkSet("d1", Recorder())
+    running = asyncio.create_task(links.run())
+    await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="run already"):
+        await links.run()
+    running.cancel()
+    await asyncio.wait([running])
+    with pytest.raises(NotRunningError, match="make a new set"):
+        await links.run()
+
+
+async def test_a_link_that_was_stopped_before_is_not_begun() -> None:
+    heard = Recorder()
+    links = LinkSet("d1", heard)
+    links.add(child_settings()).stop("not wanted")
+    running = asyncio.create_task(links.run())
+    await asyncio.sleep(0)
+    assert [task for task in asyncio.all_tasks() if task.get_name().startswith("link:")] == []
+    running.cancel()
+    await asyncio.wait([running])
+    assert not heard.problems
