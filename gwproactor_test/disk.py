@@ -172,8 +172,11 @@ class UnreliableDisk(FileCalls):
         """Sync the names in a folder."""
         self._step()
         folder.stat()  # one that is missing cannot be synced
-        self._durable_names |= {path for path in self._synced_bytes if path.parent == folder}
-        self._gone = {p: data for p, data in self._gone.items() if not _ends_with(p, folder)}
+        # Copies, for several stores, each with a thread of its own, may share one disk.
+        self._durable_names |= {path for path in list(self._synced_bytes) if path.parent == folder}
+        for path in list(self._gone):
+            if _ends_with(path, folder):
+                self._gone.pop(path, None)
 
     def truncate(self, descriptor: int, size_bytes: int) -> None:
         """Cut a file."""
