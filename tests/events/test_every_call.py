@@ -348,7 +348,7 @@ async def _flip_in_a_segment(folder: Path, flips: list[tuple[int, int]], which: 
     lost = 12 - len(left)
     assert lost <= flipped
     assert len(damages) <= 2 * flipped
-    assert damages or not flipped
+    assert damages or not lost, "an event may be whole though the newline behind it is not"
     assert again.next_sequence > 12 - lost
 
 
@@ -382,14 +382,16 @@ async def _flip_in_a_receiver(folder: Path, flips: list[tuple[int, int]]) -> Non
     await receiver.start()
     await receiver.take(0, 9)
     await receiver.stop()
-    paths = files_below(folder / "dead", "events-*") + files_below(folder / "seen", "seen-*")
-    flipped = sum(flip(path, flips) for path in paths)
+    (dead,) = files_below(folder / "dead", "events-*")
+    flipped = flip(dead, flips)
+    for path in files_below(folder / "seen", "seen-*"):
+        flip(path, flips)
     receiver.reports.clear()
     await receiver.start()
     await receiver.take(0, 12)
     await receiver.stop()
     assert set(receiver.got) == everything(0, 12) - {"e3"}
-    assert receiver.reports or not flipped
+    assert any("damaged" in report for report in receiver.reports) or not flipped
 
 
 @given(flips=FLIPS, which=st.integers(0, 10))
