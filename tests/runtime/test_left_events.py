@@ -12,7 +12,7 @@ from gwproactor.runtime.observer import Observer
 from gwproactor.wire.payloads import ProblemEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
-from tests.runtime.test_own_events import Parent, child, event
+from gwproactor_test.proactor_pair import Parent, child, event
 
 COUNT = 50
 BAD = COUNT // 2

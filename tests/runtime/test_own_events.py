@@ -11,65 +11,19 @@ import pytest
 from pydantic import ValidationError
 
 from gwproactor.config.events import EventSettings
-from gwproactor.config.link import LinkSettings
-from gwproactor.config.mqtt import broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
-from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.persisters.persister import PersisterInterface, StubPersister
 from gwproactor.events.tickets import EventTicket
 from gwproactor.runtime import event_hatch
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.runtime.proactor import Proactor
-from gwproactor.wire.payloads import AnyEvent, EventBase
+from gwproactor.wire.payloads import EventBase
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
+from gwproactor_test.proactor_pair import CHILD, Parent, child, child_of_class, event
 
-CHILD, PARENT = "d1.site.scada", "d1.site"
-NOBODY = "mqtt://127.0.0.1:1"
 SECONDS = 15.0
-
-
-def child(url: str = NOBODY, **events: Any) -> Proactor:
-    return child_of_class(Proactor, url, **events)
-
-
-def child_of_class(cls: type[Proactor], url: str = NOBODY, **events: Any) -> Proactor:
-    node = cls(CHILD, ProactorSettings(events=EventSettings(**events)))
-    node.add_link(
-        LinkSettings(
-            peer_name=PARENT,
-            peer_short_name="p",
-            subscription_name="s",
-            upstream=True,
-            brokers=(broker_from_url(url),),
-        )
-    )
-    return node
-
-
-class Parent(Proactor):
-    """Keeps the ids of what it is given."""
-
-    def __init__(self, url: str, folder: Path | None = None) -> None:
-        super().__init__(PARENT, ProactorSettings(events=EventSettings(folder=folder)))
-        self.ids: list[str] = []
-        self.add_link(
-            LinkSettings(
-                peer_name=CHILD,
-                peer_short_name="s",
-                subscription_name="p",
-                downstream=True,
-                brokers=(broker_from_url(url),),
-            )
-        )
-
-    async def process_event(self, event: ReceivedEvent) -> None:
-        self.ids.append(event.event_id)
-
-
-def event(event_id: str, **fields: Any) -> AnyEvent:
-    return AnyEvent(MessageId=event_id, **fields)
 
 
 async def in_thread(work: Callable[[], None]) -> None:

@@ -10,8 +10,6 @@ import pytest
 from pydantic import BaseModel, Field
 
 from gwproactor.config.events import Durability, EventSettings
-from gwproactor.config.link import LinkSettings
-from gwproactor.config.mqtt import broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import (
     AckTimeoutError,
@@ -34,11 +32,16 @@ from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, new_mess
 from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
+from gwproactor_test.proactor_pair import (
+    CHILD,
+    NOBODY,
+    PARENT,
+    link_to_child,
+    link_to_parent,
+)
 from gwproactor_test.relay import Relay
 
-CHILD, PARENT = "d1.site.scada", "d1.site"
 SECONDS = 10.0
-NOBODY = "mqtt://127.0.0.1:1"
 
 active = StateName.active
 
@@ -54,28 +57,6 @@ class Greeting(BaseModel):
 def settings(folder: Path | None = None, **values: Any) -> ProactorSettings:
     events = values.pop("events", None) or EventSettings(folder=folder)
     return ProactorSettings(events=events, **values)
-
-
-def link_to_parent(url: str, **values: Any) -> LinkSettings:
-    return LinkSettings(
-        peer_name=PARENT,
-        peer_short_name="p",
-        subscription_name="s",
-        upstream=True,
-        brokers=(broker_from_url(url),),
-        **values,
-    )
-
-
-def link_to_child(url: str, **values: Any) -> LinkSettings:
-    return LinkSettings(
-        peer_name=CHILD,
-        peer_short_name="s",
-        subscription_name="p",
-        downstream=True,
-        brokers=(broker_from_url(url),),
-        **values,
-    )
 
 
 class Parent(Proactor):
