@@ -181,9 +181,8 @@ class CheckedLinkCore:
     ) -> Effects:
         """`LinkCore.message_received`."""
         self._pass_time(now, byte_at=now)
-        sent_here = self.model.overdue_here.union(self.model.waits)
-        if kind is MessageKind.ack and message_id in sent_here:
-            self.model.may_be_old = False
+        if kind is MessageKind.ack:
+            self.model.hear_ack(message_id)
         if self.model.connected and not self.model.may_be_old:
             self.model.last_valid = self._last_valid = now
             self.model.unanswered = False

@@ -111,6 +111,11 @@ class LinkModel:
         self.waits_from_before.discard(message_id)
         return self.waits.pop(message_id, None) is not None
 
+    def hear_ack(self, message_id: str) -> None:
+        """An ack came; that of a message of this connection, even a late one, is no old one."""
+        if message_id in self.waits or message_id in self.overdue_here:
+            self.may_be_old = False
+
     def ask(self, now: float, names: Iterable[str]) -> None:
         """A SUBSCRIBE went out."""
         for name in names:

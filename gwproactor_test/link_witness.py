@@ -148,8 +148,7 @@ class Witness:
 
     def _heard(self, acked_id: str) -> None:
         with self._fact(f"heard, ack of {acked_id or 'nothing'}") as now:
-            if acked_id in self.model.waits:
-                self.model.may_be_old = False
+            self.model.hear_ack(acked_id)
             if not self.model.may_be_old:
                 self.model.last_valid, self.model.unanswered = now, False
         self.model.end_wait(acked_id)
