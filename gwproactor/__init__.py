@@ -12,6 +12,7 @@ from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.config.link import LinkSettings, TopicSettings, WillSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
+from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import EventDroppedError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
@@ -35,6 +36,7 @@ from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.logger import ProactorLogger
 from gwproactor.problems import Problems, format_exceptions
+from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.stats import LinkStats, ProactorStats
@@ -54,6 +56,7 @@ __all__ = [
     "EventSettings",
     "EventStoreKind",
     "EventTicket",
+    "ExternalWatchdogCommandBuilder",
     "HardwareLayout",
     "Header",
     "Histogram",
@@ -73,6 +76,7 @@ __all__ = [
     "MonitoredName",
     "NamesOnly",
     "Observer",
+    "OnFailure",
     "PastTransition",
     "Proactor",
     "ProactorLogger",
@@ -91,6 +95,7 @@ __all__ = [
     "Subscription",
     "SubscriptionStatus",
     "TLSInfo",
+    "TaskPolicy",
     "TopicSettings",
     "Transition",
     "TransitionName",

@@ -49,6 +49,9 @@ program can catch either branch without knowing its leaves::
     │           ├── UIDMissingWarning
     │           ├── FileEmptyWarning
     │           └── TrimmedWarning
+    ├── ProactorFailedError       the proactor ended by itself, in good order, over a failure
+    │   ├── TaskDiedError         a task that it cannot go on without
+    │   └── WatchdogExpiredError  something monitored gave no sign of life
     ├── OutputClosedError             (gwproactor.node.output)
     └── Problems                  several at once; a ValueError too (gwproactor.problems)
 
@@ -146,3 +149,15 @@ class StoreFullError(StoreError):
 
 class EventDroppedError(StoreError):
     """The size limit of the store was reached, and this event was dropped to make room."""
+
+
+class ProactorFailedError(GwproactorError):
+    """The proactor has ended by itself, in good order, over something it could not go on with."""
+
+
+class TaskDiedError(ProactorFailedError):
+    """A task died that the proactor was told not to go on without, or died too often."""
+
+
+class WatchdogExpiredError(ProactorFailedError):
+    """Something that the watchdog monitors gave no sign of life for longer than its timeout."""

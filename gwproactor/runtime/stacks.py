@@ -46,6 +46,11 @@ def thread_stacks_text(max_bytes: int = DEFAULT_MAX_BYTES) -> str:
     return _joined(_threads(), max_bytes)
 
 
+def task_stack_text(task: "asyncio.Task[object]") -> str:
+    """The stack of one task. For the loop's thread."""
+    return _stack(f"task {task.get_name()}", _lines_of_awaits(task.get_coro()))
+
+
 def cut_to_bytes(text: str, max_bytes: int) -> str:
     """`text`, or as much of its beginning as fits into so many bytes of UTF-8."""
     encoded = text.encode("utf-8", "backslashreplace")
@@ -87,7 +92,7 @@ def _tasks(first: Collection[str] = ()) -> list[str]:
     return [
         _stack(f"task {task.get_name()}", ["  (asks for the stacks)"])
         if task is current
-        else _stack(f"task {task.get_name()}", _lines_of_awaits(task.get_coro()))
+        else task_stack_text(task)
         for task in tasks
     ]
 

@@ -1,0 +1,91 @@
+"""A thread that notices when the event loop stands still.
+
+Nothing on the loop can notice that: code that blocks blocks the watchdog too. So a small thread
+asks the loop for an answer, again and again. Where none comes in time it writes the stacks of all
+threads to the log, in which the culprit is found, and again ever more rarely while it lasts. When
+the loop turns again, that is reported.
+
+It does no more, for no more is needed: pats of the watchdog outside are made by the loop, and while
+it stands still there are none, so that a service manager starts the program anew.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from gwproactor.runtime.stacks import thread_stacks_text
+
+logger = logging.getLogger(__name__)
+
+THREAD_NAME = "gwproactor loop watch"
+
+JOIN_SECONDS = 1.0
+"""The thread ends within a turn; only one that is just writing to a log that hangs takes longer."""
+
+
+class LoopWatch:
+    """Watches the running loop, from `start` to `stop`, which are for its thread.
+
+    Args:
+        hang_seconds: The loop stands still when it has not answered for so long.
+        report: Called on the loop, with a summary and details, once it turns again.
+    """
+
+    def __init__(self, hang_seconds: float, report: Callable[[str, str], None]) -> None:
+        self._hang_seconds = hang_seconds
+        self._report = report
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._answered = threading.Event()
+
+    def start(self) -> None:
+        """Begin to watch the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.Thread(target=self._watch, name=THREAD_NAME, daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Watch no longer, and wait until the thread has ended. A second call does nothing."""
+        thread, self._thread = self._thread, None
+        self._stopping.set()
+        self._answered.set()
+        if thread is not None:
+            await asyncio.to_thread(thread.join, JOIN_SECONDS)
+
+    def _watch(self) -> None:
+        """What the thread does."""
+        while not self._stopping.wait(self._hang_seconds / 2):
+            self._answered.clear()
+            if self._stopping.is_set() or not self._ask(self._answered.set):
+                return
+            if not self._answered.wait(self._hang_seconds):
+                self._wait_until_it_turns()
+
+    def _ask(self, callback: Callable[[], None]) -> bool:
+        """Have something called by the loop; False where there is no loop any more."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return False
+        return True
+
+    def _wait_until_it_turns(self) -> None:
+        """Write to the log where everybody is, until the loop has answered; then report it."""
+        asked_at = time.monotonic() - self._hang_seconds
+        pause_seconds = self._hang_seconds
+        first_stacks = ""
+        while True:
+            stacks = thread_stacks_text()
+            first_stacks = first_stacks or stacks
+            seconds = time.monotonic() - asked_at
+            logger.error("the event loop has stood still for %.1f s\n%s", seconds, stacks)
+            if self._answered.wait(pause_seconds):
+                break
+            pause_seconds *= 2
+        if not self._stopping.is_set():
+            summary = f"The event loop stood still for {time.monotonic() - asked_at:.1f} s"
+            self._ask(lambda: self._report(summary, first_stacks))

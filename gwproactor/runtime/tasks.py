@@ -1,0 +1,241 @@
+"""Tasks that are looked after: none dies unnoticed, and none is left behind.
+
+A supervised task is one asyncio task from its begin to its end. When its work fails, that is
+reported, and what follows is the policy's to say: the work is begun anew after a while, within the
+same task; or the proactor ends; or nothing. To be begun anew, work must be given as a function that
+makes a coroutine; of a bare coroutine or a task there is only one, so where it was to be restarted,
+the proactor ends.
+
+Cancelling ends a task for good, at once, whatever it is at; a restart that waits too.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from gwproactor.config.tasks import OnFailure, TaskPolicy
+from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError
+from gwproactor.problems import format_exceptions
+from gwproactor.runtime.restarts import Restarts
+from gwproactor.runtime.stacks import cut_to_bytes, task_stack_text
+
+Work = Callable[[], Coroutine[Any, Any, object]]
+"""Makes the coroutine that a task runs; anew for each restart."""
+
+MAX_TRACEBACK_BYTES = 16 * 1024
+"""Of one failure, in a report: more than a person reads of it."""
+
+
+class Overseer(Protocol):
+    """Who is told of tasks that die: the proactor."""
+
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        """Something is wrong."""
+        ...
+
+    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+        """It cannot go on."""
+        ...
+
+
+class SupervisedTask:
+    """One task under supervision. For the loop's thread."""
+
+    def __init__(self, name: str, policy: TaskPolicy) -> None:
+        self.name = name
+        self.policy = policy
+        self.restart_count = 0
+        """How often it was begun anew."""
+        self._task: asyncio.Task[Any] | None = None
+        self._over = asyncio.Event()
+
+    def __repr__(self) -> str:
+        state = "over" if self.done else "waiting" if self._task is None else "running"
+        return f"<{type(self).__name__} {self.name!r}: {state}>"
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over, for good."""
+        return self._over.is_set()
+
+    def cancel(self) -> None:
+        """End it; `wait` returns when it has ended. One that is over is nothing to cancel."""
+        if self._task is None:
+            self._over.set()
+        else:
+            self._task.cancel()
+
+    async def wait(self) -> None:
+        """Wait until it is over, however it ended. Cancelling is safe: it goes on."""
+        await self._over.wait()
+
+
+class TaskSupervisor:
+    """Runs tasks and sees to those that die. For the loop's thread.
+
+    Args:
+        label: Whose tasks they are; stands in front of their names.
+        policy: What becomes of a task that was given no policy of its own.
+        overseer: Is told of those that die.
+    """
+
+    def __init__(self, label: str, policy: TaskPolicy, overseer: Overseer) -> None:
+        self._label = label
+        self._policy = policy
+        self._overseer = overseer
+        self._waiting: list[tuple[SupervisedTask, Work | Coroutine[Any, Any, object]]] = []
+        self._running: dict[asyncio.Task[Any], SupervisedTask] = {}
+        self._is_open = False
+        self._closed = False
+
+    def __len__(self) -> int:
+        """How many tasks there are that are not over."""
+        return len(self._running) + sum(not task.done for task, _ in self._waiting)
+
+    def open(self) -> None:
+        """Begin the tasks that wait for this; those that are added from now on begin at once."""
+        self._is_open = True
+        waiting, self._waiting = self._waiting, []
+        for supervised, work in waiting:
+            self._begin(supervised, work)
+
+    def run(
+        self,
+        work: Work | Coroutine[Any, Any, object],
+        name: str,
+        policy: TaskPolicy | None = None,
+    ) -> SupervisedTask:
+        """Run work as a task; before `open`, it waits for that.
+
+        Args:
+            work: A function that makes a coroutine, or a coroutine, which cannot be restarted.
+            name: What it is called in reports.
+            policy: What becomes of it when it fails.
+
+        Raises:
+            NotRunningError: After `close`.
+        """
+        if self._closed:
+            _discard(work)
+            raise NotRunningError(f"{self._label} has stopped; task '{name}' was not begun")
+        supervised = SupervisedTask(name, policy or self._policy)
+        if self._is_open:
+            self._begin(supervised, work)
+        else:
+            self._waiting.append((supervised, work))
+        return supervised
+
+    def adopt(self, task: asyncio.Task[Any], policy: TaskPolicy | None = None) -> SupervisedTask:
+        """Look after a task that runs already; it cannot be restarted.
+
+        Args:
+            task: The task; it belongs to this object from now on, which cancels it in the end.
+            policy: What becomes of it when it fails.
+
+        Raises:
+            NotRunningError: After `close`; the task is cancelled.
+        """
+        if self._closed:
+            task.cancel()
+            raise NotRunningError(f"{self._label} has stopped; {task.get_name()} was cancelled")
+        supervised = SupervisedTask(task.get_name(), policy or self._policy)
+        self._look_after(supervised, task)
+        return supervised
+
+    async def close(self, timeout_seconds: float) -> None:
+        """Cancel all tasks and wait until they have ended. A second call waits again.
+
+        Cancelling is safe: they are cancelled all the same.
+
+        Args:
+            timeout_seconds: How long a task may take to end; one that takes longer is reported,
+                with where it is.
+        """
+        self._closed = True
+        waiting, self._waiting = self._waiting, []
+        for supervised, work in waiting:
+            supervised.cancel()
+            _discard(work)
+        for task in self._running:
+            task.cancel()
+        tasks = self._running.keys() - {asyncio.current_task()}
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=timeout_seconds)
+            for task in stuck:
+                self._report_stuck(task, timeout_seconds)
+
+    def _begin(self, supervised: SupervisedTask, work: Work | Coroutine[Any, Any, object]) -> None:
+        if supervised.done:  # cancelled before it could begin
+            _discard(work)
+            return
+        running = self._keep_running(supervised, work) if callable(work) else work
+        name = f"{self._label}: {supervised.name}"
+        self._look_after(supervised, asyncio.create_task(running, name=name))
+
+    def _look_after(self, supervised: SupervisedTask, task: asyncio.Task[Any]) -> None:
+        supervised._task = task  # noqa: SLF001 - the two classes are one thing
+        self._running[task] = supervised
+        task.add_done_callback(self._ended)
+
+    async def _keep_running(self, supervised: SupervisedTask, work: Work) -> None:
+        """Do the work; when it fails, do it again, as long as the policy says so."""
+        restarts = Restarts(supervised.policy)
+        while True:
+            try:
+                await work()
+            except Exception as error:
+                delay_seconds = restarts.after_failure(time.monotonic())
+                if delay_seconds is None or _is_being_cancelled():
+                    raise
+                details = f"it is begun anew in {delay_seconds:g} s\n{_traceback(error)}"
+                self._overseer.report_problem(f"Task '{supervised.name}' died", details)
+            else:
+                return
+            await asyncio.sleep(delay_seconds)
+            supervised.restart_count += 1
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        supervised = self._running.pop(task)
+        supervised._over.set()  # noqa: SLF001 - the two classes are one thing
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._died(supervised, error, was_cancelled=task.cancelling() > 0)
+
+    def _died(
+        self, supervised: SupervisedTask, error: BaseException, *, was_cancelled: bool
+    ) -> None:
+        """Report a task that is dead for good, and end the proactor where it must not be."""
+        if was_cancelled:
+            summary = f"Task '{supervised.name}' failed when it was cancelled"
+            self._overseer.report_problem(summary, _traceback(error))
+            return
+        self._overseer.report_problem(f"Task '{supervised.name}' died", _traceback(error))
+        if supervised.policy.on_failure is not OnFailure.report:
+            died = TaskDiedError(f"task '{supervised.name}' died: {_in_words(error)}")
+            died.__cause__ = error
+            self._overseer.fail(died, _traceback(error))
+
+    def _report_stuck(self, task: asyncio.Task[Any], timeout_seconds: float) -> None:
+        summary = f"Task '{self._running[task].name}' does not end"
+        details = f"it was cancelled {timeout_seconds:g} s ago\n{task_stack_text(task)}"
+        self._overseer.report_problem(summary, details)
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _discard(work: Work | Coroutine[Any, Any, object]) -> None:
+    """Let go of work that is never begun; Python warns of a coroutine that nobody closed."""
+    if not callable(work):
+        work.close()
+
+
+def _traceback(error: BaseException) -> str:
+    return cut_to_bytes(format_exceptions([error]), MAX_TRACEBACK_BYTES)
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
