@@ -21,6 +21,7 @@ from gwproactor.errors import (
 )
 from gwproactor.links.connack import hint_at_reference
 from gwproactor.links.dialing import describe
+from gwproactor.links.held_messages import HeldMessages
 from gwproactor.links.mqtt_properties import connect_properties
 from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
@@ -40,8 +41,12 @@ MAX_IN_FLIGHT = 20
 """Messages of QoS 1 and 2 sent at once, less where the broker's Receive Maximum says so."""
 
 MAX_UNACKNOWLEDGED = 10_000
-"""Messages of QoS 1 and 2 that the broker leaves unacknowledged, at which the connection is given
-up: it reads what we send, but does not take it."""
+MAX_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024
+"""Messages of QoS 1 and 2 that the broker leaves unacknowledged, and their bytes, at which the
+connection is given up: it reads what we send, but does not take it, and all of it is in memory."""
+
+CROWDED_BYTES = 4 * 1024 * 1024
+"""Unacknowledged bytes above which `drain` waits: what a line of 100 Mbit/s and 300 ms holds."""
 
 MAX_TICK_SECONDS = 1.0
 """Keep-alive is checked so often, or four times in its period where that is less."""
@@ -71,6 +76,8 @@ class AiomqttClient(aiomqtt.Client):
         self._drainers: list[asyncio.Future[None]] = []
         self._window = MAX_IN_FLIGHT
         self.max_qos = 2
+        self._held = HeldMessages[MQTTMessage]()
+        self._client._out_messages = self._held  # noqa: SLF001 - paho offers no other way
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._inside_paho = False
         self._flush_soon: asyncio.Handle | None = None
@@ -98,11 +105,12 @@ class AiomqttClient(aiomqtt.Client):
         self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None
     ) -> bool:
         """Queue a PUBLISH for this turn of the loop; False when the connection is gone."""
-        self._unsent_bytes += len(topic) + len(payload)
+        size_bytes = len(topic) + len(payload)
+        self._unsent_bytes += size_bytes
         if self._unsent_bytes > MAX_UNSENT_BYTES:
             self.abort(ConnectionAbortedError("the broker does not read what we send"))
             return False
-        if qos and self._unacknowledged_count() >= MAX_UNACKNOWLEDGED:
+        if qos and not self._may_hold(size_bytes):
             self.abort(ConnectionAbortedError("the broker does not acknowledge what we send"))
             return False
         info = self._client.publish(topic, payload, qos, retain, properties)
@@ -127,8 +135,10 @@ class AiomqttClient(aiomqtt.Client):
             self._answers[packet_id] = answer
         return answer
 
-    def _unacknowledged_count(self) -> int:
-        return len(self._client._out_messages)  # noqa: SLF001 - paho offers no other way
+    def _may_hold(self, further_bytes: int) -> bool:
+        """Whether one more message may wait for its acknowledgement."""
+        held_bytes = self._held.held_bytes + further_bytes
+        return len(self._held) < MAX_UNACKNOWLEDGED and held_bytes <= MAX_UNACKNOWLEDGED_BYTES
 
     async def drained(self) -> None:
         """Wait while more than the mark is unsent, or more unacknowledged than is taken at once.
@@ -141,8 +151,8 @@ class AiomqttClient(aiomqtt.Client):
             await self._woken()
 
     def _is_crowded(self) -> bool:
-        """Whether as many messages of QoS 1 and 2 wait their turn as are under way."""
-        return self._unacknowledged_count() >= 2 * self._window
+        """Whether as many messages of QoS 1 and 2 wait their turn as are under way, or too much."""
+        return len(self._held) >= 2 * self._window or self._held.held_bytes > CROWDED_BYTES
 
     async def _woken(self) -> None:
         drained: asyncio.Future[None] = self._loop.create_future()

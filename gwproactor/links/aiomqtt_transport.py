@@ -16,6 +16,8 @@ add or override, and why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
 - CONNACK's session-present flag and properties are dropped. `AiomqttClient._on_connect` keeps them.
 - A QoS that the broker does not take costs the connection too. `publish` lowers it.
 - A packet longer than the broker takes is sent, and costs the connection. `publish` refuses it.
+- Messages of QoS 1 and 2 are held in memory until the broker takes them, however many bytes they
+  are. `HeldMessages` counts them, and at a limit the connection is given up.
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
 - Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
@@ -46,7 +48,7 @@ from gwproactor.errors import (
     PacketTooLargeError,
     UsageError,
 )
-from gwproactor.links.aiomqtt_client import AiomqttClient, lost_error
+from gwproactor.links.aiomqtt_client import MAX_UNSENT_BYTES, AiomqttClient, lost_error
 from gwproactor.links.connack import connack_error, hints_at_silence
 from gwproactor.links.dialing import connect_error, dial
 from gwproactor.links.login import with_login
@@ -58,6 +60,9 @@ from gwproactor.links.transport import (
     ReceivedPacket,
     SendOptions,
 )
+
+MAX_PAYLOAD_BYTES = MAX_UNSENT_BYTES // 2
+"""The longest payload that is sent: one that no connection could have waiting would end each."""
 
 
 @contextlib.asynccontextmanager
@@ -210,6 +215,11 @@ class AiomqttConnection:
         self, topic: str, payload: bytes, qos: int, properties: Properties | None
     ) -> None:
         limit = self._client.max_packet_bytes
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise PacketTooLargeError(
+                f"a payload of {len(payload)} bytes is longer than the {MAX_PAYLOAD_BYTES} that"
+                " are sent in one message; send it in parts"
+            )
         if limit is None:
             return
         length = publish_bytes(topic, payload, qos, properties)

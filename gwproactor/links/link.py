@@ -332,6 +332,10 @@ class Link:
     ) -> SentMessage:
         """Send a message to the peer, now; it is not kept and not repeated.
 
+        What neither socket nor broker has taken waits in memory, up to 64 MiB, and of QoS 1 and 2
+        up to 10,000 messages. At that limit the connection is given up: a broker that takes so
+        little takes no pings either. Who sends much awaits acks, or posts events.
+
         Args:
             payload: A model with a `TypeName`; its `MessageId`, where it has one, is the message's.
             ack_required: The peer is to acknowledge the message; `await sent.acked()` then says
@@ -343,7 +347,7 @@ class Link:
                 given.
 
         Raises:
-            ConnectionLostError: The link has no connection.
+            ConnectionLostError: The link has no connection, or gave it up at that limit.
             UsageError: The payload has no `TypeName` of which a topic can be made, or holds what
                 JSON cannot; or the broker speaks MQTT 3.1.1, which lacks what was asked for.
             PacketTooLargeError: The broker takes no message so long.

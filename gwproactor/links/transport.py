@@ -208,12 +208,15 @@ class Connection(Protocol):
         """Send a message; it goes out at once where the socket takes it.
 
         With QoS 1 or 2 it waits where the broker has as many unacknowledged as it wants. A QoS
-        higher than the broker has said that it takes is lowered to that.
+        higher than the broker has said that it takes is lowered to that. What waits for the socket
+        or for the broker's acknowledgement is bounded, in bytes and in number; at the bound the
+        connection is given up, for this broker takes nothing. Who sends much waits in `drain`.
 
         Raises:
             UsageError: The topic is none that MQTT can publish on, or the connection speaks MQTT
                 3.1.1 and the options need MQTT 5.
-            PacketTooLargeError: The broker has said that it takes no packet so long.
+            PacketTooLargeError: The broker has said that it takes no packet so long, or no
+                connection does.
         """
         ...
 

@@ -23,7 +23,11 @@ from gwproactor.errors import (
     UsageError,
 )
 from gwproactor.links import aiomqtt_client, mqtt_properties, packet_buffer
-from gwproactor.links.aiomqtt_transport import AiomqttConnection, connect_with_aiomqtt
+from gwproactor.links.aiomqtt_transport import (
+    MAX_PAYLOAD_BYTES,
+    AiomqttConnection,
+    connect_with_aiomqtt,
+)
 from gwproactor.links.transport import ConnectOptions, Greeting, ReceivedPacket, SendOptions, Will
 from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker
@@ -373,7 +377,68 @@ async def test_drain_waits_for_a_broker_that_does_not_acknowledge(relay: Relay) 
         assert not done
         relay.thaw()
         await soon(draining)
-        assert connection._client._unacknowledged_count() < 2 * aiomqtt_client.MAX_IN_FLIGHT
+        assert len(connection._client._held) < 2 * aiomqtt_client.MAX_IN_FLIGHT
+
+
+@VERSIONS
+@pytest.mark.parametrize("qos", [1, 2])
+async def test_what_the_broker_has_not_acknowledged_is_counted_in_bytes(
+    needs_mosquitto: None, version: MQTTVersion, qos: int
+) -> None:
+    """Written is not gone: until the last acknowledgement it is in memory."""
+    async with (
+        Mosquitto() as broker,
+        Relay(broker.port) as relay,
+        connect(relay.url, protocol=version) as connection,
+    ):
+        relay.freeze()
+        for _ in range(3):
+            connection.publish("a", b"x" * 99, SendOptions(qos=qos))
+        connection.publish("a", b"not held", SendOptions())
+        await asyncio.sleep(0)
+        assert connection._client._unsent_bytes == 0
+        assert connection._client._held.held_bytes == 300
+        relay.thaw()
+        await until(lambda: connection._client._held.held_bytes == 0)
+        assert not connection._client._held
+
+
+async def test_drain_waits_for_a_broker_that_does_not_acknowledge_much(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aiomqtt_client, "CROWDED_BYTES", 1000)
+    async with connect(relay.url) as connection:
+        relay.freeze()
+        connection.publish("a", b"x" * 1000, SendOptions(qos=1))
+        draining = asyncio.create_task(connection.drain())
+        done, _ = await asyncio.wait([draining], timeout=0.05)
+        assert not done
+        relay.thaw()
+        await soon(draining)
+        assert connection._client._held.held_bytes == 0
+
+
+async def test_a_broker_that_never_acknowledges_much_is_given_up(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is held, not what is unsent: each message here has gone to the socket."""
+    monkeypatch.setattr(aiomqtt_client, "MAX_UNACKNOWLEDGED_BYTES", 100_000)
+    async with connect(relay.url) as connection:
+        relay.freeze()
+        for _ in range(10):
+            connection.publish("a", b"x" * 9_999, SendOptions(qos=1))
+            await asyncio.sleep(0)
+        with pytest.raises(ConnectionLostError, match="does not acknowledge"):
+            connection.publish("a", b"", SendOptions(qos=1))
+        assert connection._client.lost is not None
+
+
+async def test_a_payload_that_could_never_be_sent_costs_no_connection(broker: AnyBroker) -> None:
+    async with connect(broker.url) as connection:
+        for qos in (0, 1):
+            with pytest.raises(PacketTooLargeError, match="in parts"):
+                connection.publish("a", bytes(MAX_PAYLOAD_BYTES + 1), SendOptions(qos=qos))
+        assert await connection.subscribe([("a", 0)]) == [0]
 
 
 async def test_a_cut_ends_waiting_for_acknowledgements(relay: Relay) -> None:
