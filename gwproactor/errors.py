@@ -8,6 +8,7 @@ program can catch either branch without knowing its leaves::
     │   ├── SettingsError         a setting that cannot work; names it and its cure
     │   ├── NotRunningError       a call on something not started yet, or stopped already
     │   ├── PacketTooLargeError   a message longer than the broker takes
+    │   ├── MissingExtraError     an extra of this package that is needed and not installed
     │   └── WrongUsageError           (gwproactor.cli.commands)
     ├── WireError                 a topic or payload that is not what wire format says
     │   ├── TopicError
@@ -24,6 +25,9 @@ program can catch either branch without knowing its leaves::
     │       ├── CommLinkAlreadyExists     (gwproactor.links)
     │       ├── CommLinkMissing           (gwproactor.links)
     │       └── RuntimeLinkStateError     (gwproactor.links)
+    ├── WebError                  HTTP: a web server of this node
+    │   └── ListenError           it cannot listen at its address
+    │       └── PortTakenError    another program listens there
     ├── StoreError                the folder that holds events
     │   ├── StoreUnusableError    it cannot be made, read or written
     │   ├── StoreLockedError      another node holds it
@@ -83,6 +87,10 @@ class PacketTooLargeError(UsageError):
     """A message longer than the broker says it takes; sent, it would cost the connection."""
 
 
+class MissingExtraError(UsageError):
+    """Something needs an extra of this package; the message says how to install it."""
+
+
 class WireError(GwproactorError):
     """A topic or payload that the wire format does not allow."""
 
@@ -125,6 +133,18 @@ class LinkError(GwproactorError):
 
 class AckTimeoutError(LinkError):
     """The peer did not acknowledge a message in time."""
+
+
+class WebError(GwproactorError):
+    """A web server of this node failed."""
+
+
+class ListenError(WebError):
+    """A web server cannot listen at its address."""
+
+
+class PortTakenError(ListenError):
+    """A web server cannot listen because another program does."""
 
 
 class StoreError(GwproactorError):

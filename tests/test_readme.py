@@ -56,6 +56,11 @@ def test_the_program_of_the_events_runs(tmp_path: Path) -> None:
     assert [json.loads(line.split(" ", 1)[1])["Watts"] for line in lines] == [1200, 1210]
 
 
+def test_the_program_of_the_web_servers_runs(tmp_path: Path) -> None:
+    lines = output_of(program_in(ROOT / "docs" / "web.md"), tmp_path).splitlines()
+    assert lines == ["kitchen: 23.0", '{"Celsius": 23.0}']
+
+
 def test_the_program_in_readme_is_short() -> None:
     body = program_in(README).partition("async def main")[2]
     assert len(body.splitlines()) <= 30

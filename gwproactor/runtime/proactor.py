@@ -32,6 +32,8 @@ from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.waiting import until_any
+from gwproactor.runtime.web_services import WebServices
+from gwproactor.web.servers import WebServers
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import (
@@ -51,7 +53,7 @@ _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
 
-class Proactor(OwnEvents, Lifecycle):
+class Proactor(OwnEvents, WebServices, Lifecycle):
     """One node: its links, its events and its handlers on one event loop.
 
     Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
@@ -102,6 +104,7 @@ class Proactor(OwnEvents, Lifecycle):
             listener=self,
             batches=self._events.incoming if self._settings.events.takes_batches else None,
         )
+        self._web = WebServers(self.report_problem, stop_seconds=self._settings.stop_seconds / 2)
         self._dispatch = Dispatch(
             self.process_received,
             max_messages=self._settings.mailbox_messages,
@@ -268,8 +271,10 @@ class Proactor(OwnEvents, Lifecycle):
     async def _run(self) -> None:
         try:
             await self._events.open()
+            await self._web.bind()
             await self._run_tasks()
         finally:
+            await self._web.stop()
             self._hatch.close()
             self._links.events.discard()
             await self._events.close(self._settings.stop_seconds)
@@ -287,8 +292,10 @@ class Proactor(OwnEvents, Lifecycle):
             talking = [run("links", self._links.run()), run("mailbox", self._dispatch.run())]
             self._links.events.generate_own(StartupEvent(Src=self._name))
             self._hatch.open()
+            await self._web.serve()
             self._ready.set()
             await self._stop_requested.wait()
+            await self._web.stop()
             self._hatch.close()
             await self._say_farewell()
             for task in talking:

@@ -1,0 +1,256 @@
+"""One web server, run by aiohttp.
+
+aiohttp parses and routes; what happens around a handler is ours. A handler that raises is reported,
+and its client is told no more than "500"; connections are counted, and one too many is answered
+with 503; a stop is over within its bound, whatever clients and handlers do.
+
+A stop closes the listening sockets, lets handlers finish what they have, cancels those that do not
+come to an end, and breaks off what a client does not read.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+from aiohttp import web
+
+from gwproactor.errors import UsageError
+from gwproactor.links.reports import ReportRate
+from gwproactor.problems import format_exceptions
+from gwproactor.web.listening import listen
+from gwproactor.web.refusals import Refusals
+from gwproactor.web.routes import WebRoute
+from gwproactor.web.server_config import WebServerConfig
+
+logger = logging.getLogger(__name__)
+
+HANDSHAKE_SECONDS = 10.0
+"""How long a client's TLS handshake may take: some round trips, on a bad line."""
+
+LINGER_SECONDS = 1.0
+"""How long a body that no handler wanted is read and thrown away, so that its client can still
+read the answer."""
+
+MAX_TRACEBACK_CHARACTERS = 4000
+"""The end of a traceback tells the most; a deep recursion would fill an event."""
+
+
+def check_path(route: WebRoute) -> None:
+    """Refuse a path that aiohttp cannot read.
+
+    Raises:
+        UsageError: A brace is missing, or the expression of a variable is none.
+    """
+    try:
+        web.UrlDispatcher().add_resource(route.path)
+    except ValueError as error:
+        raise UsageError(f"web route {route}: {error}; example: /room/{{name}}") from error
+
+
+class AiohttpServer:
+    """One server. For the event loop's thread.
+
+    Args:
+        config: Where it listens, and its bounds.
+        routes: What it answers.
+        report: Called with summary and details when a handler fails, at a bounded rate.
+        stop_seconds: How long a stop takes at most.
+    """
+
+    def __init__(
+        self,
+        config: WebServerConfig,
+        routes: Iterable[WebRoute],
+        report: Callable[[str, str], None],
+        *,
+        stop_seconds: float,
+    ) -> None:
+        self._config = config
+        self._routes = list(routes)
+        self._reports = _Reports(config.name, report)
+        self._stop_seconds = stop_seconds
+        self._listeners: list[asyncio.Server] = []
+        self._runner: web.AppRunner | None = None
+        self._refusals = Refusals(most=config.max_connections)
+        self._handling: set[asyncio.Task[Any]] = set()
+        self.port = 0
+        """The port that it listens on; known after the start."""
+
+    @property
+    def url(self) -> str:
+        """Where programs of this machine reach it, without a path."""
+        scheme = "http" if self._config.ssl_context is None else "https"
+        return f"{scheme}://{self._config.reachable_host}:{self.port}"
+
+    async def bind(self) -> None:
+        """Take the address, so that nothing can fail later. Cancelling is safe.
+
+        Raises:
+            ListenError: It cannot listen there.
+        """
+        async with contextlib.AsyncExitStack() as undo:
+            sockets = await listen(self._config)
+            for each in sockets:
+                undo.callback(each.close)
+            undo.push_async_callback(self.stop)
+            self._runner = self._make_runner()
+            await self._runner.setup()
+            for each in sockets:
+                self._listeners.append(await self._listener(each))
+            undo.pop_all()
+        self.port = sockets[0].getsockname()[1]
+
+    async def _listener(self, bound: socket.socket) -> asyncio.Server:
+        tls = self._config.ssl_context
+        return await asyncio.get_running_loop().create_server(
+            self._protocol,
+            sock=bound,
+            ssl=tls,
+            backlog=self._config.backlog,
+            ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
+            start_serving=False,
+        )
+
+    async def serve(self) -> None:
+        """Answer requests from now on."""
+        for listener in self._listeners:
+            await listener.start_serving()
+        logger.info("web server '%s' listens on %s", self._config.name, self.url)
+
+    def _make_runner(self) -> web.AppRunner:
+        # In asyncio's debug mode aiohttp would show its clients tracebacks.
+        quiet = {"debug": False}
+        app = web.Application(client_max_size=self._config.max_body_bytes, handler_args=quiet)
+        for route in self._routes:
+            resource = app.router.add_resource(route.path, name=route.name)
+            for method in route.methods:
+                resource.add_route(method, self._guarded(route))
+        return web.AppRunner(
+            app,
+            access_log=None,
+            logger=self._reports,
+            keepalive_timeout=self._config.idle_seconds,
+            lingering_time=LINGER_SECONDS,
+            # aiohttp waits so long for a handler, and as long again for its connection.
+            shutdown_timeout=self._stop_seconds / 3,
+        )
+
+    def close(self) -> None:
+        """Accept no more connections; those that there are go on."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    async def stop(self) -> None:
+        """End every connection and handler, within `stop_seconds`. A second call does nothing.
+
+        A handler that swallows its cancellation is reported and left behind: nothing can end it.
+        """
+        self.close()
+        self._refusals.end()
+        runner, self._runner = self._runner, None
+        if runner is None or runner.server is None:
+            return
+        transports = [connection.transport for connection in runner.server.connections]
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._stop_seconds):
+                    await runner.cleanup()
+        finally:
+            for transport in transports:
+                if transport is not None:
+                    transport.abort()  # nothing where it is closed; a client that reads no more
+            for task in self._handling:
+                task.cancel()
+        await self._handlers_ended()
+
+    async def _handlers_ended(self) -> None:
+        """Wait for those that were cancelled."""
+        if self._handling:
+            await asyncio.wait(self._handling, timeout=self._stop_seconds / 3)
+        if self._handling:
+            names = ", ".join(sorted(task.get_name() for task in self._handling))
+            self._reports.report("a handler does not end; it swallows its cancellation", names)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What answers on a new connection."""
+        server = None if self._runner is None else self._runner.server
+        if server is None:
+            return self._refusals.protocol()
+        if len(server.connections) >= self._config.max_connections:
+            details = f"{self._config.max_connections} are open; further ones are answered with 503"
+            self._reports.report("it has all the connections that it may have", details)
+            return self._refusals.protocol()
+        return server()
+
+    def _guarded(self, route: WebRoute) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """The route's handler, with what happens around it."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            task = asyncio.current_task()
+            assert task is not None
+            task.set_name(f"web server {self._config.name}: {route}")
+            self._handling.add(task)
+            task.add_done_callback(self._handling.discard)
+            try:
+                return _checked(await route.handler(request))
+            except web.HTTPException:
+                raise  # an answer, too
+            except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on
+                return self._failed(route, request, error)
+
+        return handle
+
+    def _failed(self, route: WebRoute, request: web.Request, error: Exception) -> web.Response:
+        """What a client is told whose handler failed."""
+        if request.transport is None or isinstance(error, web.RequestPayloadError):
+            return web.Response(status=400)  # the client went away, or sent no HTTP
+        traceback = format_exceptions([error])[-MAX_TRACEBACK_CHARACTERS:]
+        what = f"the handler of {route} failed"
+        self._reports.report(what, f"{type(error).__name__}\n{traceback}")
+        if request.writer.output_size > 0:
+            request.transport.abort()  # a half answer must not look like a whole one
+        return web.Response(status=500, text="500: Internal Server Error")
+
+
+def _checked(response: object) -> web.StreamResponse:
+    """What a handler returned, where that is an answer."""
+    if isinstance(response, web.StreamResponse):
+        return response
+    raise TypeError(f"the handler returned {type(response).__name__}, no aiohttp.web.Response")
+
+
+class _Reports:
+    """What a server tells, at a bounded rate: its handlers' faults, and what aiohttp logs.
+
+    To aiohttp it is a logger. What that logs is what clients do wrong, which is nobody's problem
+    here, and holds what they sent: only its class is logged.
+    """
+
+    def __init__(self, server_name: str, report: Callable[[str, str], None]) -> None:
+        self._server = f"web server '{server_name}'"
+        self._report = report
+        self._rate = ReportRate()
+
+    def report(self, what: str, details: str) -> None:
+        """Report a problem that every request may meet."""
+        unreported = self._rate.again(time.monotonic(), what)
+        if unreported is not None:
+            again = f"({unreported} times more since the last report) " if unreported else ""
+            self._report(f"{self._server}: {what}", again + details)
+
+    def exception(self, *_message: object, exc_info: object = None, **_options: object) -> None:
+        """Take what aiohttp logs of a request that it could not read."""
+        what = type(exc_info).__name__
+        unreported = self._rate.again(time.monotonic(), f"client: {what}")
+        if unreported is not None:
+            logger.info("%s: bad request (%s; %d more)", self._server, what, unreported)
+
+    def debug(self, *_message: object, **_options: object) -> None:
+        """Drop it."""
+
+    warning = debug
