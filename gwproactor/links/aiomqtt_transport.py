@@ -53,6 +53,7 @@ from gwproactor.links.connack import connack_error, hints_at_silence
 from gwproactor.links.dialing import connect_error, dial
 from gwproactor.links.login import with_login
 from gwproactor.links.mqtt_properties import publish_bytes, publish_properties
+from gwproactor.links.name_lookup import is_looked_up
 from gwproactor.links.packet_socket import PacketSocket
 from gwproactor.links.transport import (
     PLAIN,
@@ -86,9 +87,13 @@ async def _connected(broker: MQTTClient, options: ConnectOptions) -> "AiomqttCon
             await connection.open()
             return connection
     except TimeoutError:
+        where = (
+            ": the system's resolver does not answer"
+            if is_looked_up(broker.host)
+            else hints_at_silence(broker)
+        )
         raise ConnectFailedError(
-            f"{broker}: no connection within {options.timeout_seconds:g} s"
-            f"{hints_at_silence(broker)}"
+            f"{broker}: no connection within {options.timeout_seconds:g} s{where}"
         ) from None
 
 

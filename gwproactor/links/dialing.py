@@ -2,23 +2,20 @@
 
 An MQTT package would connect in an executor thread, which cannot be stopped: a host that swallows
 packets would hold a thread, and the end of the program, until a timeout. So the socket is made
-here, with the loop's own means; a cancelled attempt is gone at once. A numeric address costs no
-thread at all. Only a name look-up needs one, and that thread is a daemon, because nothing can
-interrupt the system's resolver and no program should wait for it when it wants to end.
+here, with the loop's own means; a cancelled attempt is gone at once. Only looking up a name takes a
+thread (`name_lookup`), and reading certificates one of the loop's executor.
 """
 
 import asyncio
 import contextlib
-import functools
 import socket
 import ssl
 import sys
-import threading
 from collections.abc import Callable
-from typing import Any, NamedTuple
 
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import ConnectFailedError, ConnectRefusedError
+from gwproactor.links.name_lookup import Address, resolve
 from gwproactor.links.tls import client_context, reason_of, refusal
 
 UNSENT_BYTES = 32 * 1024
@@ -29,13 +26,6 @@ The rest waits with us, where `drain` keeps it short. A fast line is fed again a
 _UNSENT_MARK: int | None = getattr(
     socket, "TCP_NOTSENT_LOWAT", {"linux": 25, "darwin": 0x201}.get(sys.platform)
 )
-
-
-class Address(NamedTuple):
-    """Where to connect, as the system's resolver says it."""
-
-    family: int
-    sockaddr: tuple[Any, ...]
 
 
 async def dial(broker: MQTTClient) -> socket.socket:
@@ -72,59 +62,6 @@ async def _context(broker: MQTTClient) -> ssl.SSLContext | None:
         return await loop.run_in_executor(None, client_context, broker.tls)
     except ConnectRefusedError as error:
         raise ConnectRefusedError(f"{broker}: {error}") from None
-
-
-async def resolve(host: str, port: int) -> list[Address]:
-    """The addresses of a host, best first.
-
-    Raises:
-        OSError: The name is not known, or the resolver cannot be reached.
-    """
-    try:
-        return _numeric(host, port)
-    except (socket.gaierror, UnicodeError):
-        return await _in_daemon_thread(lambda: _look_up(host, port, 0))
-
-
-@functools.lru_cache
-def _numeric(host: str, port: int) -> list[Address]:
-    """The address that `host` itself is, which is the same each time."""
-    return _look_up(host, port, socket.AI_NUMERICHOST)
-
-
-def _look_up(host: str, port: int, flags: int) -> list[Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
-    return [Address(family, sockaddr) for family, _, _, _, sockaddr in found]
-
-
-async def _in_daemon_thread(look_up: Callable[[], list[Address]]) -> list[Address]:
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[list[Address]] = loop.create_future()
-
-    def deliver(addresses: list[Address], error: OSError | None) -> None:
-        if answer.done():
-            return
-        if error is None:
-            answer.set_result(addresses)
-        else:
-            answer.set_exception(error)
-
-    def run() -> None:
-        addresses: list[Address] = []
-        fault: OSError | None = None
-        try:
-            addresses = look_up()
-        except OSError as error:
-            fault = error
-        except UnicodeError:  # a label longer than 63 characters, for example
-            fault = socket.gaierror(socket.EAI_NONAME, "not a possible host name")
-        try:
-            loop.call_soon_threadsafe(deliver, addresses, fault)
-        except RuntimeError:
-            return  # the loop was closed while the resolver was busy: nobody waits any more
-
-    threading.Thread(target=run, name="gwproactor-resolve", daemon=True).start()
-    return await answer
 
 
 async def _connect_any(addresses: list[Address], broker: MQTTClient) -> socket.socket:

@@ -4,7 +4,6 @@ import asyncio
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,8 @@ import pytest
 from gwproactor.config.mqtt import MQTTClient, TLSInfo, broker_from_url
 from gwproactor.errors import ConnectFailedError, ConnectRefusedError
 from gwproactor.links import dialing
-from gwproactor.links.dialing import connect_error, describe, dial, resolve
+from gwproactor.links.dialing import connect_error, describe, dial
+from gwproactor.links.name_lookup import Address
 from gwproactor_test.brokers import AnyBroker
 
 
@@ -58,48 +58,19 @@ async def test_the_local_port_can_be_chosen(listening: int) -> None:
         assert dialled.getsockname()[1] == free
 
 
-async def test_numeric_addresses_are_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_args: object) -> None:
-        pytest.fail("a thread was started")
-
-    monkeypatch.setattr(threading.Thread, "start", fail)
-    assert (await resolve("127.0.0.1", 1))[0].sockaddr == ("127.0.0.1", 1)
-    assert (await resolve("::1", 1))[0].sockaddr[:2] == ("::1", 1)
-
-
 async def test_the_next_address_is_tried(listening: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.2", 0)) as other:
         closed = other.getsockname()[1]
 
-    async def several(_host: str, _port: int) -> list[dialing.Address]:
+    async def several(_host: str, _port: int) -> list[Address]:
         return [
-            dialing.Address(socket.AF_INET, ("127.0.0.2", closed)),
-            dialing.Address(socket.AF_INET, ("127.0.0.1", listening)),
+            Address(socket.AF_INET, ("127.0.0.2", closed)),
+            Address(socket.AF_INET, ("127.0.0.1", listening)),
         ]
 
     monkeypatch.setattr(dialing, "resolve", several)
     with await dial(MQTTClient(host="two.example", port=listening)) as dialled:
         assert dialled.getpeername() == ("127.0.0.1", listening)
-
-
-async def test_a_look_up_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread cannot be stopped, but nobody waits for it."""
-    release, entered = threading.Event(), threading.Event()
-
-    def slow(_host: str, _port: int, flags: int) -> list[dialing.Address]:
-        if flags:
-            raise socket.gaierror
-        entered.set()
-        release.wait(10)
-        return []
-
-    monkeypatch.setattr(dialing, "_look_up", slow)
-    looking = asyncio.create_task(resolve("slow.example", 1))
-    await asyncio.to_thread(entered.wait, 10)
-    looking.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await looking
-    release.set()
 
 
 async def test_a_port_that_does_not_speak_tls(broker: AnyBroker) -> None:
