@@ -89,6 +89,7 @@ DECIDING_MODULES = (
     "links/connack.py",
     "links/emission.py",
     "links/event_payload.py",
+    "links/losses.py",
     "links/own_faults.py",
     "links/pace.py",
     "links/reception.py",

@@ -2,11 +2,13 @@
 
 The predecessor's links learned from their program that a connection was made or lost. Ours know,
 and nobody can tell them otherwise: what agrees with a link is confirmed by a transition from its
-state to itself, what contradicts it is an `Err`, and neither changes anything.
+state to itself, what contradicts it is an `Err`, and neither changes anything. A loss is confirmed
+once by the transition that it was, with the acks that it cancelled.
 """
 
 from result import Err, Ok, Result
 
+from gwproactor.links.acks import AckWaitInfo
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager_transition import LinkManagerTransition
 from gwproactor.links.link_state import (
@@ -37,12 +39,27 @@ def confirmed(link: Link, told: TransitionName, *, must_be_connected: bool) -> C
 def confirmed_loss(
     link: Link,
 ) -> Result[LinkManagerTransition, InvalidCommStateInput]:
-    """Confirm that a link has lost its connection."""
+    """Confirm that a link has lost its connection; it may be back already."""
+    loss = link.take_loss(TransitionName.mqtt_disconnected)
+    if loss is not None:
+        return Ok(loss)
     answer = confirmed(link, TransitionName.mqtt_disconnected, must_be_connected=False)
-    return answer.map(
-        lambda same: LinkManagerTransition(
-            same.link_name, same.transition_name, same.old_state, same.new_state
-        )
+    return answer.map(_with_no_acks)
+
+
+def confirmed_timeout(link: Link, wait: AckWaitInfo) -> LinkManagerTransition:
+    """Confirm that an ack did not come: what followed from it, the first time one asks."""
+    followed = link.take_loss(TransitionName.response_timeout)
+    if followed is None:
+        name = TransitionName.response_timeout
+        followed = LinkManagerTransition(link.name, name, link.state, link.state)
+    followed.canceled_acks.insert(0, wait)
+    return followed
+
+
+def _with_no_acks(same: Transition) -> LinkManagerTransition:
+    return LinkManagerTransition(
+        same.link_name, same.transition_name, same.old_state, same.new_state
     )
 
 

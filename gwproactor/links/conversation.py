@@ -40,6 +40,7 @@ from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
+from gwproactor.links.losses import Losses
 from gwproactor.links.message_times import BEFORE_ALL_TIME
 from gwproactor.links.own_faults import only_one, traceback_of
 from gwproactor.links.packet_acks import PacketAcks
@@ -125,6 +126,8 @@ class Conversation:
         )
         self.activations = 0
         """How often the link became active."""
+        self.losses = Losses()
+        """What the last loss cost."""
         self._timer = DeadlineTimer(timers, self._guarded(self._deadline_reached))
         self._problems = ProblemDesk(self._name, listener)
         self.sender = Sender(
@@ -436,6 +439,7 @@ class Conversation:
 
     def _transition(self, effect: Transitioned) -> None:
         transition = effect.transition
+        self.losses.add(transition)
         self._was_set_up |= transition.send_activated()
         self.activations += transition.activated()
         if transition.activated() or transition.deactivated():
@@ -502,8 +506,10 @@ class Conversation:
         tell(self._listener.ack_timed_out, self._name, effect.message_id, context)
 
     def _acks_cancelled(self, effect: AcksCancelled) -> None:
-        for message_id in effect.message_ids:
-            self.sender.sent.cancelled(message_id)
+        sent = self.sender.sent
+        contexts = {message_id: sent.cancelled(message_id) for message_id in effect.message_ids}
+        if effect.because is not None:
+            self.losses.cancelled(effect.because, contexts)
 
     def _report(self, effect: Report) -> None:
         self._problems.tell(effect.summary, effect.details, is_error=effect.is_error)

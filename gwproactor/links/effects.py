@@ -126,9 +126,11 @@ class AcksCancelled:
 
     Args:
         message_ids: The messages, oldest first; never empty.
+        because: The transition that ended the waits; None for one that could not even begin.
     """
 
     message_ids: tuple[str, ...]
+    because: Transition | None = None
 
 
 class ReportKind(StrEnum):

@@ -28,8 +28,15 @@ from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link_core import MessageKind
 from gwproactor.links.link_history import LinkHistory
+from gwproactor.links.link_manager_transition import LinkManagerTransition
 from gwproactor.links.link_message_times import LinkMessageTimes
-from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName, Transition
+from gwproactor.links.link_state import (
+    CONNECTED_STATES,
+    LinkState,
+    StateName,
+    Transition,
+    TransitionName,
+)
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.listener import BatchInbox, LinkListener
 from gwproactor.links.message_stream import Messages, MessageStreams
@@ -390,6 +397,15 @@ class Link:
     def take_ack(self, message_id: str) -> None:
         """Treat a message as acknowledged by the peer, whom that shows to be there."""
         self._conversation.hear(MessageKind.ack, message_id)
+
+    def take_loss(self, name: TransitionName) -> LinkManagerTransition | None:
+        """The last transition that ended `active` or the setup, once, with the acks it cancelled.
+
+        Args:
+            name: `response_timeout` or `mqtt_disconnected`; None where it came from another, and
+                where there was none since the last call.
+        """
+        return self._conversation.losses.take(name)
 
     def heard(self) -> None:
         """Take the caller's word for it that a valid message came from the peer just now."""

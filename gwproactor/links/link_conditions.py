@@ -46,6 +46,7 @@ from gwproactor.links.link_state import (
     SETUP_COMPLETE_STATES,
     CommStateResult,
     LinkState,
+    Transition,
 )
 from gwproactor.links.message_times import BEFORE_ALL_TIME, LinkTimes
 from gwproactor.links.subscriptions import Subscription, SubscriptionRecord
@@ -203,15 +204,15 @@ class LinkConditions:
         if not self.connected():
             self.subscriptions.disconnected()
         if transition.deactivated() or not self.connected():
-            self._cancel_acks(out)
+            self._cancel_acks(transition, out)
         if self.active or not self.connected():
             self.probe.rest()
         else:
             self.probe.watch(now)
 
     def _expire_acks(self, now: float, out: list[Effect]) -> None:
+        """Whoever is told of an ack that did not come finds all that follows from it done."""
         expired = self.acks.expire(now)
-        out.extend(AckExpired(ack.message_id) for ack in expired)
         if self.may_be_old:
             self._overdue.extend(ack.message_id for ack in expired)
         counting = [ack for ack in expired if ack.epoch == self.activations]
@@ -219,6 +220,7 @@ class LinkConditions:
             what = f"message {counting[0].message_id}"
             reason = f"no answer to {what} within {self.ack_timeout_seconds:g} s"
             self._response_timeout(self.link_state.process_ack_timeout(reason=reason), now, out)
+        out.extend(AckExpired(ack.message_id) for ack in expired)
 
     def _notice_silence(self, now: float, out: list[Effect]) -> None:
         if self.peer_heard() and self.times.silence_at() <= now:
@@ -251,6 +253,6 @@ class LinkConditions:
         self.times.sent_ping(now)
         out.append(SendPing())
 
-    def _cancel_acks(self, out: list[Effect]) -> None:
+    def _cancel_acks(self, because: Transition, out: list[Effect]) -> None:
         if cancelled := self.acks.clear():
-            out.append(AcksCancelled(cancelled))
+            out.append(AcksCancelled(cancelled, because))

@@ -20,7 +20,7 @@ from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.acks import AckTimerCallback, AckWaitInfo
-from gwproactor.links.confirmations import confirmed, confirmed_loss, taken
+from gwproactor.links.confirmations import confirmed, confirmed_loss, confirmed_timeout, taken
 from gwproactor.links.event_desk import EventDesk
 from gwproactor.links.event_pump import EventStoreSource
 from gwproactor.links.kept_events import kept_events, running_events
@@ -337,10 +337,13 @@ class LinkManager(NamedLinks):
     def process_ack_timeout(
         self, wait_info: AckWaitInfo
     ) -> Result[LinkManagerTransition, BaseException]:
-        """Confirm that an ack did not come; the link has drawn its conclusions already."""
-        name = wait_info.link_name
-        state = self._known(name).state
-        return Ok(LinkManagerTransition(name, TransitionName.response_timeout, state, state))
+        """Confirm that an ack did not come; the link has drawn its conclusions already.
+
+        Returns:
+            Ok with the transition that followed, from a state to itself where none did or where it
+            was told before; its `canceled_acks` are this wait and those that ended with it.
+        """
+        return Ok(confirmed_timeout(self._known(wait_info.link_name), wait_info))
 
     def process_mqtt_connected(self, message: Message[MQTTConnectPayload]) -> CommStateResult:
         """Confirm that a link is connected; Err where it is not."""
@@ -350,7 +353,12 @@ class LinkManager(NamedLinks):
     def process_mqtt_disconnected(
         self, message: Message[MQTTDisconnectPayload]
     ) -> Result[LinkManagerTransition, InvalidCommStateInput]:
-        """Confirm that a link is not connected; Err where it is."""
+        """Confirm that a link lost its connection; Err where it did not.
+
+        Returns:
+            Ok with the transition and its `canceled_acks`, once for each loss; where it was told
+            before, from a state to itself and without any.
+        """
         return confirmed_loss(self._known(message.Payload.client_name))
 
     def process_mqtt_connect_fail(

@@ -84,10 +84,12 @@ class SentMessages:
         self._fail(message_id, AckTimeoutError(text))
         return context
 
-    def cancelled(self, message_id: str) -> None:
-        """Tell who waits that the ack is waited for no longer."""
+    def cancelled(self, message_id: str) -> object:
+        """Tell who waits that the ack is waited for no longer. Returns the message's context."""
+        context = self._contexts.get(message_id)
         text = f"link '{self._link_name}': lost before the ack of message {message_id} came"
         self._fail(message_id, ConnectionLostError(text))
+        return context
 
     def _fail(self, message_id: str, error: GwproactorError) -> None:
         self._contexts.pop(message_id, None)

@@ -22,6 +22,7 @@ from gwproactor.links import (
     AsyncioTimerManager,
     CommLinkMissing,
     LinkManager,
+    LinkManagerTransition,
     MQTTConnectFailPayload,
     MQTTConnectPayload,
     MQTTDisconnectPayload,
@@ -39,6 +40,8 @@ from gwproactor.wire.payloads import AnyEvent, Ping
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
 from gwproactor_test.link_pair import WAIT_SECONDS, Recorder
+from gwproactor_test.moved_clock import moved_clock
+from gwproactor_test.relay import Relay
 
 A, B = "d1.a", "d1.b"
 
@@ -148,8 +151,61 @@ async def test_an_ack_that_does_not_come_is_called_back_with_its_context(broker:
         assert wait == AckWaitInfo(B, "m", None, "mine")
         transition = a.process_ack_timeout(wait).unwrap()
         assert transition.transition_name is TransitionName.response_timeout
-        assert transition.canceled_acks == []
+        assert transition.canceled_acks == [wait]
     assert a.stats.link(B).timeouts >= 1
+
+
+async def test_a_loss_is_told_once_with_the_acks_that_it_cancelled(broker: AnyBroker) -> None:
+    told: list[LinkManagerTransition] = []
+
+    def timed_out(wait: AckWaitInfo) -> None:
+        told.append(a.process_ack_timeout(wait).unwrap())
+
+    config = broker_from_url(broker.url)
+    b = manager(B)
+    with moved_clock() as clock:
+        a = manager(A, ack_timeout_callback=timed_out, timer_manager=clock)
+        a.add_mqtt_link(B, config, CODEC)
+        b.add_mqtt_link(A, config, CODEC)
+        async with started(a), started(b):
+            await a[B].wait_for("active", timeout_seconds=WAIT_SECONDS)
+            await b[A].wait_for("active", timeout_seconds=WAIT_SECONDS)
+            await until(lambda: a.num_acks(B) == 0)  # of its pings
+            a.publish_message(B, note("first"), context="mine")
+            await clock.run(1.0)
+            a.publish_message(B, note("second"), context="too")
+            await clock.run(4.5)  # nobody acknowledges a note
+            (loss,) = told
+            step = (loss.transition_name, loss.old_state, loss.new_state)
+            assert step == ("response_timeout", "active", "awaiting_peer")
+            assert loss.canceled_acks == [
+                AckWaitInfo(B, "first", None, "mine"),
+                AckWaitInfo(B, "second", None, "too"),
+            ]
+            again = a.process_ack_timeout(AckWaitInfo(B, "first", None)).unwrap()
+            assert (bool(again), len(again.canceled_acks)) == (False, 1)
+
+
+async def test_a_lost_connection_is_told_once_with_the_acks_that_it_cancelled(
+    broker: AnyBroker, relay: Relay
+) -> None:
+    notice = _notice(MQTTDisconnectPayload(client_name=B))
+    a, b = manager(A), manager(B)
+    a.add_mqtt_link(B, broker_from_url(relay.url), CODEC)
+    b.add_mqtt_link(A, broker_from_url(broker.url), CODEC)
+    async with started(a), started(b):
+        for _ in range(2):
+            await a[B].wait_for("active", timeout_seconds=WAIT_SECONDS)
+            assert a.process_mqtt_disconnected(notice).is_err()
+            a.publish_message(B, note("m"))
+            await relay.cut()
+            await a[B].wait_for("connecting", timeout_seconds=WAIT_SECONDS)
+            await a[B].wait_for("active", timeout_seconds=WAIT_SECONDS)
+            loss = a.process_mqtt_disconnected(notice).unwrap()  # it is back already
+            assert (loss.old_state, loss.new_state) == ("active", "connecting")
+            assert AckWaitInfo(B, "m", None) in loss.canceled_acks
+            assert loss.reason.startswith("connection lost")
+            assert a.process_mqtt_disconnected(notice).is_err()
 
 
 async def test_no_caller_makes_a_link_connected_that_is_not() -> None:
