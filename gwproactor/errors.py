@@ -56,6 +56,11 @@ program can catch either branch without knowing its leaves::
     ├── ProactorFailedError       the proactor ended by itself, in good order, over a failure
     │   ├── TaskDiedError         a task that it cannot go on without
     │   └── WatchdogExpiredError  something monitored gave no sign of life
+    ├── MailError                 messages between the parts of one node
+    │   ├── MailboxFullError      the receiver does not keep up; the message was not taken
+    │   ├── QueueFullError        a queue had no room in time; a `queue.Full` too
+    │   ├── QueueEmptyError       nothing came out of a queue in time; a `queue.Empty` too
+    │   └── QueueClosedError      a queue takes nothing more, and all it took is read
     ├── OutputClosedError             (gwproactor.node.output)
     └── Problems                  several at once; a ValueError too (gwproactor.problems)
 
@@ -65,6 +70,8 @@ in pydantic's words, without the values where it is a setting; a broker URL is r
 is wrong with one is a SettingsError. `TimeoutError`: a wait took longer than its caller allowed.
 `ExceptionGroup`: several tasks of a proactor failed, or one did in a way that is a fault of ours.
 """
+
+import queue
 
 
 class GwproactorError(Exception):
@@ -181,3 +188,23 @@ class TaskDiedError(ProactorFailedError):
 
 class WatchdogExpiredError(ProactorFailedError):
     """Something that the watchdog monitors gave no sign of life for longer than its timeout."""
+
+
+class MailError(GwproactorError):
+    """A message between the parts of one node could not be passed on."""
+
+
+class MailboxFullError(MailError):
+    """The receiver does not keep up; the message was not taken."""
+
+
+class QueueFullError(MailError, queue.Full):
+    """A queue between a thread and the loop had no room in time; the item was not taken."""
+
+
+class QueueEmptyError(MailError, queue.Empty):
+    """Nothing came out of a queue between a thread and the loop in time."""
+
+
+class QueueClosedError(MailError):
+    """A queue between a thread and the loop takes nothing more, and all it took is read."""
