@@ -7,6 +7,7 @@ in between (`Proactor.post_event`), and receives those of others once each (`Pro
 
 import logging
 
+from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.config.events import Durability, EventSettings, EventStoreKind, InboxKind
 from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.config.link import LinkSettings, TopicSettings, WillSettings
@@ -94,6 +95,7 @@ __all__ = [
     "StateName",
     "Subscription",
     "SubscriptionStatus",
+    "SyncAsyncQueue",
     "TLSInfo",
     "TaskPolicy",
     "TopicSettings",
