@@ -99,13 +99,13 @@ async def run_link(parts: LinkParts) -> None:
 
 async def _guarded_round(parts: LinkParts) -> None:
     """One round; a fault of ours in it is reported, and paid with a pause."""
-    cancels = _cancels()
+    cancels = cancels_asked()
     try:
         await _one_round(parts)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must end neither link nor node
         seconds = parts.rest.next_seconds(time.monotonic())
         parts.conversation.failed(error, seconds)
-        if _cancels() > cancels:  # the fault came while the link was being stopped
+        if cancels_asked() > cancels:  # the fault came while the link was being stopped
             raise asyncio.CancelledError from None
         await asyncio.sleep(seconds)
 
@@ -149,13 +149,13 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
     client_id = broker.client_id or parts.options.client_id
     conflict = functools.partial(_conflict, parts, connection, client_id)
     watch = PresenceWatch(parts.presence, connection, str(broker), client_id, conflict)
-    cancels = _cancels()
+    cancels = cancels_asked()
     try:
         async with asyncio.TaskGroup() as group:
             await _talk(parts, connection, watch, group)
     except* ConnectionLostError:
         pass  # told to the conversation already, with its reason
-    if _cancels() > cancels:
+    if cancels_asked() > cancels:
         # Before Python 3.13 a TaskGroup that is ending already swallows a cancel from outside.
         raise asyncio.CancelledError
     now = time.monotonic()
@@ -169,7 +169,7 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
     return success
 
 
-def _cancels() -> int:
+def cancels_asked() -> int:
     """How often this task was asked to end."""
     task = asyncio.current_task()
     return 0 if task is None else task.cancelling()

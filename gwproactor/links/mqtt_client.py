@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import random
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -24,7 +25,8 @@ from gwproactor.errors import (
 )
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.backoff import Backoff
-from gwproactor.links.link_task import max_packet_bytes
+from gwproactor.links.client_subscriptions import ClientSubscriptions
+from gwproactor.links.link_task import cancels_asked, max_packet_bytes
 from gwproactor.links.listener import tell
 from gwproactor.links.mqtt_notices import (
     NO_CONNECTION,
@@ -38,6 +40,7 @@ from gwproactor.links.mqtt_notices import (
     MQTTSubackPayload,
     notice,
 )
+from gwproactor.links.own_faults import FaultRest
 from gwproactor.links.pace import Pace
 from gwproactor.links.reports import ReportRate
 from gwproactor.links.transport import (
@@ -103,9 +106,8 @@ class MQTTClientWrapper:
         self._logger: Logger | None = None
         self._task: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
-        self._subscriptions: dict[str, int] = {}
-        self._pending: set[str] = set()
         self._mids = itertools.count(1)
+        self._subscriptions = ClientSubscriptions(self._mids, self._answered)
 
     # Starting and stopping
 
@@ -151,6 +153,9 @@ class MQTTClientWrapper:
     def subscribe(self, topic: str, qos: int) -> tuple[int, int | None]:
         """Subscribe to a topic filter, now and on every connection.
 
+        What the broker refuses is asked for again after a second, then ever more rarely, once a
+        minute at least.
+
         Returns:
             0 and the number that the SUBACK's notice will carry; or 4 and None where there is no
             connection now.
@@ -159,65 +164,40 @@ class MQTTClientWrapper:
             UsageError: It is no topic filter, or no QoS.
         """
         try:
-            self._subscriptions[checked_filter(topic)] = _checked(qos)
+            checked_filter(topic)
         except ValueError as error:
             raise UsageError(str(error)) from None
-        return self._ask_for([topic])
+        return self._subscriptions.want(topic, _checked(qos))
 
     def subscribe_all(self) -> tuple[int, int | None]:
         """Ask for everything again that is wanted; see `subscribe`."""
-        return self._ask_for(list(self._subscriptions)) if self._subscriptions else (NO_ERROR, None)
+        return self._subscriptions.ask_all()
 
     def unsubscribe(self, topic: str) -> tuple[int, int | None]:
         """Subscribe to a topic filter no longer; see `subscribe`."""
-        self._subscriptions.pop(topic, None)
-        self._pending.discard(topic)
-        if self._connection is not None:
-            with contextlib.suppress(ConnectionLostError):
-                self._connection.unsubscribe([topic])
-                return NO_ERROR, next(self._mids)
-        return NO_CONNECTION, None
+        return self._subscriptions.forget(topic)
 
     def subscribed(self) -> bool:
         """Whether every topic filter that is wanted has been granted."""
-        return self.connected() and not self._pending
+        return self.connected() and not self.num_pending_subscriptions()
 
     def subscription_items(self) -> list[tuple[str, int]]:
         """Every topic filter that is wanted, with its QoS."""
-        return list(self._subscriptions.items())
+        return self._subscriptions.items()
 
     def num_subscriptions(self) -> int:
         """How many topic filters are wanted."""
-        return len(self._subscriptions)
+        return len(self._subscriptions.items())
 
     def num_pending_subscriptions(self) -> int:
         """How many of them have not been granted on this connection."""
-        return len(self._pending)
+        return self._subscriptions.pending_count()
 
     def handle_suback(self, suback: MQTTSubackPayload) -> int:  # noqa: ARG002 - noted when it came
         """Return how many topic filters have not been granted; a SUBACK is noted as it comes."""
         return self.num_pending_subscriptions()
 
-    def _ask_for(self, topics: list[str]) -> tuple[int, int | None]:
-        self._pending.update(topics)
-        if self._connection is None:
-            return NO_CONNECTION, None
-        mid = next(self._mids)
-
-        def answered(answer: "asyncio.Future[Sequence[int]]") -> None:
-            if not answer.cancelled() and answer.exception() is None:
-                self._granted(mid, topics, answer.result())
-
-        try:
-            asked = [(topic, self._subscriptions[topic]) for topic in topics]
-            self._connection.subscribe(asked).add_done_callback(answered)
-        except ConnectionLostError:
-            return NO_CONNECTION, None
-        return NO_ERROR, mid
-
-    def _granted(self, mid: int, topics: list[str], codes: Sequence[int]) -> None:
-        granted = (topic for topic, code in zip(topics, codes, strict=False) if code <= 2)
-        self._pending.difference_update(granted)
+    def _answered(self, mid: int, codes: Sequence[int]) -> None:
         tell(self.on_subscribe, None, None, mid, list(codes))
 
     # What happens, to be overridden by who wants to know at once; what they raise is logged
@@ -281,28 +261,39 @@ class MQTTClientWrapper:
             client_id=f"{self.name}-{uuid.uuid4().hex[:8]}",  # nobody keeps a session for it
             max_packet_bytes=max_packet_bytes(MAX_PAYLOAD_BYTES),
         )
+        rest, cancels = FaultRest(random.random), cancels_asked()
         while True:
-            delay, positions = pace.next_round(time.monotonic())
-            await asyncio.sleep(delay)
             try:
-                for position in positions:
-                    async with self._connector(self._client_config, options) as connection:
-                        began = time.monotonic()
-                        await self._talk(connection)
-                    now = time.monotonic()
-                    pace.lost(now, position, now - began, was_active=False)
+                await self._one_round(pace, options)
             except ConnectFailedError as error:
                 tell(self.on_connect_fail, None, str(error))
             except ConnectRefusedError as error:
                 pace.refused(time.monotonic(), 0)
                 tell(self.on_connect_fail, None, str(error))
+            except Exception:  # as a link does, see `link_task`
+                seconds = rest.next_seconds(time.monotonic())
+                text = "MQTT client '%s' begins again in %.1f s, after a fault of this program"
+                _LOGGER.exception(text, self.name, seconds)
+                if cancels_asked() > cancels:
+                    raise asyncio.CancelledError from None
+                await asyncio.sleep(seconds)
+
+    async def _one_round(self, pace: Pace, options: ConnectOptions) -> None:
+        delay, positions = pace.next_round(time.monotonic())
+        await asyncio.sleep(delay)
+        for position in positions:
+            async with self._connector(self._client_config, options) as connection:
+                began = time.monotonic()
+                await self._talk(connection)
+            now = time.monotonic()
+            pace.lost(now, position, now - began, was_active=False)
 
     async def _talk(self, connection: Connection) -> None:
         self._connection, reason = connection, "stopped"
         try:
             flags = {"session present": int(connection.session_present)}
             tell(self.on_connect, None, None, flags, 0)
-            self.subscribe_all()
+            self._subscriptions.begin(connection)
             while True:
                 for packet in await connection.packets():
                     tell(self.on_message, None, None, packet)
@@ -311,7 +302,7 @@ class MQTTClientWrapper:
             reason = str(error)
         finally:
             self._connection = None
-            self._pending = set(self._subscriptions)
+            self._subscriptions.end()
             tell(self.on_disconnect, None, reason, int(reason != "stopped"))
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.errors import UsageError
+from gwproactor.links import backoff
+from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.mqtt_client import MQTTClientWrapper
 from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.mqtt_notices import (
@@ -17,6 +19,7 @@ from gwproactor.links.mqtt_notices import (
     MQTTReceiptPayload,
     MQTTSubackPayload,
 )
+from gwproactor.links.transport import Connection, ConnectOptions
 from gwproactor.wire.envelope import Message
 from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker
@@ -123,6 +126,77 @@ async def test_a_derived_class_hears_at_once(broker: AnyBroker) -> None:
         for payload in (b"x", b"y"):
             client.publish("a", payload, 0)
         await until(lambda: heard == [b"x", b"y"])
+
+
+async def test_what_the_broker_refuses_is_asked_for_again_on_the_same_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backoff, "RETRY_FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(backoff, "RETRY_CEILING_SECONDS", 0.02)
+    allowed, notices = {"a"}, Notices()
+    async with Broker(refuse_subscription=lambda _, topic: topic not in allowed) as broker:
+        client = MQTTClientWrapper("c", broker_from_url(broker.url), notices)
+        for topic in ("a", "b", "c"):
+            client.subscribe(topic, 1)
+        async with running(client):
+            first = await notices.next(MQTTSubackPayload)
+            assert first.granted_qos == (1, 0x87, 0x87)
+            assert (first.num_pending_subscriptions, client.subscribed()) == (2, False)
+            again = await notices.next(MQTTSubackPayload)
+            assert again.granted_qos[0] == 0x87
+            assert again.mid > first.mid
+            client.unsubscribe("c")
+            allowed.add("b")
+            await until(client.subscribed)
+            told = [notices.queue.get_nowait().Payload for _ in range(notices.queue.qsize())]
+            assert {type(each) for each in told} == {MQTTSubackPayload}
+            assert (told[-1].granted_qos, told[-1].num_pending_subscriptions) == ((1,), 0)
+
+
+async def test_what_was_refused_is_no_affair_of_a_lost_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(backoff, "RETRY_FIRST_SECONDS", 0.01)
+    notices = Notices()
+    async with Broker(refuse_subscription=lambda *_: True) as broker:
+        client = MQTTClientWrapper("c", broker_from_url(broker.url), notices)
+        client.subscribe("a", 1)
+        async with running(client):
+            await notices.next(MQTTSubackPayload)
+            await broker.stop()
+            await notices.next(MQTTDisconnectPayload)
+            assert client._subscriptions._retry._handle is None
+            assert client.subscribe_all() == (4, None)
+            await broker.start()
+            await notices.next(MQTTSubackPayload)
+
+
+async def test_a_fault_of_ours_does_not_end_it(
+    embedded_broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(backoff, "RETRY_FIRST_SECONDS", 0.01)
+    failures = iter(["once", "twice"])
+
+    @contextlib.asynccontextmanager
+    async def connect(config: MQTTClient, options: ConnectOptions) -> AsyncIterator[Connection]:
+        async with connect_with_aiomqtt(config, options) as connection:
+            for failure in failures:
+                raise RuntimeError(failure)
+            try:
+                yield connection
+            finally:
+                raise RuntimeError("while it is being stopped")
+
+    notices = Notices()
+    connector: Any = connect
+    config = broker_from_url(embedded_broker.url)
+    client = MQTTClientWrapper("c", config, notices, connector=connector)
+    with caplog.at_level(logging.ERROR, "gwproactor"):
+        async with running(client):
+            await notices.next(MQTTConnectPayload)
+    assert caplog.text.count("after a fault of this program") == 3
+    assert client._task is not None
+    assert client._task.cancelled()
 
 
 async def test_a_set_of_clients_shares_one_queue(
