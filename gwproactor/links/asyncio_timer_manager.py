@@ -1,8 +1,10 @@
 """Timers of the running asyncio loop, behind the port of the links."""
 
 import asyncio
+import math
 from collections.abc import Callable
 
+from gwproactor.errors import UsageError
 from gwproactor.links.timer_interface import TimerManagerInterface
 
 
@@ -22,8 +24,12 @@ class AsyncioTimerManager(TimerManagerInterface):
             The loop's handle, for `cancel_timer`.
 
         Raises:
+            UsageError: The delay is not a number: a NaN compares with nothing, and would keep the
+                loop from finding its other timers.
             RuntimeError: No loop runs in this thread.
         """
+        if math.isnan(delay_seconds):
+            raise UsageError("delay_seconds is not a number (NaN)")
         return asyncio.get_running_loop().call_later(delay_seconds, callback)
 
     def cancel_timer(self, timer_handle: asyncio.TimerHandle) -> None:

@@ -202,7 +202,8 @@ class Link:
 
         Args:
             state: The state or its name, or several of which any will do.
-            timeout_seconds: How long to wait; None for as long as the link runs.
+            timeout_seconds: How long to wait, zero or less for a mere look; None for as long as the
+                link runs.
 
         Raises:
             TimeoutError: It did not come in time; the message names the state the link is in.
@@ -297,7 +298,8 @@ class Link:
 
         Args:
             topic_filter: One that the link wants.
-            timeout_seconds: How long to wait; None for as long as the link runs.
+            timeout_seconds: How long to wait, zero or less for a mere look; None for as long as the
+                link runs.
 
         Raises:
             SubscriptionRefusedError: The broker refused it; the link asks again from time to time.
@@ -355,11 +357,12 @@ class Link:
 
         Raises:
             ConnectionLostError: The link has no connection, or gave it up at that limit.
+            NotRunningError: The link is stopped, or removed.
             UsageError: The payload has no `TypeName` of which a topic can be made, or holds what
                 JSON cannot; or the broker speaks MQTT 3.1.1, which lacks what was asked for.
             PacketTooLargeError: The broker takes no message so long.
         """
-        options = self._options(qos, user_properties, content_type, expiry_seconds)
+        options = self._options_to_send(qos, user_properties, content_type, expiry_seconds)
         return self._conversation.sender.send(payload, options, ack_required=ack_required)
 
     def publish(
@@ -384,10 +387,11 @@ class Link:
 
         Raises:
             ConnectionLostError: See `send`.
+            NotRunningError: See `send`.
             UsageError: See `send`.
             PacketTooLargeError: See `send`.
         """
-        options = self._options(qos, user_properties, content_type, expiry_seconds)
+        options = self._options_to_send(qos, user_properties, content_type, expiry_seconds)
         return self._conversation.sender.publish(message, options, context)
 
     def take_packet(self, packet: ReceivedPacket) -> None:
@@ -416,10 +420,13 @@ class Link:
 
         Raises:
             ConnectionLostError: See `send`.
+            NotRunningError: See `send`.
             UsageError: It is no topic to publish on, or no QoS.
             PacketTooLargeError: See `send`.
         """
-        self._conversation.sender.publish_bytes(topic, payload, self._options(qos, (), None, None))
+        self._conversation.sender.publish_bytes(
+            topic, payload, self._options_to_send(qos, (), None, None)
+        )
 
     async def ping(self) -> None:
         """Ask the peer for a sign of life, now; without a connection nothing happens."""
@@ -469,7 +476,7 @@ class Link:
 
         Args:
             payload: See `send`.
-            timeout_seconds: How long the reply may take.
+            timeout_seconds: How long the reply may take; with zero or less none can come in time.
             qos: See `send`, as all that follow.
             user_properties: See `send`.
             content_type: See `send`.
@@ -480,19 +487,22 @@ class Link:
         Raises:
             TimeoutError: No reply came in time.
             ConnectionLostError: There is no connection, or it was lost before the reply came.
+            NotRunningError: The link is stopped, or removed.
             UsageError: See `send`; replies need MQTT 5 at both ends.
         """
         self._require_mqtt_5("request and reply")
         limit_seconds = checked_timeout(timeout_seconds)
         with self._requests.open() as (correlation_data, reply):
-            options = self._options(qos, user_properties, content_type, None, correlation_data)
+            options = self._options_to_send(
+                qos, user_properties, content_type, None, correlation_data
+            )
             self._conversation.sender.send(payload, options, ack_required=True)
             try:
                 async with asyncio.timeout(limit_seconds):
                     return await reply
             except TimeoutError:
                 raise TimeoutError(
-                    f"link '{self.name}': no reply within {timeout_seconds:g} s"
+                    f"link '{self.name}': no reply within {limit_seconds:g} s"
                 ) from None
 
     def reply(
@@ -517,16 +527,17 @@ class Link:
 
         Raises:
             ConnectionLostError: See `send`.
+            NotRunningError: See `send`.
             UsageError: The message is no request; or see `send`.
             PacketTooLargeError: See `send`.
         """
         correlation_data = received.packet.correlation_data
         if correlation_data is None:
             raise UsageError("that message is no request: it has no correlation data to reply with")
-        options = self._options(qos, user_properties, content_type, None, correlation_data)
+        options = self._options_to_send(qos, user_properties, content_type, None, correlation_data)
         return self._conversation.sender.send(payload, options, ack_required=ack_required)
 
-    def _options(
+    def _options_to_send(
         self,
         qos: int | None,
         user_properties: Iterable[tuple[str, str]],
@@ -534,6 +545,7 @@ class Link:
         expiry_seconds: int | None,
         correlation_data: bytes | None = None,
     ) -> SendOptions:
+        self._require_not_stopped()
         default_expiry = self._settings.message_expiry_seconds
         return checked_options(
             self._settings.qos if qos is None else qos,

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterable
 
 from gwproactor.config.mqtt import MQTTClient
-from gwproactor.errors import ConnectionLostError, UsageError
+from gwproactor.errors import ConnectionLostError, NotRunningError, UsageError
 from gwproactor.links.link import Link
 from gwproactor.links.link_state import CONNECTED_STATES
 from gwproactor.links.mqtt_client import MessageInfo, MQTTClientWrapper
@@ -49,7 +49,7 @@ class LinkClient(MQTTClientWrapper):
     def publish(self, topic: str, payload: bytes, qos: int) -> MessageInfo:
         """Publish bytes over the link's connection, past its codec and its comm state."""
         number = next(self._numbers)
-        with contextlib.suppress(ConnectionLostError):
+        with contextlib.suppress(ConnectionLostError, NotRunningError):
             self._link.publish_bytes(topic, payload, qos=qos)
             return MessageInfo(NO_ERROR, number)
         return MessageInfo(NO_CONNECTION, number)

@@ -12,6 +12,7 @@ from gwproactor.links.reupload_progress import ReuploadProgress
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.wire.payloads import EventBase
+from gwproactor.wire.timing import checked_timeout
 
 
 class OwnEvents:
@@ -127,12 +128,15 @@ class OwnEvents:
         """Wait until every event posted so far is durable. Cancelling is safe.
 
         Args:
-            timeout_seconds: The longest wait; None for as long as it takes.
+            timeout_seconds: The longest wait, zero or less for a mere look; None for as long as it
+                takes.
 
         Raises:
+            UsageError: It is no number of seconds.
             StoreError: The disk does not take them, or not in time; they are kept in memory and
                 tried again.
         """
+        timeout_seconds = checked_timeout(timeout_seconds)
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._events.outgoing.flush()

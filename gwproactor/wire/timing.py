@@ -19,7 +19,10 @@ SHORTEST_SECONDS: Final = 0.001
 
 
 def checked_timeout(timeout_seconds: object) -> float | None:
-    """Return how long to wait; None for as long as it takes.
+    """Return how long to wait, zero or more; None for as long as it takes.
+
+    What is below zero counts as zero: a caller whose deadline has passed wants what is there by
+    now, and gets it, or TimeoutError at the next moment at which it would have to wait.
 
     Raises:
         UsageError: It is no number of seconds. A NaN, for one, compares with nothing, and an event
@@ -33,4 +36,4 @@ def checked_timeout(timeout_seconds: object) -> float | None:
         or math.isnan(timeout_seconds)
     ):
         raise UsageError(f"timeout_seconds is {timeout_seconds!r}; it is a number, or None")
-    return timeout_seconds if timeout_seconds < math.inf else None
+    return max(0.0, timeout_seconds) if timeout_seconds < math.inf else None

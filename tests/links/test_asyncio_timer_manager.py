@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from gwproactor.errors import UsageError
+from gwproactor.links.acks import AckManager
 from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
 
 
@@ -28,3 +30,13 @@ async def test_a_cancelled_timer_does_not() -> None:
 def test_without_a_loop_there_is_no_timer() -> None:
     with pytest.raises(RuntimeError):
         AsyncioTimerManager().start_timer(0.0, lambda: None)
+
+
+async def test_what_is_no_number_of_seconds_does_not_reach_the_loop() -> None:
+    nan = float("nan")
+    with pytest.raises(UsageError, match="NaN"):
+        AsyncioTimerManager().start_timer(nan, lambda: None)
+    acks = AckManager(AsyncioTimerManager(), lambda _: None)
+    with pytest.raises(UsageError, match="NaN"):
+        acks.start_ack_timer("link", "message", delay_seconds=nan)
+    assert acks.num_acks("link") == 0

@@ -16,8 +16,12 @@ from gwproactor.errors import (
 )
 from gwproactor.links import transition_stream
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.link_clients import LinkClient
 from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.links.transport import ConnectOptions
+from gwproactor.links.mqtt_notices import NO_CONNECTION
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.transport import ConnectOptions, ReceivedPacket
+from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ACK, PING, AnyEvent
 from gwproactor.wire.topics import encode_topic
 from gwproactor_test.brokers import AnyBroker
@@ -142,6 +146,47 @@ async def test_a_cancelled_anext_goes_on_with_the_next(broker: AnyBroker) -> Non
         assert (await anext(transitions)).transition_name is TransitionName.mqtt_disconnected
         del transitions
         assert not child.link._transition_streams
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("-inf")])
+async def test_without_time_there_is_a_mere_look(broker: AnyBroker, seconds: float) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        await child.link.wait_for("active", timeout_seconds=seconds)
+        (own_filter,) = child.link.subscriptions
+        await child.link.subscribed(own_filter, timeout_seconds=seconds)
+        for waiting in (
+            child.link.wait_for("connecting", timeout_seconds=seconds),
+            child.link.request(event(), timeout_seconds=seconds),
+        ):
+            with pytest.raises(TimeoutError, match="within 0 s"):
+                await waiting
+
+
+async def test_a_stopped_link_says_so_to_who_wants_to_send(broker: AnyBroker) -> None:
+    """Not that it has no connection now, which would mean that one may come."""
+    async with link_pair(broker.url, broker.url) as (child, parent):
+        received = ReceivedMessage(
+            "link",
+            Message[Any](Src=PARENT, Payload=event()),
+            ReceivedPacket("a", b"", correlation_data=b"1"),
+            0.0,
+        )
+        await parent.stop()
+        message = Message[Any](Src=PARENT, Payload=event())
+        for send in (
+            lambda: parent.link.send(event()),
+            lambda: parent.link.publish(message),
+            lambda: parent.link.publish_bytes("a", b""),
+            lambda: parent.link.reply(received, event()),
+        ):
+            with pytest.raises(NotRunningError, match="is stopped"):
+                send()
+        with pytest.raises(NotRunningError, match="is stopped"):
+            await parent.link.request(event(), timeout_seconds=1)
+        parent.link.acknowledge("m")  # a handler that is late need not care
+        await parent.link.ping()
+        assert LinkClient(parent.link).publish("a", b"", 0).rc == NO_CONNECTION
+        assert child.link.active
 
 
 NO_SECONDS: list[Any] = [float("nan"), "1", True]
