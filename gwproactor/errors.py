@@ -25,9 +25,10 @@ program can catch either branch without knowing its leaves::
     │       ├── CommLinkAlreadyExists     (gwproactor.links)
     │       ├── CommLinkMissing           (gwproactor.links)
     │       └── RuntimeLinkStateError     (gwproactor.links)
-    ├── WebError                  HTTP: a web server of this node
-    │   └── ListenError           it cannot listen at its address
-    │       └── PortTakenError    another program listens there
+    ├── WebError                  HTTP: a web server of this node, or one that it polls
+    │   ├── ListenError           it cannot listen at its address
+    │   │   └── PortTakenError    another program listens there
+    │   └── PollError             a poll got no answer, or none of use
     ├── StoreError                the folder that holds events
     │   ├── StoreUnusableError    it cannot be made, read or written
     │   ├── StoreLockedError      another node holds it
@@ -143,7 +144,7 @@ class AckTimeoutError(LinkError):
 
 
 class WebError(GwproactorError):
-    """A web server of this node failed."""
+    """A web server of this node failed, or one that it polls."""
 
 
 class ListenError(WebError):
@@ -152,6 +153,10 @@ class ListenError(WebError):
 
 class PortTakenError(ListenError):
     """A web server cannot listen because another program does."""
+
+
+class PollError(WebError):
+    """A REST poll got no answer, or none of use; it is polled again in its turn."""
 
 
 class StoreError(GwproactorError):

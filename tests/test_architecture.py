@@ -119,6 +119,7 @@ CONFINED: dict[str, tuple[str, ...]] = {
     "rich": ("demo/", "cli/"),
     "transitions": ("links/link_state.py",),
     "trustme": (),
+    "yarl": ("web/aiohttp_",),
 }
 
 

@@ -23,6 +23,7 @@ MODULES = (
     "gwproactor.errors",
     "gwproactor.links",
     "gwproactor.persister",
+    "gwproactor.web",
     "gwproactor_test.broker",
     "gwproactor_test.brokers",
     "gwproactor_test.certificates",
@@ -37,6 +38,7 @@ MODULES = (
     "gwproactor_test.mosquitto",
     "gwproactor_test.nodes",
     "gwproactor_test.relay",
+    "gwproactor_test.web",
 )
 
 

@@ -22,7 +22,7 @@ class WebServices:
             host: The address to listen on, or a name for it. Programs of other machines reach it
                 only where one of theirs is given; `0.0.0.0` or `::` stand for all.
             port: The port; 0 for any free one, see `web_server_port`.
-            kwargs: The other options of `gwproactor.web.server_config.WebServerConfig`:
+            kwargs: The other options of `gwproactor.web.WebServerConfig`:
                 `ssl_context`, `max_connections`, `max_body_bytes` and so on.
 
         Raises:

@@ -4,20 +4,18 @@ A name may stand for several addresses (`localhost` for 127.0.0.1 and ::1): the 
 each that this machine has, with one port for all.
 """
 
-import asyncio
 import contextlib
 import errno
 import socket
 
 from gwproactor.errors import ListenError, PortTakenError
+from gwproactor.links.name_lookup import Address, resolve
 from gwproactor.web.server_config import LOOPBACK, WebServerConfig
 
 TRIES = 10
 """For a port that must be free on several addresses: each try asks the system for another one."""
 
 _NOT_OF_THIS_MACHINE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-
-Address = tuple[socket.AddressFamily, str]
 
 
 async def listen(config: WebServerConfig) -> list[socket.socket]:
@@ -41,17 +39,13 @@ async def listen(config: WebServerConfig) -> list[socket.socket]:
 
 
 async def _addresses(config: WebServerConfig) -> list[Address]:
-    loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(
-            config.host, config.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except (OSError, UnicodeError) as error:
+        return list(dict.fromkeys(await resolve(config.host, config.port)))
+    except OSError as error:
         raise ListenError(
             f"web server '{config.name}': the host '{config.host}' cannot be resolved ({error});"
             f" use an address of this machine, as {LOOPBACK}"
         ) from error
-    return list(dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found))
 
 
 def _bound(config: WebServerConfig, addresses: list[Address]) -> list[socket.socket]:
@@ -59,9 +53,9 @@ def _bound(config: WebServerConfig, addresses: list[Address]) -> list[socket.soc
     with contextlib.ExitStack() as undo:
         sockets: list[socket.socket] = []
         port, not_here = config.port, None
-        for family, host in addresses:
+        for address in addresses:
             try:
-                sockets.append(_bind(family, host, port, reuse_port=config.reuse_port))
+                sockets.append(_bind(address, port, reuse_port=config.reuse_port))
             except OSError as error:
                 if error.errno not in _NOT_OF_THIS_MACHINE:
                     raise
@@ -75,17 +69,18 @@ def _bound(config: WebServerConfig, addresses: list[Address]) -> list[socket.soc
         return sockets
 
 
-def _bind(family: socket.AddressFamily, host: str, port: int, *, reuse_port: bool) -> socket.socket:
-    bound = socket.socket(family, socket.SOCK_STREAM)
+def _bind(address: Address, port: int, *, reuse_port: bool) -> socket.socket:
+    host, _, *further = address.sockaddr
+    bound = socket.socket(address.family, socket.SOCK_STREAM)
     try:
         bound.setblocking(False)
         # A connection of the last run that still lingers does not keep the port taken.
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if reuse_port:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        if family == socket.AF_INET6:
+        if address.family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        bound.bind((host, port))
+        bound.bind((host, port, *further))
         # Linux finds only here that the port is taken where both sockets may reuse addresses.
         bound.listen(1)
     except BaseException:

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from gwproactor.errors import ListenError, PortTakenError
+from gwproactor.links.name_lookup import Address
 from gwproactor.web import listening
 from gwproactor.web.listening import listen, refusal
 from gwproactor.web.server_config import WebServerConfig
+
+V4 = Address(socket.AF_INET, ("127.0.0.1", 0))
+V6 = Address(socket.AF_INET6, ("::1", 0, 0, 0))
+NOT_HERE = Address(socket.AF_INET, ("192.0.2.1", 0))
 
 
 def config(host: str = "127.0.0.1", port: int = 0, **values: Any) -> WebServerConfig:
@@ -42,8 +47,8 @@ async def test_port_0_is_any_free_one(host: str) -> None:
 
 
 async def test_a_name_is_all_its_addresses_with_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def both(_: WebServerConfig) -> list[listening.Address]:
-        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    async def both(_: WebServerConfig) -> list[Address]:
+        return [V4, V6]
 
     monkeypatch.setattr(listening, "_addresses", both)
     (v4, port), (v6, same) = await addresses_of(config("localhost"))
@@ -58,8 +63,8 @@ async def test_localhost_is_loopback() -> None:
 async def test_an_address_that_this_machine_lacks_is_left_out_where_there_is_another(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def some(_: WebServerConfig) -> list[listening.Address]:
-        return [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET, "127.0.0.1")]
+    async def some(_: WebServerConfig) -> list[Address]:
+        return [NOT_HERE, V4]
 
     monkeypatch.setattr(listening, "_addresses", some)
     ((host, _),) = await addresses_of(config("some.name"))
@@ -78,8 +83,8 @@ async def test_a_taken_port_is_named_with_its_cure(host: str, reuse: bool) -> No
 async def test_a_port_taken_on_one_of_two_addresses_is_taken(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def both(_: WebServerConfig) -> list[listening.Address]:
-        return [(socket.AF_INET6, "::1"), (socket.AF_INET, "127.0.0.1")]
+    async def both(_: WebServerConfig) -> list[Address]:
+        return [V6, V4]
 
     monkeypatch.setattr(listening, "_addresses", both)
     with taken() as port, pytest.raises(PortTakenError):
@@ -90,16 +95,16 @@ async def test_a_free_port_must_be_free_on_both_addresses(monkeypatch: pytest.Mo
     """The system's first choice for the first address is taken on the second one."""
     tries = 0
 
-    def bind(family: socket.AddressFamily, host: str, port: int, **_: object) -> socket.socket:
+    def bind(address: Address, port: int, **_: object) -> socket.socket:
         nonlocal tries
-        if family == socket.AF_INET6:
+        if address is V6:
             tries += 1
             if tries < listening.TRIES:
                 raise OSError(errno.EADDRINUSE, "taken")
-        return real(family, host, port, reuse_port=False)
+        return real(address, port, reuse_port=False)
 
-    async def both(_: WebServerConfig) -> list[listening.Address]:
-        return [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+    async def both(_: WebServerConfig) -> list[Address]:
+        return [V4, V6]
 
     real = listening._bind
     monkeypatch.setattr(listening, "_addresses", both)

@@ -1,0 +1,163 @@
+"""What a REST poll is told: whom to ask, how, how often, and what to make of failures.
+
+The fields are those of GridWorks hardware layouts. What a layout of the predecessor passes through
+to aiohttp, unnamed, is refused here: a misspelled name would be nobody's error.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, SecretStr, model_validator
+
+from gwproactor.web.rest_urls import REST_CONFIG, QueryValue, URLConfig, joined_url
+
+DEFAULT_POLL_PERIOD_SECONDS = 60.0
+
+DEFAULT_TOTAL_SECONDS = 30.0
+"""A device that has not answered by then will not."""
+
+DEFAULT_CONNECT_SECONDS = 10.0
+"""Some retransmissions of a first packet: 1 s, 3 s and 7 s after it, on Linux."""
+
+LONGEST_SECONDS = 86400.0
+
+
+class AioHttpClientTimeout(BaseModel):
+    """How long parts of a request may take, seconds.
+
+    Args:
+        total: All of it, redirects and the body included.
+        connect: Until there is a connection.
+        sock_connect: One attempt at connecting.
+        sock_read: Between two pieces of the answer.
+    """
+
+    model_config = REST_CONFIG
+
+    total: float = Field(default=DEFAULT_TOTAL_SECONDS, gt=0, le=LONGEST_SECONDS)
+    connect: float = Field(default=DEFAULT_CONNECT_SECONDS, gt=0, le=LONGEST_SECONDS)
+    sock_connect: float | None = Field(default=None, gt=0, le=LONGEST_SECONDS)
+    sock_read: float | None = Field(default=None, gt=0, le=LONGEST_SECONDS)
+
+
+class SessionArgs(BaseModel):
+    """What all requests of a poller have in common.
+
+    Args:
+        base_url: The server, where requests name only a path.
+        timeout: See `AioHttpClientTimeout`.
+        headers: Sent with each request.
+        cookies: Whether cookies of the server are kept, in memory, and sent back to it.
+    """
+
+    model_config = REST_CONFIG
+
+    base_url: URLConfig | None = None
+    timeout: AioHttpClientTimeout = AioHttpClientTimeout()
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    cookies: bool = False
+
+
+class RequestArgs(BaseModel):
+    """One request.
+
+    Args:
+        url: What is asked, whole or as a path of the session's `base_url`.
+        method: The HTTP method.
+        params: Added to the URL's query.
+        data: A form to send, or, as a text, the body itself.
+        json_body: A value to send as JSON.
+        headers: Sent besides those of the session.
+        timeout: In place of the session's.
+        ssl: False does not check the server's certificate.
+        max_redirects: Redirects that are followed, to the same host and never from https to http;
+            0 makes a redirect an error.
+    """
+
+    model_config = REST_CONFIG
+
+    url: URLConfig | None = None
+    method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    params: dict[str, QueryValue] | None = None
+    data: str | dict[str, QueryValue] | None = None
+    json_body: Any = None
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    timeout: AioHttpClientTimeout | None = None
+    ssl: bool | None = None
+    max_redirects: int = Field(default=5, ge=0, le=20)
+
+    @model_validator(mode="after")
+    def _one_body(self) -> "RequestArgs":
+        if self.data is not None and self.json_body is not None:
+            raise ValueError("data and json_body are two bodies; give one of them")
+        return self
+
+
+class ErrorResponse(BaseModel):
+    """What follows a failure.
+
+    Args:
+        error_for_http_status: Whether a status of 400 and above is one; the converter is given
+            every answer otherwise. Only of use for `request`.
+        raise_exception: Let the poller's task die of it, which its supervisor deals with.
+        report: Make a problem event of it, at a bounded rate.
+    """
+
+    model_config = REST_CONFIG
+
+    error_for_http_status: bool = True
+    raise_exception: bool = False
+    report: bool = True
+
+
+class ErrorResponses(BaseModel):
+    """What follows each kind of failure.
+
+    Args:
+        request: There was no answer, or none of use.
+        convert: The converter failed, or whoever is given its message.
+    """
+
+    model_config = REST_CONFIG
+
+    request: ErrorResponse = ErrorResponse()
+    convert: ErrorResponse = ErrorResponse()
+
+
+class RESTPollerSettings(BaseModel):
+    """One REST poll.
+
+    Args:
+        session: What its requests have in common.
+        request: What is asked, again and again.
+        poll_period_seconds: From the start of one request to the start of the next.
+        errors: What follows a failure.
+        max_response_bytes: A longer answer, unpacked, is a failure.
+
+    Raises:
+        pydantic.ValidationError: A value cannot work, or has no such name.
+    """
+
+    model_config = REST_CONFIG
+
+    session: SessionArgs = SessionArgs()
+    request: RequestArgs = RequestArgs()
+    poll_period_seconds: float = Field(
+        default=DEFAULT_POLL_PERIOD_SECONDS, ge=0.001, le=LONGEST_SECONDS, allow_inf_nan=False
+    )
+    errors: ErrorResponses = ErrorResponses()
+    max_response_bytes: int = Field(default=1024 * 1024, ge=1, le=2**31)
+
+    @model_validator(mode="after")
+    def _whole_url(self) -> "RESTPollerSettings":
+        joined_url(self.session.base_url, self.request.url)
+        return self
+
+    @property
+    def url(self) -> str:
+        """What is asked, without `params`; it may hold secrets."""
+        return joined_url(self.session.base_url, self.request.url)
+
+    @property
+    def timeout(self) -> AioHttpClientTimeout:
+        """How long a request may take."""
+        return self.request.timeout or self.session.timeout
