@@ -49,6 +49,7 @@ types: setup
 
 names: setup
 	@.venv/bin/python tests/test_public_names.py
+	@.venv/bin/python tests/test_settings_page.py
 
 setup:
 	@sh tools/setup.sh dev

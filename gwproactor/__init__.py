@@ -8,10 +8,20 @@ in between (`Proactor.post_event`), and receives those of others once each (`Pro
 import logging
 
 from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.config.checked_settings import CheckedSettings
+from gwproactor.config.effective import EffectiveSetting, effective_settings
 from gwproactor.config.events import Durability, EventSettings, EventStoreKind, InboxKind
 from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.config.link import LinkSettings, TopicSettings, WillSettings
+from gwproactor.config.logging import (
+    FormatterSettings,
+    LoggerLevels,
+    LoggingSettings,
+    RotatingFileHandlerSettings,
+    ThrottleSettings,
+)
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
+from gwproactor.config.paths import Paths, default_data_folder
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import EventDroppedError
@@ -49,8 +59,10 @@ __all__ = [
     "QOS",
     "ActorInterface",
     "AnyEvent",
+    "CheckedSettings",
     "CommunicatorInterface",
     "Durability",
+    "EffectiveSetting",
     "EventBase",
     "EventDroppedError",
     "EventRef",
@@ -58,6 +70,7 @@ __all__ = [
     "EventStoreKind",
     "EventTicket",
     "ExternalWatchdogCommandBuilder",
+    "FormatterSettings",
     "HardwareLayout",
     "Header",
     "Histogram",
@@ -68,6 +81,8 @@ __all__ = [
     "LinkHistory",
     "LinkSettings",
     "LinkStats",
+    "LoggerLevels",
+    "LoggingSettings",
     "MQTTClient",
     "MQTTClientWrapper",
     "MQTTClients",
@@ -79,6 +94,7 @@ __all__ = [
     "Observer",
     "OnFailure",
     "PastTransition",
+    "Paths",
     "Proactor",
     "ProactorLogger",
     "ProactorSettings",
@@ -88,6 +104,7 @@ __all__ = [
     "Problems",
     "ReceivedEvent",
     "ReceivedMessage",
+    "RotatingFileHandlerSettings",
     "Runnable",
     "SentMessage",
     "ServicesInterface",
@@ -98,12 +115,15 @@ __all__ = [
     "SyncAsyncQueue",
     "TLSInfo",
     "TaskPolicy",
+    "ThrottleSettings",
     "TopicSettings",
     "Transition",
     "TransitionName",
     "WillSettings",
     "WireCodec",
     "broker_from_url",
+    "default_data_folder",
+    "effective_settings",
     "format_exceptions",
 ]
 

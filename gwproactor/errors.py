@@ -66,10 +66,11 @@ program can catch either branch without knowing its leaves::
     └── Problems                  several at once; a ValueError too (gwproactor.problems)
 
 Three others come out of this library, because everybody knows them. `pydantic.ValidationError`:
-settings, payloads and messages are models, and a program that builds one of wrong values learns it
-in pydantic's words, without the values where it is a setting; a broker URL is read by us, so what
-is wrong with one is a SettingsError. `TimeoutError`: a wait took longer than its caller allowed.
-`ExceptionGroup`: several tasks of a proactor failed, or one did in a way that is a fault of ours.
+the parts of settings, payloads and messages are models, and a program that builds one of wrong
+values learns it in pydantic's words, without the values where it is a setting; what is read by us,
+`ProactorSettings` and broker URLs, is a SettingsError where it is wrong. `TimeoutError`: a wait
+took longer than its caller allowed. `ExceptionGroup`: several tasks of a proactor failed, or one
+did in a way that is a fault of ours.
 """
 
 import queue

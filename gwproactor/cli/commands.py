@@ -13,6 +13,7 @@ import click
 
 from gwproactor.cli.events import events
 from gwproactor.cli.framework import CONTEXT, Commands
+from gwproactor.cli.settings import settings
 from gwproactor.errors import UsageError
 
 _OPTION = re.compile(r"-{1,2}[a-z-]*", re.IGNORECASE)
@@ -99,3 +100,4 @@ def demo(as_json: bool, broker: str | None) -> int:
 
 
 gwproactor.add_command(events)
+gwproactor.add_command(settings)

@@ -1,12 +1,12 @@
 """Where events are kept, and how surely."""
 
 from enum import StrEnum
-from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gwproactor.config.limit_policy import LimitPolicy
+from gwproactor.config.paths import UserPath
 
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 """Size of a store at which it is full: a week of an event a second, on any SD card."""
@@ -67,10 +67,10 @@ class EventSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
-    folder: Path | None = None
+    folder: UserPath | None = None
     durability: Durability = Durability.fsync
     store: EventStoreKind = EventStoreKind.log
-    files_folder: Path | None = None
+    files_folder: UserPath | None = None
     pat_watchdog_args: tuple[str, ...] = ()
     inbox: InboxKind = InboxKind.disk
     handler_tries: int = Field(default=10, ge=1)

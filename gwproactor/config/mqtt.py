@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from gwproactor.config.paths import UserPath
 from gwproactor.errors import SettingsError
 
 DEFAULT_PORT = 1883
@@ -43,12 +44,27 @@ class TLSInfo(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     use_tls: bool = False
-    ca_cert_path: Path | None = None
-    cert_path: Path | None = None
-    private_key_path: Path | None = None
+    ca_cert_path: UserPath | None = None
+    cert_path: UserPath | None = None
+    private_key_path: UserPath | None = None
     private_key_password: SecretStr | None = None
     check_hostname: bool = True
     ciphers: str | None = None
+
+
+def tls_files(certs_dir: Path, client_name: str) -> dict[str, Path]:
+    """Where a client's TLS files lie, as the predecessor places them, by their names in `TLSInfo`.
+
+    Args:
+        certs_dir: The folder with one for each client.
+        client_name: The client.
+    """
+    folder = certs_dir / client_name
+    return {
+        "ca_cert_path": folder / "ca.crt",
+        "cert_path": folder / f"{client_name}.crt",
+        "private_key_path": folder / "private" / f"{client_name}.pem",
+    }
 
 
 class MQTTClient(BaseModel):
@@ -75,8 +91,8 @@ class MQTTClient(BaseModel):
     port: int = Field(default=0, ge=0, le=65535)
     username: str | None = None
     password: SecretStr | None = None
-    username_file: Path | None = None
-    password_file: Path | None = None
+    username_file: UserPath | None = None
+    password_file: UserPath | None = None
     keepalive_seconds: int = Field(default=60, ge=1, le=65535)
     protocol: MQTTVersion = MQTTVersion.v5
     client_id: str | None = Field(default=None, min_length=1, max_length=65535)
@@ -107,6 +123,20 @@ class MQTTClient(BaseModel):
         scheme = "mqtts" if self.tls.use_tls else "mqtt"
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.effective_port}"
+
+    def with_tls_paths(self, certs_dir: Path, client_name: str) -> Self:
+        """A copy whose TLS files are those of a client in a folder, where none were given.
+
+        A path that was given as None stays so: then the system's authorities are trusted, or no
+        certificate is shown.
+
+        Args:
+            certs_dir: The folder with one for each client.
+            client_name: The client.
+        """
+        files = tls_files(certs_dir, client_name)
+        found = {k: v for k, v in files.items() if k not in self.tls.model_fields_set}
+        return self.model_copy(update={"tls": self.tls.model_copy(update=found)})
 
     def with_tls(self, tls: TLSInfo) -> Self:
         """A copy with the details of `tls`; whether TLS is used at all stays as it is."""

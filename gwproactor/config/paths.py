@@ -22,8 +22,6 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from gwproactor.errors import SettingsError
-
 DEFAULT_BASE_NAME = "gridworks"
 """What the predecessor calls the folder that it shares with its relatives."""
 
@@ -33,8 +31,19 @@ DEFAULT_NAME = "scada"
 NODE_BASE_NAME = "gwproactor"
 """The same for nodes of the command line, which are of this library only."""
 
+XDG_VARIABLES = {
+    "data_home": "XDG_DATA_HOME",
+    "state_home": "XDG_STATE_HOME",
+    "config_home": "XDG_CONFIG_HOME",
+}
+"""The variable that may name each home."""
+
 HARDWARE_LAYOUT_NAME = "hardware-layout.json"
 ENV_FILE_NAME = ".env"
+
+NO_HOME = Path("/nonexistent")
+"""The home of a user who has none, as Debian calls it: a program that is told where its files lie
+needs none, and to any other this name says what is wrong."""
 
 PRIVATE_FOLDER_MODE = 0o700
 """What the specification asks of folders that are made (its last section)."""
@@ -63,8 +72,6 @@ def xdg_home(variable: str, otherwise: str) -> Path:
         variable: The environment variable that may name it; a relative path there is ignored.
         otherwise: The folder in the user's home that is meant where the variable is not set.
 
-    Raises:
-        SettingsError: The user's home is needed and not known.
     """
     named = Path(os.environ.get(variable, ""))
     if named.is_absolute():
@@ -72,10 +79,7 @@ def xdg_home(variable: str, otherwise: str) -> Path:
     try:
         return Path.home() / otherwise
     except RuntimeError:
-        raise SettingsError(
-            f"the user's home folder is not known: set {variable} to a folder;"
-            f" example: /home/scada/{otherwise}"
-        ) from None
+        return NO_HOME / otherwise
 
 
 class Paths(BaseModel):

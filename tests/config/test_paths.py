@@ -9,7 +9,6 @@ import pytest
 from pydantic import ValidationError
 
 from gwproactor.config.paths import Paths, default_data_folder, make_folder, xdg_home
-from gwproactor.errors import SettingsError
 
 HOMES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 
@@ -52,15 +51,16 @@ def test_a_home_that_is_not_absolute_is_ignored(
     assert xdg_home("XDG_DATA_HOME", ".local/share") == home / ".local/share"
 
 
-def test_without_a_home_the_variable_to_set_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_home_there_are_names_for_what_cannot_be(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def unknown() -> Path:
         raise RuntimeError("no home")
 
     monkeypatch.setattr(Path, "home", unknown)
-    with pytest.raises(SettingsError, match="set XDG_DATA_HOME to a folder; example: /home/"):
-        Paths()
     monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert xdg_home("XDG_DATA_HOME", ".local/share") == Path("/data")
+    assert Paths().data_dir == Path("/data/gridworks/scada")
+    assert Paths().log_dir == Path("/nonexistent/.local/state/gridworks/scada/log")
 
 
 def test_a_given_path_moves_all_below_it() -> None:

@@ -1,0 +1,111 @@
+"""Which settings are in force, and where each came from: what a person asks who wonders why.
+
+Secrets are masked: what is one by its type, and a text whose name says that it is.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from gwproactor.config.checked_settings import CheckedSettings
+from gwproactor.config.explain import without_logins
+from gwproactor.config.fields import KeyPath, dotted
+from gwproactor.config.layers import Files, Layer, Places, read_layers
+from gwproactor.config.paths import XDG_VARIABLES
+from gwproactor.config.variables import variable_of
+
+DEFAULT: Final = "default"
+FOLLOWS: Final = "follows from others"
+"""Neither written anywhere nor the default: the class made it of other settings."""
+
+MASK: Final = "**********"
+"""What pydantic shows of a secret, too."""
+
+_SECRET_NAME = re.compile(r"password|passwd|passphrase|secret|token|api_?key|credential")
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveSetting:
+    """One setting as it is in force.
+
+    Args:
+        name: Its name, with those of the tables that hold it: `events.max_bytes`.
+        variable: The variable of the environment that would change it.
+        value: Its value as JSON has it; of a secret the mask.
+        origin: What its giver calls it, `default`, or `follows from others`.
+    """
+
+    name: str
+    variable: str
+    value: Any
+    origin: str
+
+
+def effective_settings(
+    cls: type[CheckedSettings], *, toml_file: str | Path | None = None, env_file: Files = None
+) -> list[EffectiveSetting]:
+    """All settings of a class, as it would have them now. Reads files: not for the loop.
+
+    Args:
+        cls: The class.
+        toml_file: A TOML file, which must be there.
+        env_file: A file of variables, or several.
+
+    Raises:
+        SettingsError: A setting cannot work, or a file cannot be read.
+    """
+    layers = read_layers(cls, {}, Places(env_file=env_file, toml_file=toml_file))
+    settings = cls.load(toml_file=toml_file, env_file=env_file)
+    return [
+        EffectiveSetting(
+            name=dotted(path),
+            variable=variable_of(cls, path),
+            value=_shown(path[-1], getattr(owner, path[-1])),
+            origin=_origin(path, owner, layers),
+        )
+        for path, owner in _leaves(settings)
+    ]
+
+
+def _leaves(model: BaseModel, above: KeyPath = ()) -> Iterator[tuple[KeyPath, BaseModel]]:
+    """Every setting that holds no others, and the object that it is of."""
+    for name in type(model).model_fields:
+        value = getattr(model, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), model
+
+
+def _shown(name: str, value: object) -> Any:
+    if isinstance(value, str) and value and _SECRET_NAME.search(name.lower()):
+        return MASK
+    return _without_logins(to_jsonable_python(value, bytes_mode="base64", fallback=str))
+
+
+def _without_logins(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_logins(value)
+    if isinstance(value, list):
+        return [_without_logins(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _shown(str(key), each) for key, each in value.items()}
+    return value
+
+
+def _origin(path: KeyPath, owner: BaseModel, layers: Sequence[Layer]) -> str:
+    decisive = next((layer for layer in layers if layer.decides(path)), None)
+    if decisive is not None:
+        return decisive.giver(path)
+    if path[-1] in owner.model_fields_set:
+        return FOLLOWS
+    variable = XDG_VARIABLES.get(path[-1]) if path[0] == "paths" else None
+    if variable is not None and Path(os.environ.get(variable, "")).is_absolute():
+        return variable
+    return DEFAULT

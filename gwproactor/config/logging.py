@@ -1,0 +1,172 @@
+"""The log: which loggers take what, how a record is written, and into which files.
+
+The defaults are the predecessor's. With them a node that runs well writes next to nothing: of
+general matters only what is wrong, of links and lifecycle what changes.
+"""
+
+import logging
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from gwproactor.config.paths import DEFAULT_BASE_NAME
+
+DEFAULT_FILE_BYTES: Final = 2 * 1024 * 1024
+DEFAULT_FILE_COUNT: Final = 10
+"""Twenty MiB of log in all: weeks of what a node in trouble says, and nothing on any SD card."""
+
+DEFAULT_BURST: Final = 5
+"""So many alike are shown at once: enough to see that they differ, say in a link's name."""
+
+DEFAULT_WINDOW_SECONDS: Final = 60.0
+"""One line a minute about a trouble that lasts is 200 KB a day."""
+
+_LEVEL_EXAMPLE = "INFO"
+
+
+def level_number(value: object) -> object:
+    """The number of a level that may be given by its name.
+
+    Raises:
+        ValueError: There is no level of that name.
+    """
+    if not isinstance(value, str) or value.strip().lstrip("+-").isdigit():
+        return value
+    number = logging.getLevelNamesMapping().get(value.strip().upper())
+    if number is None:
+        raise ValueError("a level is DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
+    return number
+
+
+LogLevel = Annotated[
+    int, BeforeValidator(level_number), Field(ge=0, le=100, examples=[_LEVEL_EXAMPLE])
+]
+"""The level of a logger, by its name or its number."""
+
+
+def _checked_format(value: str) -> str:
+    try:
+        logging.Formatter(value)
+    except ValueError:
+        raise ValueError("it is no format of logging records, in its style with %") from None
+    return value
+
+
+class LoggerLevels(BaseModel):
+    """The levels of a proactor's loggers, each by its name below the base.
+
+    A derived class may add loggers of its own as further fields.
+
+    Args:
+        message_summary: INFO for a line about each message, DEBUG for its way through the program.
+        lifecycle: What starts and stops, at INFO.
+        comm_event: What happens to links, at INFO.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    message_summary: LogLevel = logging.WARNING
+    lifecycle: LogLevel = logging.INFO
+    comm_event: LogLevel = logging.INFO
+
+    def qualified_logger_names(self, base_log_name: str) -> dict[str, str]:
+        """The full name of each logger, by its name here."""
+        return {name: f"{base_log_name}.{name}" for name in type(self).model_fields}
+
+
+class FormatterSettings(BaseModel):
+    """How a record becomes a line of text.
+
+    Args:
+        fmt: Format of a line, as `logging.Formatter` takes it.
+        datefmt: Format of the time, as `time.strftime` takes it; ISO 8601 when empty.
+        default_msec_format: How milliseconds follow the time, where `datefmt` is empty; empty for
+            none.
+        use_utc: Write the time in UTC, not in local time.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    fmt: Annotated[str, AfterValidator(_checked_format)] = "%(asctime)s %(message)s"
+    datefmt: str = ""
+    default_msec_format: str = "%s.%03d"
+    use_utc: bool = False
+
+
+class RotatingFileHandlerSettings(BaseModel):
+    """The files of a log: private to the user, and together of a bounded size.
+
+    Args:
+        filename: Name of the newest one, in the folder for logs; older ones get `.1` and so on.
+        bytes_per_log_file: Size in bytes beyond which a new one is begun.
+        num_log_files: So many there are at most.
+        level: Only records of this level and above are written to them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    filename: str = Field(default="proactor.log", min_length=1)
+    bytes_per_log_file: int = Field(default=DEFAULT_FILE_BYTES, ge=1)
+    num_log_files: int = Field(default=DEFAULT_FILE_COUNT, ge=1)
+    level: LogLevel = logging.NOTSET
+
+
+class ThrottleSettings(BaseModel):
+    """When trouble that comes again and again is counted instead of written.
+
+    It is about warnings and worse, and about what happens to links. Records are alike when they
+    differ in numbers only.
+
+    Args:
+        burst: So many records that are alike are written within a window.
+        window_seconds: Length of the window in seconds; at its end the others are told as a count.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    burst: int = Field(default=DEFAULT_BURST, ge=1)
+    window_seconds: float = Field(
+        default=DEFAULT_WINDOW_SECONDS, gt=0, le=86400, allow_inf_nan=False
+    )
+
+
+class LoggingSettings(BaseModel):
+    """What `setup_logging` sets up.
+
+    Args:
+        base_log_name: Name of the logger above a proactor's other loggers.
+        base_log_level: What it takes, and what this library's own modules say.
+        levels: What the others take.
+        formatter: How records become lines.
+        file_handler: The files.
+        json_lines: Write each record as an object of JSON, instead of by `formatter.fmt`.
+        throttle: When repeated trouble is counted instead of written.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    base_log_name: str = Field(default=DEFAULT_BASE_NAME, min_length=1)
+    base_log_level: LogLevel = logging.WARNING
+    levels: LoggerLevels = LoggerLevels()
+    formatter: FormatterSettings = FormatterSettings()
+    file_handler: RotatingFileHandlerSettings = RotatingFileHandlerSettings()
+    json_lines: bool = False
+    throttle: ThrottleSettings = ThrottleSettings()
+
+    def qualified_logger_names(self) -> dict[str, str]:
+        """The full name of each logger, by its name in `levels`; `base` for the base."""
+        names = self.levels.qualified_logger_names(self.base_log_name)
+        return {"base": self.base_log_name, **names}
+
+    def logger_levels(self) -> dict[str, int]:
+        """The level of each logger, by its full name."""
+        levels = {"base": self.base_log_level, **dict(self.levels)}
+        return {full: levels[name] for name, full in self.qualified_logger_names().items()}
+
+    def verbose(self) -> bool:
+        """Whether the base takes INFO."""
+        return self.base_log_level <= logging.INFO
+
+    def message_summary_enabled(self) -> bool:
+        """Whether there is a line about each message."""
+        return self.levels.message_summary <= logging.INFO

@@ -1,0 +1,120 @@
+"""`gwproactor settings`, called as a function."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gwproactor.cli import main
+from gwproactor.cli.settings import settings_class
+from gwproactor.config.fields import dotted, leaves
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import UsageError
+
+SECRET = "hunter2-and-no-other"
+MODULE = f"""
+from pydantic import SecretStr
+from pydantic_settings import SettingsConfigDict
+from gwproactor import ProactorSettings
+
+class Settings(ProactorSettings):
+    model_config = SettingsConfigDict(env_prefix="MINE_")
+    key: SecretStr = SecretStr("{SECRET}")
+    note: str = "two\\nlines"
+
+something = 1
+"""
+
+
+def output_of(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["settings", *arguments]) == 0
+    output, errors = capfd.readouterr()
+    assert errors == ""
+    return output
+
+
+def refused(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["settings", *arguments]) == 2
+    output, errors = capfd.readouterr()
+    assert output == ""
+    assert len(errors.splitlines()) == 1
+    return errors
+
+
+def test_every_setting_has_a_line(capfd: pytest.CaptureFixture[str]) -> None:
+    lines = [line.split("\t") for line in output_of(capfd).splitlines()]
+    assert [name for name, _, _ in lines] == [dotted(path) for path, _ in leaves(ProactorSettings)]
+    assert ["stop_seconds", "0.8", "default"] in lines
+
+
+def test_json_has_the_variables_too(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PROACTOR_STOP_SECONDS", "3")
+    rows = [json.loads(line) for line in output_of(capfd, "--json").splitlines()]
+    assert {
+        "name": "stop_seconds",
+        "value": 3.0,
+        "origin": "PROACTOR_STOP_SECONDS",
+        "variable": "PROACTOR_STOP_SECONDS",
+    } in rows
+
+
+def test_files_are_read(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("stop_seconds = 2\n")
+    (tmp_path / "env").write_text("PROACTOR_HANDLER_TRIES=3\n")
+    config, env_file = str(tmp_path / "a.toml"), str(tmp_path / "env")
+    output = output_of(capfd, "--config", config, "--env-file", env_file)
+    assert f"stop_seconds\t2.0\tstop_seconds in {config}\n" in output
+    assert f"\t3\tPROACTOR_HANDLER_TRIES in {env_file}\n" in output
+
+
+def test_a_derived_class_is_shown_with_its_secrets_masked(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings_of_test.py").write_text(MODULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    output = output_of(capfd, "--class", "settings_of_test:Settings")
+    assert "key\t**********\tdefault\n" in output
+    assert 'note\t"two\\nlines"\tdefault\n' in output
+    assert SECRET not in output
+    said = refused(capfd, "--class", "settings_of_test:something")
+    assert "has no class something" in said
+
+
+def test_a_module_in_the_current_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "settings_in_folder.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("/nowhere")  # and what is put before it is taken away again
+    assert settings_class("settings_in_folder:Settings").__name__ == "Settings"
+
+
+@pytest.mark.parametrize("name", ["", "x", ":x", "x:", "no_such_module:X", "json:dumps"])
+def test_what_names_no_class_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="--class"):
+        settings_class(name)
+
+
+@pytest.mark.parametrize(
+    ("variable", "arguments", "said"),
+    [
+        ("PROACTOR_STOP_SECOND", [], "did you mean PROACTOR_STOP_SECONDS?"),
+        ("PROACTOR_STOP_SECONDS", [], "PROACTOR_STOP_SECONDS: it should be a valid number"),
+        ("X", ["--config", "/nowhere.toml"], "settings file /nowhere.toml cannot be read"),
+        ("X", ["--env-file", "/nowhere"], "--env-file: there is no file /nowhere"),
+        ("X", ["stray"], "takes only options"),
+    ],
+)
+def test_what_is_wrong_is_one_line_and_2(
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setenv(variable, SECRET)
+    told = refused(capfd, *arguments)
+    assert said in told
+    assert SECRET not in told

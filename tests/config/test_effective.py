@@ -1,0 +1,88 @@
+"""Which settings are in force, and where each came from."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from gwproactor.config.effective import (
+    DEFAULT,
+    FOLLOWS,
+    MASK,
+    EffectiveSetting,
+    effective_settings,
+)
+from gwproactor.config.mqtt import MQTTClient
+from gwproactor.config.proactor import ProactorSettings
+
+SECRET = "hunter2-and-no-other"
+
+
+class Application(ProactorSettings):
+    """Settings with secrets of all kinds."""
+
+    model_config = SettingsConfigDict(env_prefix="APPLICATION_")
+
+    broker: MQTTClient = MQTTClient()
+    api_token: str = ""
+    urls: tuple[str, ...] = ()
+    keys: dict[str, str] = Field(default={})
+    others: tuple[SecretStr, ...] = ()
+
+
+def rows(cls: type[ProactorSettings] = ProactorSettings, **files: Any) -> dict[str, Any]:
+    return {row.name: row for row in effective_settings(cls, **files)}
+
+
+def test_each_setting_says_where_it_is_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.toml").write_text("stop_seconds = 2\n[events]\nmax_window = 5\n")
+    (tmp_path / ".env").write_text("PROACTOR_HANDLER_TRIES=3\n")
+    monkeypatch.setenv("PROACTOR_EVENTS", '{"handler_tries": 4}')
+    monkeypatch.setenv("PROACTOR_PATHS__DATA_DIR", "/data")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    found = rows(toml_file=tmp_path / "a.toml", env_file=tmp_path / ".env")
+
+    def origin(name: str, value: object) -> str:
+        row: EffectiveSetting = found[name]
+        assert row.value == value
+        return row.origin
+
+    assert origin("stop_seconds", 2.0) == f"stop_seconds in {tmp_path / 'a.toml'}"
+    assert origin("events.max_window", 5) == f"events.max_window in {tmp_path / 'a.toml'}"
+    assert origin("handler_tries", 3) == f"PROACTOR_HANDLER_TRIES in {tmp_path / '.env'}"
+    assert origin("events.handler_tries", 4) == "PROACTOR_EVENTS (handler_tries)"
+    assert origin("paths.data_dir", "/data") == "PROACTOR_PATHS__DATA_DIR"
+    assert origin("paths.state_home", "/state") == "XDG_STATE_HOME"
+    assert origin("events.folder", "/data") == FOLLOWS
+    assert origin("mailbox_messages", 1000) == DEFAULT
+    assert found["events.max_bytes"].variable == "PROACTOR_EVENTS__MAX_BYTES"
+
+
+def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "BROKER__USERNAME": "u",
+        "BROKER__PASSWORD": SECRET,
+        "API_TOKEN": SECRET,
+        "URLS": f'["mqtt://u:{SECRET}@h"]',
+        "KEYS": f'{{"secret": "{SECRET}", "url": "http://{SECRET}@h"}}',
+        "OTHERS": f'["{SECRET}"]',
+    }.items():
+        monkeypatch.setenv(f"APPLICATION_{name}", value)
+    found = rows(Application)
+    assert SECRET not in repr(found)
+    assert found["broker.password"].value == MASK
+    assert found["broker.username"].value == "u"
+    assert found["api_token"].value == MASK
+    assert found["urls"].value == ["mqtt://...@h"]
+    assert found["keys"].value == {"secret": MASK, "url": "http://...@h"}
+    assert found["others"].value == [MASK]
+    assert rows()["stop_seconds"].origin == DEFAULT
+
+
+def test_nothing_that_is_unset_is_masked() -> None:
+    assert rows(Application)["api_token"].value == ""
+    assert rows(Application)["broker.password"].value is None
