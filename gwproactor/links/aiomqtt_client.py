@@ -20,7 +20,7 @@ from gwproactor.errors import (
     ConnectionLostError,
 )
 from gwproactor.links.connack import hint_at_reference
-from gwproactor.links.dialing import describe
+from gwproactor.links.dialing import socket_error_in_words
 from gwproactor.links.held_messages import HeldMessages
 from gwproactor.links.mqtt_properties import connect_properties
 from gwproactor.links.packet_buffer import PacketBuffer
@@ -320,7 +320,7 @@ class AiomqttClient(aiomqtt.Client):
 
 def lost_error(broker: MQTTClient, reason: OSError | None) -> ConnectionLostError:
     """What everybody gets who uses a connection that is gone."""
-    return ConnectionLostError(f"{broker}: {describe(reason) if reason else 'closed'}")
+    return ConnectionLostError(f"{broker}: {socket_error_in_words(reason) if reason else 'closed'}")
 
 
 def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, Any]:

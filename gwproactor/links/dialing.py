@@ -41,7 +41,7 @@ async def dial(broker: MQTTClient) -> socket.socket:
     try:
         connected = await _connect_any(await resolve(broker.host, broker.effective_port), broker)
     except OSError as error:
-        raise ConnectFailedError(f"{broker}: {describe(error)}") from None
+        raise ConnectFailedError(f"{broker}: {socket_error_in_words(error)}") from None
     if context is None:
         return connected
     try:
@@ -158,7 +158,7 @@ def connect_error(broker: MQTTClient, error: OSError) -> ConnectFailedError | Co
     refused = refusal(error)
     if refused is not None:
         return ConnectRefusedError(f"{broker}: {refused}")
-    return ConnectFailedError(f"{broker}: {describe(error)}")
+    return ConnectFailedError(f"{broker}: {socket_error_in_words(error)}")
 
 
 def _handshake_error(
@@ -174,7 +174,7 @@ def _handshake_error(
     )
 
 
-def describe(error: OSError) -> str:
+def socket_error_in_words(error: OSError) -> str:
     """A socket's error in words."""
     if isinstance(error, socket.gaierror):
         return f"the host name cannot be resolved ({error.strerror})"

@@ -11,7 +11,7 @@ import pytest
 from gwproactor.config.mqtt import MQTTClient, TLSInfo, broker_from_url
 from gwproactor.errors import ConnectFailedError, ConnectRefusedError
 from gwproactor.links import dialing
-from gwproactor.links.dialing import connect_error, describe, dial
+from gwproactor.links.dialing import connect_error, dial, socket_error_in_words
 from gwproactor.links.name_lookup import Address
 from gwproactor_test.brokers import AnyBroker
 
@@ -108,7 +108,7 @@ async def test_a_port_that_hangs_up_may_not_speak_tls(reset: bool) -> None:
     ],
 )
 def test_errors_in_words(error: OSError, words: str) -> None:
-    assert words in describe(error)
+    assert words in socket_error_in_words(error)
 
 
 def test_what_is_retried_and_what_is_not() -> None:

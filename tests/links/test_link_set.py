@@ -1,12 +1,17 @@
 """The set of links of a node."""
 
 import asyncio
+import gc
+import weakref
+from collections import Counter
 
 import pytest
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.links.link import Link
+from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_set import LinkSet
 from gwproactor.links.link_state import StateName
 from gwproactor_test.brokers import AnyBroker
@@ -106,6 +111,36 @@ async def test_all_of_them_run_and_stop_together(broker: AnyBroker) -> None:
         task.cancel()
     await asyncio.wait(tasks)
     assert {link.state for link in links} == {StateName.stopped}
+
+
+def tasks_of_ours() -> Counter[str]:
+    """Tasks by their names, without those in which the embedded broker sees a connection end."""
+    names = (task.get_name() for task in asyncio.all_tasks())
+    return Counter(name for name in names if not name.startswith("connection:"))
+
+
+async def test_links_that_come_and_go_leave_nothing(broker: AnyBroker) -> None:
+    links = LinkManager("d1.node")
+    running = asyncio.create_task(links.run())
+    gone: list[weakref.ref[Link]] = []
+
+    async def come_and_go(number: int) -> None:
+        settings = parent_settings(broker_from_url(broker.url), peer_name=f"d1.peer{number}")
+        link = links.add(settings)
+        await link.wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
+        await links.remove(link.name)
+        gone.append(weakref.ref(link))
+
+    await asyncio.sleep(0)
+    before = tasks_of_ours()
+    for number in range(40):
+        await come_and_go(number)
+        assert tasks_of_ours() == before
+    assert not links.stats.links
+    gc.collect()
+    assert not any(link() for link in gone)
+    running.cancel()
+    await asyncio.wait([running])
 
 
 async def test_they_run_once() -> None:
