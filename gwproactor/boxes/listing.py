@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
-from gwproactor.boxes.box import BoxReader
+from gwproactor.boxes.box import Progress, no_progress
+from gwproactor.boxes.reader import BoxReader
 from gwproactor.errors import UsageError
 from gwproactor.events.store import StoredEvent
 
@@ -23,6 +24,7 @@ class Row(NamedTuple):
         source: Where it was created.
         bytes: The length of its JSON.
         link: The link that it came over; of an event on its way, what its maker noted.
+        priority: What it is worth where there is no room for all.
     """
 
     id: str
@@ -31,6 +33,7 @@ class Row(NamedTuple):
     source: str
     bytes: int
     link: str
+    priority: int
 
 
 class Choice(NamedTuple):
@@ -99,6 +102,7 @@ def _chosen(events: Iterable[StoredEvent], choice: Choice) -> Iterator[Row]:
             str(fields.get("Src", "")),
             len(event.payload),
             event.tag,
+            event.priority,
         )
 
 
@@ -117,12 +121,13 @@ def find(events: Iterable[StoredEvent], event_id: str) -> StoredEvent | None:
     return next((event for event in events if event.event_id == event_id), None)
 
 
-def stats(reader: BoxReader) -> dict[str, Any]:
+def stats(reader: BoxReader, progress: Progress = no_progress) -> dict[str, Any]:
     """Counts of one box: how many events of which types, from when to when, and their files."""
     types: Counter[str] = Counter()
     oldest: datetime | None = None
     newest: datetime | None = None
-    for event in reader:
+    for done, event in enumerate(reader):
+        progress(done, len(reader))
         fields = fields_of(event)
         types[str(fields.get("TypeName", ""))] += 1
         time = created_at(fields)
@@ -134,7 +139,7 @@ def stats(reader: BoxReader) -> dict[str, Any]:
         "types": dict(types.most_common()),
         "oldest": oldest and oldest.isoformat(timespec="milliseconds"),
         "newest": newest and newest.isoformat(timespec="milliseconds"),
-        "segments": reader.segments,
+        "files": reader.file_count,
         "file_bytes": reader.file_bytes,
         "live_bytes": reader.live_bytes,
         "damaged": len(reader.damages),

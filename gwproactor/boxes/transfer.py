@@ -1,27 +1,38 @@
-"""Events from elsewhere into the outbox of a node that does not run, and out of a box as lines.
+"""Events from elsewhere into the outbox of a node that does not run.
 
 What is imported is checked whole before the first event is taken. It is written in commits of many;
 a kill in between leaves a part, and importing the same again adds the rest: an id that is pending
 is kept once.
+
+The outbox is a log, or the event files of a node whose `store` is `files`. A file holds the event
+alone, so there its tag, its priority and a source other than its `Src` are left behind.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from gwproactor.boxes.box import Box, Progress, no_progress
-from gwproactor.errors import DecodingError, UsageError
+from result import Err
+
+from gwproactor.boxes.box import Box, Boxes, Progress, no_progress
+from gwproactor.boxes.export_lines import Imported, import_line
+from gwproactor.boxes.files_reader import FilesReader
+from gwproactor.errors import DecodingError, StoreError, UsageError
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.log.segment_log import SegmentLog
-from gwproactor.events.persisters.rolling_names import parse_name, parse_time
-from gwproactor.events.store import StoredEvent, one_line
-from gwproactor.wire.codec import parse_event, parse_json_object, refuse_incomplete
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
+from gwproactor.events.store import StoredEvent
+from gwproactor.problems import Problems
 
 _EVENTS_IN_A_COMMIT = 1000
 
+Write = Callable[[Sequence[Imported]], None]
+"""Makes events durable, behind what is there."""
 
-class Imported(NamedTuple):
+
+class Import(NamedTuple):
     """What became of an import.
 
     Attributes:
@@ -33,14 +44,6 @@ class Imported(NamedTuple):
     pending: int
 
 
-class Checked(NamedTuple):
-    """An event from elsewhere."""
-
-    event_id: str
-    payload: bytes
-    source: str
-
-
 class Lines:
     """Events in a stream that can be read from its beginning again, one in a line.
 
@@ -50,7 +53,7 @@ class Lines:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
 
-    def __iter__(self) -> Iterator[Checked]:
+    def __iter__(self) -> Iterator[Imported]:
         self._stream.seek(0)
         for number, line in enumerate(self._stream, 1):
             if line.strip():
@@ -66,47 +69,33 @@ class Files:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def __iter__(self) -> Iterator[Checked]:
-        try:
-            yield from self._events()
-        except OSError as error:
-            raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
-
-    def _events(self) -> Iterator[Checked]:
-        days = [path for path in self._folder.iterdir() if path.is_dir() and parse_time(path.name)]
-        files = [
-            (parsed[0], path)
-            for day in days
-            for path in day.iterdir()
-            if (parsed := parse_name(path.name)) is not None
-        ]
-        if not files:
+    def __iter__(self) -> Iterator[Imported]:
+        reader = FilesReader(self._folder)
+        for event in reader:
+            yield _checked(event.payload, f"the file of {event.event_id} in {self._folder}")
+        for damage in reader.damages:
+            raise UsageError(
+                f"{damage.place} is no event: {damage.reason}; nothing was imported:"
+                " move it elsewhere first"
+            )
+        if not len(reader):
             raise UsageError(f"{self._folder} holds no event files: folders of days with files")
-        for _, path in sorted(files):
-            content = path.read_bytes()
-            if path.name.endswith(".uid.event"):
-                content = content.partition(b"\n")[2]
-            yield _checked(content, str(path))
 
 
-def _checked(text: bytes, place: str) -> Checked:
+def _checked(text: bytes, place: str) -> Imported:
     try:
-        fields = parse_json_object(text)
-        refuse_incomplete(fields)
-        event = parse_event(fields)
-    except DecodingError as error:
+        return import_line(text)
+    except (DecodingError, UsageError) as error:
         raise UsageError(f"{place} is no event: {error}; nothing was imported") from None
-    payload = one_line(text.strip().replace(b"\r", b" "))
-    return Checked(event.MessageId, payload, event.Src)
 
 
 def import_events(
-    data: Path, events: Iterable[Checked], progress: Progress = no_progress
-) -> Imported:
+    boxes: Boxes, events: Iterable[Imported], progress: Progress = no_progress
+) -> Import:
     """Put events into the outbox, in their order, behind what is there.
 
     Args:
-        data: The data folder; made when missing.
+        boxes: Whose; its data folder is made when missing.
         events: `Lines` or `Files`: it is iterated twice, to check it and to write it.
         progress: Told of events written.
 
@@ -115,35 +104,57 @@ def import_events(
         StoreLockedError: A node runs on the folder; the message names it.
         StoreError: Not all of it could be written; importing again adds the rest.
     """
-    with DataFolder(data, "gwproactor events import"):
+    box = boxes.sending
+    opened: Callable[[Path], AbstractContextManager[tuple[set[str], Write]]]
+    opened = _files if box is Box.files else _log
+    with DataFolder(boxes.data, "gwproactor events import"):
         total = sum(1 for _ in events)
-        log = SegmentLog(Box.outbox.path(data))
-        try:
-            log.open()
-            known = {ref.event_id for ref in log.pending()}
+        with opened(boxes.path(box)) as (known, write):
             before = len(known)
             fresh = _fresh(events, known)
             while group := list(islice(fresh, _EVENTS_IN_A_COMMIT)):
-                _write(log, group)
+                write(group)
                 progress(len(known) - before, total)
-            progress(total, total)
-        finally:
-            log.close()
+    progress(total, total)
     taken = len(known) - before
-    return Imported(taken, total - taken)
+    return Import(taken, total - taken)
 
 
-def _write(log: SegmentLog, events: Sequence[Checked]) -> None:
-    first = log.next_sequence
-    puts = [
-        StoredEvent(first + place, event.event_id, event.payload, source=event.source)
-        for place, event in enumerate(events)
-    ]
-    log.commit(puts, ())
-
-
-def _fresh(events: Iterable[Checked], known: set[str]) -> Iterator[Checked]:
+def _fresh(events: Iterable[Imported], known: set[str]) -> Iterator[Imported]:
     for event in events:
         if event.event_id not in known:
             known.add(event.event_id)
             yield event
+
+
+@contextmanager
+def _log(folder: Path) -> Iterator[tuple[set[str], Write]]:
+    """What is pending in a log, and how more is written to it."""
+    log = SegmentLog(folder)
+
+    def write(events: Sequence[Imported]) -> None:
+        first = log.next_sequence
+        log.commit([StoredEvent(first + place, *event) for place, event in enumerate(events)], ())
+
+    try:
+        log.open()
+        yield {ref.event_id for ref in log.pending()}, write
+    finally:
+        log.close()
+
+
+@contextmanager
+def _files(folder: Path) -> Iterator[tuple[set[str], Write]]:
+    """What is pending in a folder of files, and how more is written to it."""
+    persister = TimedRollingFilePersister(folder, trim=False)
+
+    def write(events: Sequence[Imported]) -> None:
+        for event in events:
+            match persister.persist(event.event_id, event.payload):
+                case Err(Problems(errors=[*_, error])):
+                    raise StoreError(f"cannot write to {folder}: {error}")
+
+    match persister.reindex():
+        case Err(Problems(errors=[*_, error])):
+            raise StoreError(f"cannot read {folder}: {error}")
+    yield set(persister.pending_ids()), write

@@ -1,18 +1,29 @@
-"""Every byte of a data folder is read and checked; nothing is changed."""
+"""Every byte of a data folder is read and checked; nothing is changed.
+
+Checked are the checksum of every record, that each can be read, that no sequence is missing or
+used twice, that no segment is missing between others, the event files, and the ids seen. What a
+running node does meanwhile is no damage.
+"""
 
 from pathlib import Path
 
-from gwproactor.boxes.box import Box, BoxReader, Progress, no_progress
+from gwproactor.boxes.box import Box, Boxes, Progress, no_progress
+from gwproactor.boxes.files_reader import FilesReader
+from gwproactor.boxes.log_reader import flaw_damage, read_segment, segments_in
+from gwproactor.boxes.sequences import Sequences
 from gwproactor.events.disk.file_calls import FileCalls, store_error
+from gwproactor.events.disk.repair import DAMAGED_FOLDER
 from gwproactor.events.log.seen_files import decode_file
-from gwproactor.events.store import Damage
+from gwproactor.events.log.segment_index import segment_name
+from gwproactor.events.log.segments import Contents, Put, decode_segment
+from gwproactor.events.store import Damage, StoredEvent
 
 SEEN = "seen"
 """The folder of the ids seen, by link."""
 
 
-def verify(data: Path, progress: Progress = no_progress) -> list[Damage]:
-    """Return what is damaged: in the segments of each box, and among the ids seen.
+def verify(boxes: Boxes, progress: Progress = no_progress) -> list[Damage]:
+    """Return what is damaged or missing.
 
     The unfinished last line that a kill leaves is no damage: nothing in it was ever reported.
 
@@ -22,8 +33,89 @@ def verify(data: Path, progress: Progress = no_progress) -> list[Damage]:
     """
     damages: list[Damage] = []
     for box in Box:
-        damages += BoxReader(box.path(data), progress).damages
-    return damages + _damaged_ids(data / SEEN)
+        check = _damaged_files if box is Box.files else _damaged_log
+        damages += check(boxes.path(box), progress)
+    return damages + _damaged_ids(boxes.data / SEEN)
+
+
+def _damaged_log(folder: Path, progress: Progress) -> list[Damage]:
+    files, check = FileCalls(), _LogCheck(folder)
+    numbers = segments_in(files, folder)
+    for done, number in enumerate(numbers):
+        progress(done, len(numbers))
+        path = folder / segment_name(number)
+        data = read_segment(files, path)
+        if data is None:
+            check.forget_older()
+        else:
+            check.take(number, path, decode_segment(data, str(path)))
+    progress(len(numbers), len(numbers))
+    return check.outcome()
+
+
+class _LogCheck:
+    """What the segments of one log say together, taken from the oldest on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._damages: list[Damage] = []
+        self.forget_older()
+
+    def forget_older(self) -> None:
+        """A segment is gone: a running node has removed it, and before it all that are older."""
+        self._last_number: int | None = None
+        self._begins_at = 0
+        self._sequences = Sequences()
+        self._live: dict[int, str] = {}
+
+    def take(self, number: int, path: Path, contents: Contents) -> None:
+        """Look at the next segment."""
+        if self._last_number is None:
+            self._begins_at = contents.begins_at or contents.next_sequence
+        else:
+            for missing in range(self._last_number + 1, number):
+                name = str(self._folder / segment_name(missing))
+                self._damages.append(Damage(name, "it is missing"))
+        self._last_number = number
+        self._damages += [flaw_damage(path, flaw) for flaw in contents.flaws]
+        for record in contents.records:
+            if isinstance(record, Put):
+                self._note(path, record.event)
+                continue
+            for sequence in record.sequences:
+                self._sequences.add(sequence)
+                self._live.pop(sequence, None)
+
+    def _note(self, path: Path, event: StoredEvent) -> None:
+        self._sequences.add(event.sequence)
+        other = self._live.setdefault(event.sequence, event.event_id)
+        if other != event.event_id:
+            words = f"sequence {event.sequence} is used twice, by {other} too"
+            self._damages.append(Damage(str(path), words, event.event_id, event.sequence))
+            self._live[event.sequence] = event.event_id
+
+    def outcome(self) -> list[Damage]:
+        """All that was found; what is missing last."""
+        return self._damages + [
+            Damage(str(self._folder), self._missing(first, last), "", first)
+            for first, last in self._sequences.missing(self._begins_at)
+        ]
+
+    def _missing(self, first: int, last: int) -> str:
+        what = f"sequence {first} is" if first == last else f"sequences {first} to {last} are"
+        words = f"{what} missing: neither an event nor an ack has it"
+        if self._damages:
+            words += ", as far as that can be read"
+        elif (self._folder / DAMAGED_FOLDER).is_dir():
+            words += f"; what a start has found damaged is kept in {DAMAGED_FOLDER}"
+        return words
+
+
+def _damaged_files(folder: Path, progress: Progress) -> list[Damage]:
+    reader = FilesReader(folder)
+    for done, _ in enumerate(reader):
+        progress(done, len(reader))
+    return reader.damages
 
 
 def _damaged_ids(folder: Path) -> list[Damage]:

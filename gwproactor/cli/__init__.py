@@ -3,11 +3,10 @@
 Whatever is wrong with a call is said in one line on standard error, with exit status 2.
 """
 
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+from gwproactor.cli.streams import drop_output
 from gwproactor.errors import StoreError, UsageError
 
 _EXTRA_OF = {"click": "cli", "rich": "demo", "psutil": "demo", "mqtt5": "demo"}
@@ -27,18 +26,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, StoreError) as error:
         return _refuse(str(error))
     except BrokenPipeError:
-        _drop_output()
+        drop_output()
         return 0
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA_OF:
             raise
         extra = _EXTRA_OF[missing.name]
         return _refuse(f"{missing.name} is missing: pip install 'gwproactor[{extra}]'")
-
-
-def _drop_output() -> None:
-    """Nobody reads any more, as after `| head`: let what is left in the buffers go nowhere."""
-    sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
 
 
 def _refuse(message: str) -> int:

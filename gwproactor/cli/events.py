@@ -1,29 +1,34 @@
 """`gwproactor events`: what lies in a node's data folder, to look at, move and put right.
 
 Tables are for a terminal; elsewhere rows are lines with tabs between, and `--json` gives lines of
-JSON. Progress is shown on standard error where that is a terminal and it takes long.
+JSON. The exit status is 1 where something is damaged: that is named on standard error, and all else
+is printed. It is 2 where nothing could be done, and one line says why.
 """
 
 import contextlib
-import json
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import Any
 
 import click
 
-from gwproactor.boxes.box import Box, BoxReader, Progress, checked_data, holder_of, no_progress
-from gwproactor.boxes.listing import Choice, Row, find, rows, stats, time_of
+from gwproactor.boxes.box import Box, Boxes
+from gwproactor.boxes.export_lines import export_line
+from gwproactor.boxes.listing import Choice, find, rows, stats, time_of
+from gwproactor.boxes.reader import BoxReader, open_box
 from gwproactor.boxes.requeue import requeue as requeue_letters
 from gwproactor.boxes.transfer import Files, Lines, import_events
-from gwproactor.boxes.verify import verify as verify_folder
+from gwproactor.boxes.verify import verify as verify_boxes
+from gwproactor.cli.event_options import prints_json, takes_box, takes_boxes
 from gwproactor.cli.framework import CONTEXT, Command, Commands
+from gwproactor.cli.streams import output as output_stream
+from gwproactor.cli.streams import seekable_input
+from gwproactor.cli.terminal import print_damage, print_json, print_rows, progress_bar
 from gwproactor.errors import UsageError
 
-FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+DAMAGED = 1
+"""Exit status where something is damaged."""
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings=CONTEXT)
@@ -34,40 +39,33 @@ def events(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def _data(function: FunctionT) -> FunctionT:
-    text = "The node's data folder, as given to `gwproactor node`."
-    return click.option("--data", required=True, type=click.Path(path_type=Path), help=text)(
-        function
-    )
-
-
-def _box(function: FunctionT) -> FunctionT:
-    boxes = click.Choice([box.value for box in Box])
-    text = "Which events: on their way, received, or set aside.  [default: outbox]"
-    return click.option("--box", type=boxes, default=Box.outbox.value, help=text)(function)
-
-
-def _json(function: FunctionT) -> FunctionT:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(function)
-
-
-@events.command("list", cls=Command, context_settings=CONTEXT)
-@_data
-@_box
+@events.command(
+    "list",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events list --name d1.site.scada --limit 20",
+        "gwproactor events list --data /var/lib/scada --type gridworks.event.problem",
+        "gwproactor events list --data /var/lib/scada --box dead-letters --json",
+        "gwproactor events list --data /var/lib/scada --since 2026-11-20T06:30 --until 2026-11-21",
+    ),
+)
+@takes_boxes
+@takes_box
 @click.option("--type", "type_name", default="", help="Only TypeNames that begin so.")
 @click.option("--since", help="Only events created then or later; an ISO time, UTC.")
 @click.option("--until", help="Only events created before; an ISO time, UTC.")
-@click.option("--limit", type=click.IntRange(min=0), help="At most so many.")
-@_json
+@click.option("--limit", type=click.IntRange(min=0), help="At most so many; no more are read.")
+@prints_json
 def list_events(
-    data: Path,
-    box: str,
+    boxes: Boxes,
+    box: str | None,
     type_name: str,
     since: str | None,
     until: str | None,
     limit: int | None,
     as_json: bool,
-) -> None:
+) -> int:
     """List events, the oldest first."""
     choice = Choice(
         type_name,
@@ -75,44 +73,59 @@ def list_events(
         None if until is None else time_of(until, "--until"),
         limit,
     )
-    with _reading(data, box) as reader:
-        found = rows(reader, choice)
-        if as_json:
-            for row in found:
-                _print_json(row._asdict())
-        elif sys.stdout.isatty():
-            _print_table(found)
-        else:
-            for row in found:
-                click.echo("\t".join(map(str, row)))
+    reader = _open(boxes, box)
+    print_rows(rows(reader, choice), as_json=as_json)
+    return _damaged(reader)
 
 
-@events.command("show", cls=Command, context_settings=CONTEXT)
+@events.command(
+    "show",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events show 8e5a7d3f-0c5e-4f0a-9d0b-5a4c3b2a1f00 --data /var/lib/scada",
+        "gwproactor events show 8e5a7d3f-0c5e-4f0a-9d0b-5a4c3b2a1f00 --name d1.site --box inbox",
+    ),
+)
 @click.argument("event_id", metavar="ID")
-@_data
-@_box
-def show(event_id: str, data: Path, box: str) -> None:
+@takes_boxes
+@takes_box
+def show(boxes: Boxes, event_id: str, box: str | None) -> int:
     """Print the JSON of one event, as it is stored."""
-    with _reading(data, box) as reader:
-        event = find(reader, event_id)
+    reader = _open(boxes, box)
+    event = find(reader, event_id)
+    status = _damaged(reader)
     if event is None:
-        raise UsageError(f"there is no event of that id in the {box} of {data}")
+        where = f"{box or boxes.sending.value} of {boxes.data}"
+        raise UsageError(f"there is no event of that id in the {where}; see gwproactor events list")
     sys.stdout.buffer.write(event.payload + b"\n")
     sys.stdout.buffer.flush()
+    return status
 
 
-@events.command("stats", cls=Command, context_settings=CONTEXT)
-@_data
-@_json
-def show_stats(data: Path, as_json: bool) -> None:
-    """Count what is there: events, types, bytes, segments."""
-    counts: dict[str, Any] = {}
+@events.command(
+    "stats",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events stats --data /var/lib/scada",
+        "gwproactor events stats --name d1.site.scada --json",
+    ),
+)
+@takes_boxes
+@prints_json
+def show_stats(boxes: Boxes, as_json: bool) -> int:
+    """Count what is there: events, types, bytes, files."""
+    counts: dict[str, dict[str, Any]] = {}
+    status = 0
     for box in Box:
-        with _reading(data, box.value) as reader:
-            counts[box.value] = stats(reader)
+        reader = _open(boxes, box.value)
+        with progress_bar(f"counting {box}") as progress:
+            counts[box.value] = stats(reader, progress)
+        status = max(status, _damaged(reader))
     if as_json:
-        _print_json({"holder": holder_of(data), **counts})
-        return
+        print_json({"holder": boxes.holder(), **counts})
+        return status
     for box_name, values in counts.items():
         click.echo(box_name)
         for name, value in values.items():
@@ -121,29 +134,44 @@ def show_stats(data: Path, as_json: bool) -> None:
                     click.echo(f"  {count:>12} {type_name}")
             else:
                 click.echo(f"  {name}: {'-' if value is None else value}")
+    return status
 
 
-@events.command("export", cls=Command, context_settings=CONTEXT)
-@_data
-@_box
+@events.command(
+    "export",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events export --data /var/lib/scada --output events.jsonl",
+        "gwproactor events export --name d1.site --box dead-letters",
+    ),
+)
+@takes_boxes
+@takes_box
 @click.option("--output", type=click.Path(path_type=Path), help="A new file.  [default: stdout]")
-def export(data: Path, box: str, output: Path | None) -> None:
+def export(boxes: Boxes, box: str | None, output: Path | None) -> int:
     """Write the events as lines of JSON, the oldest first."""
-    with (
-        _reading(data, box) as reader,
-        _output(output) as stream,
-        _progress("exporting") as progress,
-    ):
+    reader = _open(boxes, box)
+    with output_stream(output) as stream, progress_bar("exporting") as progress:
         for done, event in enumerate(reader):
-            stream.write(event.payload + b"\n")
+            stream.write(export_line(event))
             progress(done, len(reader))
+    return _damaged(reader)
 
 
-@events.command("import", cls=Command, context_settings=CONTEXT)
+@events.command(
+    "import",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events import events.jsonl --data /var/lib/scada",
+        "gwproactor events import ~/.local/share/gridworks/scada/event --name d1.site.scada",
+    ),
+)
 @click.argument("source", metavar="FILE|FOLDER|-")
-@_data
-@_json
-def import_(source: str, data: Path, as_json: bool) -> None:
+@takes_boxes
+@prints_json
+def import_(boxes: Boxes, source: str, as_json: bool) -> None:
     """Put events into the outbox of a node that does not run.
 
     They come from lines of JSON, or from a folder with a file for each event.
@@ -152,123 +180,82 @@ def import_(source: str, data: Path, as_json: bool) -> None:
         if source != "-" and Path(source).is_dir():
             found: Lines | Files = Files(Path(source))
         else:
-            found = Lines(stack.enter_context(_seekable(source)))
-        progress = stack.enter_context(_progress("importing"))
-        taken, pending = import_events(data, found, progress)
+            found = Lines(stack.enter_context(seekable_input(source)))
+        progress = stack.enter_context(progress_bar("importing"))
+        taken, pending = import_events(boxes, found, progress)
     if as_json:
-        _print_json({"taken": taken, "pending": pending})
+        print_json({"taken": taken, "pending": pending})
     else:
         click.echo(f"{taken} events imported; {pending} were there already")
 
 
-@events.command("verify", cls=Command, context_settings=CONTEXT)
-@_data
-@_json
-def verify(data: Path, as_json: bool) -> int:
-    """Check every byte; exit status 1 when something is damaged. Nothing is changed."""
-    checked_data(data)
-    _note_holder(data)
-    with _progress("verifying") as progress:
-        damages = verify_folder(data, progress)
+@events.command(
+    "verify",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events verify --data /var/lib/scada",
+        "gwproactor events verify --name d1.site.scada --json",
+    ),
+)
+@takes_boxes
+@prints_json
+def verify(boxes: Boxes, as_json: bool) -> int:
+    """Check every byte, and that nothing is missing; exit status 1 when something is wrong.
+
+    Nothing is changed.
+    """
+    boxes.check()
+    _note_holder(boxes)
+    with progress_bar("verifying") as progress:
+        damages = verify_boxes(boxes, progress)
     for damage in damages:
-        if as_json:
-            _print_json({"place": damage.place, "reason": damage.reason, "id": damage.event_id})
-        else:
-            click.echo(
-                f"{damage.place}: {damage.reason}{damage.event_id and ': '}{damage.event_id}"
-            )
+        print_damage(damage, as_json=as_json)
     if not damages and not as_json:
         click.echo("nothing is damaged")
-    return 1 if damages else 0
+    return DAMAGED if damages else 0
 
 
-@events.command("requeue", cls=Command, context_settings=CONTEXT)
+@events.command(
+    "requeue",
+    cls=Command,
+    context_settings=CONTEXT,
+    examples=(
+        "gwproactor events requeue --all --data /var/lib/site",
+        "gwproactor events requeue 8e5a7d3f-0c5e-4f0a-9d0b-5a4c3b2a1f00 --name d1.site",
+    ),
+)
 @click.argument("event_ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_of_them", is_flag=True, help="All dead letters.")
-@_data
-@_json
-def requeue(event_ids: Sequence[str], all_of_them: bool, data: Path, as_json: bool) -> None:
+@takes_boxes
+@prints_json
+def requeue(boxes: Boxes, event_ids: Sequence[str], all_of_them: bool, as_json: bool) -> None:
     """Give dead letters to the handler once more, when the node runs again."""
     if bool(event_ids) == all_of_them:
         raise UsageError("say which dead letters: either their ids, or --all")
-    checked_data(data)
-    count = requeue_letters(data, None if all_of_them else frozenset(event_ids))
+    boxes.check()
+    count = requeue_letters(boxes.data, None if all_of_them else frozenset(event_ids))
     if as_json:
-        _print_json({"requeued": count})
+        print_json({"requeued": count})
     else:
         click.echo(f"{count} dead letters are back in the inbox")
 
 
-@contextlib.contextmanager
-def _reading(data: Path, box: str) -> Iterator[BoxReader]:
-    checked_data(data)
-    _note_holder(data)
-    with _progress("reading") as progress:
-        reader = BoxReader(Box(box).path(data), progress)
-    yield reader
+def _open(boxes: Boxes, box: str | None) -> BoxReader:
+    """Look at one box: the one of that name, or that of the events on their way."""
+    boxes.check()
+    _note_holder(boxes)
+    with progress_bar("reading") as progress:
+        return open_box(boxes, Box(box) if box else boxes.sending, progress)
+
+
+def _damaged(reader: BoxReader) -> int:
+    """Name what could not be read; the exit status that says so."""
     for damage in reader.damages:
-        click.echo(f"damaged: {damage.place}: {damage.reason}", err=True)
+        print_damage(damage, err=True)
+    return DAMAGED if reader.damages else 0
 
 
-def _note_holder(data: Path) -> None:
-    if sys.stderr.isatty() and (holder := holder_of(data)):
+def _note_holder(boxes: Boxes) -> None:
+    if sys.stderr.isatty() and (holder := boxes.holder()):
         click.echo(f"{holder} runs on this folder; what it does meanwhile may be missing", err=True)
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False))
-
-
-def _print_table(found: Iterator[Row]) -> None:
-    width = shutil.get_terminal_size().columns
-    for row in found:
-        time = row.time[:19].replace("T", " ")
-        line = f"{time:19}  {row.id:36}  {row.bytes:>7}  {row.type}  {row.link}"
-        click.echo(line.rstrip()[:width])
-
-
-@contextlib.contextmanager
-def _output(path: Path | None) -> Iterator[IO[bytes]]:
-    if path is None:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-        return
-    try:
-        with path.open("xb") as stream:
-            path.chmod(0o600)
-            yield stream
-    except OSError as error:
-        raise UsageError(f"--output {path}: {error.strerror}; give a new file") from None
-
-
-@contextlib.contextmanager
-def _seekable(source: str) -> Iterator[IO[bytes]]:
-    """A file, or what standard input gives, in a file that is gone afterwards."""
-    if source != "-":
-        try:
-            stream = Path(source).open("rb")  # noqa: SIM115 - closed below
-        except OSError as error:
-            raise UsageError(f"{source} cannot be read: {error.strerror}") from None
-        with stream:
-            yield stream
-        return
-    with tempfile.TemporaryFile() as spool:
-        shutil.copyfileobj(sys.stdin.buffer, spool)
-        yield spool
-
-
-@contextlib.contextmanager
-def _progress(what: str) -> Iterator[Progress]:
-    """A bar on a terminal, where `rich` is at hand."""
-    if not sys.stderr.isatty():
-        yield no_progress
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import Progress as Bar
-    except ModuleNotFoundError:
-        yield no_progress
-        return
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)

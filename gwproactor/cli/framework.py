@@ -4,6 +4,8 @@ A broker URL that lost its `--broker` on the way holds a password.
 """
 
 import difflib
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -12,7 +14,25 @@ CONTEXT = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
 
 
 class Command(click.Command):
-    """A command that takes what it says and nothing else."""
+    """A command that takes what it says and nothing else.
+
+    Args:
+        *args: As of click.
+        examples: Whole command lines that its help ends with.
+        **kwargs: As of click.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, none of them wrapped: they are there to be copied."""
+        super().format_epilog(ctx, formatter)
+        if self.examples:
+            with formatter.section("Examples"):
+                for example in self.examples:
+                    formatter.write(f"{'':{formatter.current_indent}}{example}\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and refuse extra arguments, without repeating them."""
@@ -21,7 +41,7 @@ class Command(click.Command):
             ctx.fail(
                 f"'{self.name}' takes {self._takes()}, but {len(extra)} more"
                 f" argument{'s were' if len(extra) > 1 else ' was'} given:"
-                f" see gwproactor {self.name} --help"
+                f" see {ctx.command_path} --help"
             )
         return extra
 

@@ -198,7 +198,7 @@ class OutgoingEvents:
         An id that is pending already is kept once, as it was, and `on_stored` is called again.
 
         Args:
-            event_id: Its id, at most 1024 characters.
+            event_id: Its id, at most 256 characters.
             payload: Its JSON in UTF-8.
             tag: A small word to get back with `on_stored` and `on_acked`, in later runs too.
             urgent: Make it durable at once; otherwise within the commit interval.

@@ -12,13 +12,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gwproactor.config.paths import at_home
 from gwproactor.errors import SettingsError
-from gwproactor.node.settings import NodeSettings, TLSTable
+from gwproactor.node.settings import NodeFolder, NodeSettings, TLSTable
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 ENVIRONMENT_PREFIX = "GWPROACTOR_"
 
@@ -49,13 +51,37 @@ def load_settings(options: Mapping[str, Any], environment: Mapping[str, str]) ->
     Raises:
         SettingsError: Naming the option, variable or key, the fault and the cure.
     """
+    return _checked(_merged(options, environment), NodeSettings)
+
+
+def load_folder(options: Mapping[str, Any], environment: Mapping[str, str]) -> Path | None:
+    """Find the data folder of the node that is named, of which nothing else need be known.
+
+    Args:
+        options: As in `load_settings`.
+        environment: The process's environment.
+
+    Returns:
+        The folder that the node would use, whether it is there or not; None where neither a data
+        folder nor a node's name is given.
+
+    Raises:
+        SettingsError: Naming the option, variable or key, the fault and the cure.
+    """
+    given = _merged(options, environment)
+    return _checked(
+        {key: found for key, found in given.items() if key in NodeFolder.model_fields}, NodeFolder
+    ).folder
+
+
+def _merged(options: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, _Given]:
     from_options = _options_layer(options)
     from_environment = _environment_layer(environment)
     config = options.get("config") or environment.get(ENVIRONMENT_PREFIX + "CONFIG")
     given = _file_layer(config) if config else {}
     for layer in (from_environment, from_options):
         given |= layer
-    return _checked(given)
+    return given
 
 
 def _options_layer(options: Mapping[str, Any]) -> dict[str, _Given]:
@@ -131,9 +157,9 @@ def _is_true(given: _Given) -> bool:
         raise SettingsError(f"{given.giver}: {given.value!r} is neither true nor false") from None
 
 
-def _checked(given: Mapping[str, _Given]) -> NodeSettings:
+def _checked(given: Mapping[str, _Given], model: type[ModelT]) -> ModelT:
     try:
-        return NodeSettings.model_validate({key: found.value for key, found in given.items()})
+        return model.model_validate({key: found.value for key, found in given.items()})
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         raise SettingsError(_explained(fault, given)) from None

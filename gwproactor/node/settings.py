@@ -5,9 +5,10 @@ values come from is the business of `gwproactor.node.loading`.
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -61,6 +62,22 @@ class TLSTable(BaseModel):
             private_key_password=self.key_password,
             check_hostname=self.check_hostname,
         )
+
+
+class NodeFolder(BaseModel):
+    """What says where a node's data lie: its data folder, or its name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    name: Annotated[str, AfterValidator(checked_name)] | None = None
+    data: UserPath | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The data folder; None where nothing says it."""
+        if self.data is None and self.name is not None:
+            return default_data_folder(self.name)
+        return self.data
 
 
 class NodeSettings(BaseModel):

@@ -1,79 +1,20 @@
-"""`gwproactor events` on real data folders, called as a function and as a process."""
+"""`gwproactor events` on data folders at rest, called as a function and as a process."""
 
-import asyncio
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gwproactor.cli import main
-from gwproactor.config.events import EventSettings
-from gwproactor.config.link import LinkSettings
-from gwproactor.config.mqtt import broker_from_url
-from gwproactor.config.proactor import ProactorSettings
+from gwproactor.boxes.box import Box
+from gwproactor.cli.events import events
+from gwproactor.cli.framework import Command
 from gwproactor.events.disk.folder import DataFolder
-from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.log.segment_log import SegmentLog
-from gwproactor.events.store import StoredEvent
-from gwproactor.runtime.proactor import Proactor
-from gwproactor.wire.payloads import AnyEvent
-from gwproactor_test.brokers import AnyBroker
-from gwproactor_test.clients import until
-from gwproactor_test.nodes import NodeProcess, Stored, child_options
-
-NOBODY = "mqtt://127.0.0.1:1"
-HOUR_MS = 3_600_000
-SOME_DAY_MS = 1_794_000_000_000  # 2026-11-06T21:20:00Z
-
-
-def stored(number: int, sequence: int, **fields: Any) -> StoredEvent:
-    event = AnyEvent(
-        MessageId=f"e{number}",
-        TimeCreatedMs=SOME_DAY_MS + number * HOUR_MS,
-        Src="d1.s",
-        TypeName="gridworks.event.even" if number % 2 == 0 else "gridworks.event.odd",
-        **fields,
-    )
-    return StoredEvent(sequence, event.MessageId, event.model_dump_json().encode(), "line")
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    """A data folder whose outbox has held ten events, in several segments; two were removed."""
-    folder = tmp_path / "data"
-    log = SegmentLog(folder / "outbox", segment_bytes=600)
-    log.open()
-    for number in range(10):
-        log.commit([stored(number, number + 1)], ())
-    log.commit((), [1, 4])
-    log.close()
-    return folder
-
-
-LEFT = [1, 2, 4, 5, 6, 7, 8, 9]
-
-
-def run(capfd: pytest.CaptureFixture[str], *arguments: str | Path, status: int = 0) -> str:
-    assert main(["events", *map(str, arguments)]) == status
-    output, errors = capfd.readouterr()
-    assert errors == ""
-    return output
-
-
-def refused(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
-    assert main(["events", *map(str, arguments)]) == 2
-    output, errors = capfd.readouterr()
-    assert output == ""
-    assert len(errors.splitlines()) == 1
-    return errors
-
-
-def ids(output: str) -> list[str]:
-    return [json.loads(line)["id"] for line in output.splitlines()]
-
+from gwproactor_test.events_command import LEFT, call, damage, fill, ids, refused, run, stored
 
 # Looking
 
@@ -83,44 +24,58 @@ def test_list_gives_what_is_there_in_order(data: Path, capfd: pytest.CaptureFixt
     assert [line.split("\t")[0] for line in lines] == [f"e{n}" for n in LEFT]
     first = lines[0].split("\t")
     assert first[1:4] == ["2026-11-06T22:20:00.000+00:00", "gridworks.event.odd", "d1.s"]
-    assert first[5] == "line"
+    assert first[5:] == ["line", "1"]
 
 
-@pytest.mark.parametrize(
-    ("options", "numbers"),
-    [
-        (["--type", "gridworks.event.even"], [2, 4, 6, 8]),
-        (["--since", "2026-11-07T01:21:00"], [5, 6, 7, 8, 9]),
-        (["--until", "2026-11-07T01:21:00+00:00"], [1, 2, 4]),
-        (["--limit", "3"], [1, 2, 4]),
-        (["--limit", "0"], []),
-        (["--type", "gridworks.event.even", "--since", "2026-11-06T23:21:00", "--limit", "1"], [4]),
-        (["--box", "inbox"], []),
-    ],
-)
+CHOICES = [
+    (["--type", "gridworks.event.even"], [2, 4, 6, 8]),
+    (["--since", "2026-11-07T01:21:00"], [5, 6, 7, 8, 9]),
+    (["--until", "2026-11-07T01:21:00+00:00"], [1, 2, 4]),
+    (["--limit", "3"], [1, 2, 4]),
+    (["--limit", "0"], []),
+    (["--type", "gridworks.event.even", "--since", "2026-11-06T23:21:00", "--limit", "1"], [4]),
+    (["--box", "inbox"], []),
+]
+
+
+@pytest.mark.parametrize(("options", "numbers"), CHOICES)
+@pytest.mark.parametrize("kind", ["data", "files"])
 def test_list_chooses(
-    data: Path, capfd: pytest.CaptureFixture[str], options: list[str], numbers: list[int]
+    request: pytest.FixtureRequest,
+    capfd: pytest.CaptureFixture[str],
+    kind: str,
+    options: list[str],
+    numbers: list[int],
 ) -> None:
-    assert ids(run(capfd, "list", "--data", data, "--json", *options)) == [f"e{n}" for n in numbers]
+    folder = request.getfixturevalue(kind)
+    found = run(capfd, "list", "--data", folder, "--json", *options)
+    assert ids(found) == [f"e{n}" for n in numbers]
 
 
-def test_show_prints_what_is_stored(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(capfd, "show", "e5", "--data", data) == stored(5, 6).payload.decode() + "\n"
+@pytest.mark.parametrize("kind", ["data", "files"])
+def test_show_prints_what_is_stored(
+    request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str], kind: str
+) -> None:
+    folder = request.getfixturevalue(kind)
+    assert run(capfd, "show", "e5", "--data", folder) == stored(5, 6).payload.decode() + "\n"
 
 
-def test_stats_count(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_stats_count(data: Path, files: Path, capfd: pytest.CaptureFixture[str]) -> None:
     counts = json.loads(run(capfd, "stats", "--data", data, "--json"))
     assert counts["outbox"]["events"] == len(LEFT)
     assert counts["outbox"]["types"] == {"gridworks.event.even": 4, "gridworks.event.odd": 4}
     assert counts["outbox"]["oldest"] == "2026-11-06T22:20:00.000+00:00"
-    assert counts["outbox"]["segments"] > 1
+    assert counts["outbox"]["files"] > 1
     assert 0 < counts["outbox"]["live_bytes"] < counts["outbox"]["file_bytes"]
-    assert counts["inbox"]["events"] == counts["dead-letters"]["events"] == 0
+    others = [box for box in Box if box is not Box.outbox]
+    assert [counts[box]["events"] for box in others] == [0] * len(others)
     assert counts["holder"] == ""
     assert "outbox\n  events: 8\n" in run(capfd, "stats", "--data", data)
+    counts = json.loads(run(capfd, "stats", "--data", files, "--json"))
+    assert (counts["outbox"]["events"], counts["files"]["events"]) == (0, len(LEFT))
 
 
-def test_beside_a_running_node_everything_can_be_looked_at(
+def test_beside_a_holder_everything_can_be_looked_at(
     data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with DataFolder(data, "d1.scada"):
@@ -140,23 +95,31 @@ def test_a_pipe_that_is_closed_ends_it_quietly(data: Path) -> None:
 
 
 def test_verify_finds_nothing_where_nothing_is(
-    data: Path, capfd: pytest.CaptureFixture[str]
+    data: Path, files: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert run(capfd, "verify", "--data", data) == "nothing is damaged\n"
+    assert run(capfd, "verify", "--data", files) == "nothing is damaged\n"
 
 
 def test_verify_names_what_is_damaged_and_changes_nothing(
     data: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = sorted((data / "outbox").iterdir())[1]
-    content = bytearray(path.read_bytes())
-    content[content.index(b"d1.s")] ^= 1
-    path.write_bytes(content)
-    found = json.loads(run(capfd, "verify", "--data", data, "--json", status=1))
+    path = damage(data)
+    content = path.read_bytes()
+    found, gap = map(
+        json.loads, run(capfd, "verify", "--data", data, "--json", status=1).split("\n")[:2]
+    )
     assert str(path) in found["place"]
     assert found["id"].startswith("e")
+    assert gap["sequence"] == int(found["id"][1:]) + 1
     assert path.read_bytes() == content
     assert not (data / "outbox" / "damaged").exists()
+
+
+def test_verify_reads_event_files(files: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = next(files.rglob("*e5*"))
+    path.write_text("{")
+    assert run(capfd, "verify", "--data", files, status=1).startswith(f"{path}: not JSON")
 
 
 def test_verify_looks_at_the_ids_seen(data: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -164,6 +127,39 @@ def test_verify_looks_at_the_ids_seen(data: Path, capfd: pytest.CaptureFixture[s
     folder.mkdir(parents=True)
     (folder / "seen-0000000001.log").write_text("nothing\n")
     assert "damaged lines of ids" in run(capfd, "verify", "--data", data, status=1)
+
+
+@pytest.mark.parametrize("command", ["list", "export", "stats"])
+def test_beside_damage_all_else_is_printed_and_the_status_is_1(
+    data: Path, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    whole = call(capfd, command, "--data", data)
+    path = damage(data)
+    ended = call(capfd, command, "--data", data)
+    assert (whole.status, ended.status) == (0, 1)
+    assert ended.errors.startswith(f"damaged: {path}, bytes ")
+    assert len(ended.errors.splitlines()) == 1
+    assert len(ended.output) > len(whole.output) / 2
+
+
+def test_beside_damage_in_files_all_else_is_printed_and_the_status_is_1(
+    files: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    next(files.rglob("*e5*")).write_text("{")
+    ended = call(capfd, "list", "--data", files, "--json")
+    assert ids(ended.output) == [f"e{n}" for n in LEFT if n != 5]
+    assert "e5" in ended.errors
+    assert ended.status == 1
+
+
+def test_an_event_is_shown_though_another_one_is_damaged(
+    data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    damage(data)
+    ended = call(capfd, "show", "e9", "--data", data)
+    assert ended.output == stored(9, 10).payload.decode() + "\n"
+    assert ended.errors.startswith("damaged: ")
+    assert ended.status == 1
 
 
 # Moving
@@ -177,11 +173,14 @@ def test_what_is_exported_can_be_imported(
     assert lines.stat().st_mode & 0o077 == 0
     said = run(capfd, "import", lines, "--data", other)
     assert said == f"{len(LEFT)} events imported; 0 were there already\n"
-    assert run(capfd, "export", "--data", other) == lines.read_text()
     log = SegmentLog(other / "outbox")
     log.open()
-    assert {ref.source for ref in log.pending()} == {"d1.s"}  # or they would hold up all others
+    events = log.read([ref.sequence for ref in log.pending()]).events
     log.close()
+    assert [event.payload for event in events] == [stored(n, 1).payload for n in LEFT]
+    assert {event.tag for event in events} == {"line"}
+    assert [event.priority for event in events] == [n % 3 for n in LEFT]
+    assert {event.source for event in events} == {"d1.s"}  # or they would hold up all others
     again = json.loads(run(capfd, "import", lines, "--data", other, "--json"))
     assert again == {"taken": 0, "pending": len(LEFT)}
 
@@ -198,7 +197,37 @@ def test_import_takes_the_files_of_the_predecessor(
     assert ids(run(capfd, "list", "--data", tmp_path / "data", "--json")) == ["e1", "e2"]
 
 
-@pytest.mark.parametrize("line", ["{", "[]", "{}", '{"MessageId": "x", "TimeCreatedMs": 1}'])
+def test_import_goes_where_the_node_keeps_its_events(
+    data: Path, files: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    lines = tmp_path / "lines"
+    lines.write_bytes(b"\n".join(stored(number, 1).payload for number in (9, 77)))
+    said = run(capfd, "import", lines, "--data", files)
+    assert said == "1 events imported; 1 were there already\n"
+    assert not (files / "outbox").exists()
+    assert ids(run(capfd, "list", "--data", files, "--json"))[-1] == "e77"
+    run(capfd, "export", "--data", files, "--output", tmp_path / "all")
+    run(capfd, "import", tmp_path / "all", "--data", data)
+    assert ids(run(capfd, "list", "--data", data, "--json"))[-1] == "e77"
+
+
+def test_import_from_a_pipe(data: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} -m gwproactor.cli events"
+    pipe = f"{command} export --data {data} | {command} import - --data {tmp_path}/other"
+    done = subprocess.run(["sh", "-c", pipe], capture_output=True, check=False, timeout=30)
+    assert (done.stdout, done.stderr) == (b"8 events imported; 0 were there already\n", b"")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"MessageId": "x", "TimeCreatedMs": 1}',
+        '{"_gwproactor": {"priority": 100}}',
+    ],
+)
 def test_a_bad_line_is_named_and_nothing_is_imported(
     data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], line: str
 ) -> None:
@@ -206,6 +235,55 @@ def test_a_bad_line_is_named_and_nothing_is_imported(
     lines.write_text(stored(77, 1).payload.decode() + "\n\n" + line + "\n")
     assert "line 3 is no event" in refused(capfd, "import", lines, "--data", data)
     assert "e77" not in run(capfd, "list", "--data", data)
+
+
+def test_a_bad_file_is_named_and_nothing_is_imported(
+    data: Path, files: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = next(files.rglob("*e5*"))
+    path.write_text("{")
+    said = refused(capfd, "import", files / "event", "--data", data)
+    assert f"{path} is no event" in said
+    assert "move it elsewhere" in said
+    assert ids(run(capfd, "list", "--data", data, "--json")) == [f"e{n}" for n in LEFT]
+
+
+# Help, and what is wrong with a call
+
+COMMANDS = [command for command in events.commands.values() if isinstance(command, Command)]
+
+
+def test_each_command_has_examples() -> None:
+    assert len(COMMANDS) == len(events.commands) >= 7
+    assert [command.name for command in COMMANDS if not command.examples] == []
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_the_examples_in_the_help_work(
+    command: Command, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shown = call(capfd, str(command.name), "--help").output
+    for number, example in enumerate(command.examples):
+        assert f"\n  {example}\n" in shown
+        assert call(capfd, *made_real(example, tmp_path / str(number))).errors == ""
+
+
+def made_real(example: str, home: Path) -> list[str]:
+    """The words of an example, with names and folders that are there."""
+    data = fill(home / "data")
+    letters = SegmentLog(data / "dead-letters")
+    letters.open()
+    letters.commit([stored(5, 1)], ())
+    letters.close()
+    SegmentLog(data / "inbox").open()
+    (home / "lines").write_bytes(stored(77, 1).payload + b"\n")
+    text = re.sub(r"--data \S+|--name \S+", f"--data {data}", example)
+    text = re.sub(r"--output \S+", f"--output {home}/new", text)
+    text = re.sub(r"import \S+", f"import {home}/lines", text)
+    text = re.sub(r"[0-9a-f]{8}-[-0-9a-f]{27}", "e5", text).replace("--box inbox", "--box outbox")
+    program, group, *words = shlex.split(text)
+    assert (program, group) == ("gwproactor", "events")
+    return words
 
 
 def test_a_node_that_runs_is_not_changed(
@@ -222,6 +300,9 @@ def test_a_node_that_runs_is_not_changed(
     ("arguments", "said"),
     [
         (["list", "--data", "/nowhere"], "/nowhere is no data folder"),
+        (["list", "--files", "/nowhere"], "--files /nowhere is no folder"),
+        (["list", "--name", "a/b"], "--name is 'a/b'"),
+        (["list", "--config", "/nowhere"], "--config /nowhere cannot be read"),
         (["show", "nothing", "--data", "DATA"], "no event of that id"),
         (["show", "--data", "DATA"], "ID"),
         (["list", "--data", "DATA", "--since", "noon"], "--since is 'noon'"),
@@ -241,126 +322,3 @@ def test_what_cannot_be_done_is_said_in_one_line(
 ) -> None:
     words = [str(data) if word == "DATA" else word for word in arguments]
     assert said in refused(capfd, *words)
-
-
-# With nodes
-
-
-async def test_what_was_imported_is_sent(broker: AnyBroker, tmp_path: Path) -> None:
-    lines = tmp_path / "lines"
-    lines.write_bytes(b"\n".join(stored(number, 1).payload for number in range(50)))
-    assert (
-        await asyncio.to_thread(
-            main, ["events", "import", str(lines), "--data", str(tmp_path / "c")]
-        )
-        == 0
-    )
-    received: list[str] = []
-    parent = Proactor("d1.p", ProactorSettings())
-    parent.add_link(
-        LinkSettings(
-            peer_name="d1.c",
-            peer_short_name="c",
-            subscription_name="p",
-            downstream=True,
-            brokers=(broker_from_url(broker.url),),
-        )
-    )
-
-    @parent.on_event
-    async def keep(event: ReceivedEvent) -> None:
-        received.append(event.event_id)
-
-    child = Proactor("d1.c", ProactorSettings(events=EventSettings(folder=tmp_path / "c")))
-    child.add_link(
-        LinkSettings(
-            peer_name="d1.p",
-            peer_short_name="p",
-            subscription_name="c",
-            upstream=True,
-            brokers=(broker_from_url(broker.url),),
-        )
-    )
-    async with parent, child:
-        await until(
-            lambda: (
-                [each for each in received if each[1:].isdigit()] == [f"e{n}" for n in range(50)]
-            )
-        )
-
-
-class Failing(Proactor):
-    """Fails with every event, or with none."""
-
-    def __init__(self, url: str, folder: Path, *, fails: bool) -> None:
-        super().__init__(
-            "d1.p", ProactorSettings(events=EventSettings(folder=folder, handler_tries=1))
-        )
-        self.fails = fails
-        self.ids: list[str] = []
-        self.problems: list[str] = []
-        self.add_link(
-            LinkSettings(
-                peer_name="d1.c",
-                peer_short_name="c",
-                subscription_name="p",
-                downstream=True,
-                brokers=(broker_from_url(url),),
-            )
-        )
-
-    async def process_event(self, event: ReceivedEvent) -> None:
-        if self.fails:
-            raise RuntimeError("not today")
-        self.ids.append(event.event_id)
-
-    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
-        self.problems.append(summary)
-
-
-async def test_dead_letters_are_handled_after_they_were_requeued(
-    broker: AnyBroker, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "p"
-    async with Failing(broker.url, folder, fails=True) as parent:
-        child = Proactor("d1.c", ProactorSettings())
-        child.add_link(
-            LinkSettings(
-                peer_name="d1.p",
-                peer_short_name="p",
-                subscription_name="c",
-                upstream=True,
-                brokers=(broker_from_url(broker.url),),
-            )
-        )
-        async with child:
-            child.post_event(AnyEvent(MessageId="wanted"))
-            child.post_event(AnyEvent(MessageId="other"))
-            await until(lambda: sum("is set aside" in each for each in parent.problems) >= 3)
-    listed = ids(run(capfd, "list", "--box", "dead-letters", "--data", folder, "--json"))
-    assert {"wanted", "other"} <= set(listed)
-    run(capfd, "requeue", "wanted", "--data", folder)
-    assert "wanted" not in run(capfd, "list", "--box", "dead-letters", "--data", folder)
-    assert ids(run(capfd, "list", "--box", "inbox", "--data", folder, "--json")) == ["wanted"]
-    async with Failing(broker.url, folder, fails=False) as parent:
-        await until(lambda: parent.ids == ["wanted"])
-    rest = len(listed) - 1
-    assert json.loads(run(capfd, "requeue", "--all", "--data", folder, "--json")) == {
-        "requeued": rest
-    }
-    async with Failing(broker.url, folder, fails=False) as parent:
-        await until(lambda: len(parent.ids) == rest)
-
-
-async def test_after_a_kill_everything_is_there(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    async with NodeProcess(*child_options(NOBODY, tmp_path / "c"), "--follow") as node:
-        await node.send(*({"MessageId": f"k{number}"} for number in range(20)))
-        await node.until(lambda: len(node.of(Stored)) == 20)
-        node.kill()
-        await node.exited()
-    mine = ("--type", "gridworks.event.data")
-    listed = ids(run(capfd, "list", "--data", tmp_path / "c", "--json", *mine))
-    assert listed == [f"k{number}" for number in range(20)]
-    assert run(capfd, "verify", "--data", tmp_path / "c") == "nothing is damaged\n"

@@ -73,7 +73,8 @@ def decode_file(data: bytes, name: str) -> Decoded:
         StoreFormatError: It was written by a newer version.
     """
     match = _HEADER.match(data)
-    if match and crc32(match[1]) == int(match[3], 16) and int(match[2]) > FORMAT:
+    is_sound = match is not None and crc32(match[1]) == int(match[3], 16)
+    if match and is_sound and int(match[2]) > FORMAT:
         raise StoreFormatError(
             f"{name} has format {int(match[2])}, and this version reads up to {FORMAT}:"
             " update gwproactor, or give another folder"
@@ -81,7 +82,7 @@ def decode_file(data: bytes, name: str) -> Decoded:
     *lines, unfinished = data.split(b"\n")
     del unfinished  # what a kill leaves of a line never reported written
     digests: list[bytes] = []
-    damaged = 0
+    damaged = int(match is not None and not is_sound)
     for line in lines[1:] if match else lines:
         found = _decode_line(line)
         digests += found

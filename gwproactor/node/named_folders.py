@@ -1,0 +1,84 @@
+"""Which folders a command means that looks at a node's data, found as the node itself finds them.
+
+The first that says something wins: what is given on the command line; `GWPROACTOR_DATA`,
+`GWPROACTOR_NAME` and `GWPROACTOR_CONFIG`, as for `gwproactor node`; then what a `ProactorSettings`
+finds, as with `PROACTOR_EVENTS__FOLDER` and `PROACTOR_EVENTS__FILES_FOLDER`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from gwproactor.config.events import EventSettings
+from gwproactor.config.paths import default_data_folder
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import SettingsError
+from gwproactor.node.loading import load_folder
+
+_VARIABLES = "PROACTOR_"
+_SHOWN_NAMES = 3
+
+
+class NamedFolders(NamedTuple):
+    """The folders that are meant.
+
+    Attributes:
+        data: The data folder.
+        files: Where the event files lie, if they do not lie in the data folder.
+    """
+
+    data: Path
+    files: Path | None
+
+
+def named_folders(options: Mapping[str, Any], environment: Mapping[str, str]) -> NamedFolders:
+    """Find what is meant.
+
+    Args:
+        options: What the command line gave: `data`, `name`, `config` and `files`, each or None.
+        environment: The process's environment.
+
+    Raises:
+        SettingsError: Nothing says which folder; or what says it is wrong.
+    """
+    files = options.get("files")
+    given = {key: value for key, value in options.items() if key != "files"}
+    data = load_folder(given, environment)
+    if data is not None:
+        return NamedFolders(data, files)
+    if files is not None:
+        return NamedFolders(files.parent, files)
+    settings = _of_a_proactor() if any(key.startswith(_VARIABLES) for key in environment) else None
+    if settings is None or settings.folder is None:
+        raise SettingsError(_missing())
+    return NamedFolders(settings.folder, settings.files_folder)
+
+
+def _of_a_proactor() -> EventSettings:
+    try:
+        return ProactorSettings().events
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        variable = "PROACTOR_" + "__".join(map(str, fault["loc"])).upper()
+        raise SettingsError(f"{variable} in the environment: {fault['msg']}") from None
+
+
+def _missing() -> str:
+    words = (
+        "--data is required, the node's data folder, or --name, as given to `gwproactor node`"
+        " (or GWPROACTOR_DATA, GWPROACTOR_NAME, PROACTOR_EVENTS__FOLDER, or data or name in the"
+        " --config file)"
+    )
+    names = _names_at_home()
+    return words + (f"; there are data of {', '.join(names)}" if names else "")
+
+
+def _names_at_home() -> list[str]:
+    """Some nodes whose data lie where they lie by default."""
+    try:
+        home = default_data_folder("any").parent
+        return sorted(path.name for path in home.iterdir() if path.is_dir())[:_SHOWN_NAMES]
+    except (OSError, SettingsError):
+        return []
