@@ -55,6 +55,7 @@ program can catch either branch without knowing its leaves::
     │           ├── FileEmptyWarning
     │           └── TrimmedWarning
     ├── ProactorFailedError       the proactor ended by itself, in good order, over a failure
+    │   ├── HandlerFailedError    a handler, where the settings ask to end over that
     │   ├── TaskDiedError         a task that it cannot go on without
     │   └── WatchdogExpiredError  something monitored gave no sign of life
     ├── MailError                 messages between the parts of one node
@@ -186,6 +187,10 @@ class EventDroppedError(StoreError):
 
 class ProactorFailedError(GwproactorError):
     """The proactor has ended by itself, in good order, over something it could not go on with."""
+
+
+class HandlerFailedError(ProactorFailedError):
+    """A handler of the application failed, and `stop_when_handler_fails` is set."""
 
 
 class TaskDiedError(ProactorFailedError):

@@ -11,6 +11,8 @@ from gwproactor.config.events import EventSettings, EventStoreKind
 from gwproactor.config.logging import LoggingSettings
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.config.paths import Paths
+from gwproactor.config.tasks import TaskPolicy
+from gwproactor.config.watchdog import WatchdogSettings
 from gwproactor.wire.timing import (
     DEFAULT_ACK_TIMEOUT_SECONDS,
     DEFAULT_POLL_SECONDS,
@@ -53,6 +55,9 @@ class ProactorSettings(_WithConfig, CheckedSettings):
         num_initial_event_reuploads: Events in flight just after the upstream link became active;
             each acknowledgement lets one more go.
         stop_seconds: How long a stop waits for handlers and the disk before it is cut short.
+        stop_when_handler_fails: End the proactor when a handler raises, after it was reported.
+        tasks: What becomes of a task that dies, where it has no policy of its own.
+        watchdog: How the proactor watches over itself.
 
     Raises:
         SettingsError: A setting cannot work; names where it was written, its fault and an example.
@@ -73,6 +78,9 @@ class ProactorSettings(_WithConfig, CheckedSettings):
     )
     num_initial_event_reuploads: int = Field(default=5, ge=1)
     stop_seconds: float = Field(default=0.8, gt=0, le=3600)
+    stop_when_handler_fails: bool = False
+    tasks: TaskPolicy = TaskPolicy()
+    watchdog: WatchdogSettings = WatchdogSettings()
 
     @field_validator("paths", mode="before")
     @classmethod

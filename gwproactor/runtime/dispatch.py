@@ -16,6 +16,8 @@ from collections.abc import Awaitable, Callable
 
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.reports import ReportRate
+from gwproactor.runtime.tracebacks import traceback_text
+from gwproactor.runtime.waiting import is_being_cancelled
 from gwproactor.wire.payloads import is_event_type
 
 logger = logging.getLogger(__name__)
@@ -116,19 +118,21 @@ class Dispatch:
     async def _handle(self, received: ReceivedMessage, tries: int) -> None:
         try:
             await self.handler(received)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if is_being_cancelled():
+                raise
             logger.exception("the handler of messages failed")
             self._failed(received, tries, error)
         else:
             self._done(received)
 
-    def _failed(self, received: ReceivedMessage, tries: int, error: Exception) -> None:
+    def _failed(self, received: ReceivedMessage, tries: int, error: BaseException) -> None:
         summary = f"The handler failed with a {received.message.Header.MessageType}"
-        self._report_often(summary, repr(error))
+        self._report_often(summary, traceback_text(error))
         if not received.holds_broker:
             return
         if tries >= self._max_tries:
-            self._report(f"{summary} {tries} times; it is let go", repr(error))
+            self._report(f"{summary} {tries} times; it is let go", traceback_text(error))
             self._done(received)
             return
         seconds = min(FIRST_RETRY_SECONDS * 2 ** (tries - 1), LONGEST_RETRY_SECONDS)

@@ -12,30 +12,29 @@ the other way: `post_event` for what must not be lost, `Link.send` for the rest.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError, UsageError
-from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.links.kept_events import window_of
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.dispatch import Dispatch, ReceivedHandler
-from gwproactor.runtime.event_flow import EventFlow, event_files
+from gwproactor.runtime.dispatch import Dispatch
+from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
-from gwproactor.runtime.lifecycle import Lifecycle
+from gwproactor.runtime.hooks import Hooks
 from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
+from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
+from gwproactor.stats import ProactorStats
 from gwproactor.web.servers import WebServers
 from gwproactor.wire.codec import MQTTCodec
-from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import (
     ProblemEvent,
     ProblemType,
@@ -45,15 +44,11 @@ from gwproactor.wire.payloads import (
 
 logger = logging.getLogger(__name__)
 
-EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
-
-MessageHandler = Callable[[Message[Any]], Awaitable[None]]
-
 _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
 
-class Proactor(OwnEvents, WebServices, Lifecycle):
+class Proactor(OwnEvents, WebServices, Hooks):
     """One node: its links, its events and its handlers on one event loop.
 
     Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
@@ -81,7 +76,6 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
             raise UsageError(str(error)) from None
         self._settings = settings or ProactorSettings()
         self.hardware_layout = hardware_layout
-        self._event_handler: EventHandler = self.process_event
         self._observers: list[Observer] = []
         self._stop_now = asyncio.Event()
         self._events = EventFlow(
@@ -96,17 +90,18 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
             persister=self.make_event_persister(self._settings),
         )
         self._hatch = EventHatch(self.post_event)
-        self._message_handler: MessageHandler = self.process_message
+        self._oversight = Oversight(self._label(), self._settings, self)
         self._links = LinkManager(
             self._name,
             self._settings,
             event_persister=self._events.outgoing,
             listener=self,
             batches=self._events.incoming if self._settings.events.takes_batches else None,
+            stats=self.make_stats(),
         )
         self._web = WebServers(self.report_problem, stop_seconds=self._settings.stop_seconds / 2)
         self._dispatch = Dispatch(
-            self.process_received,
+            self._handle_received,
             max_messages=self._settings.mailbox_messages,
             max_tries=self._settings.handler_tries,
             receive_event=self._events.incoming.receive,
@@ -130,6 +125,11 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
     def settings(self) -> ProactorSettings:
         """What the proactor was told."""
         return self._settings
+
+    @property
+    def stats(self) -> ProactorStats:
+        """What has been counted; `str` of it is a text, `as_data` what JSON can hold."""
+        return self._links.stats
 
     def add_link(self, settings: LinkSettings, codec: MQTTCodec | None = None) -> Link:
         """Add a link to a peer; one that is added while the proactor runs begins at once.
@@ -167,66 +167,9 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
             raise UsageError(f"there is no link '{name}'; links: {known}")
         return self._links[name]
 
-    def on_event(self, handler: EventHandler) -> EventHandler:
-        """Let `handler` take the place of `process_event`. Serves as a decorator."""
-        self._event_handler = handler
-        return handler
-
-    def on_message(self, handler: MessageHandler) -> MessageHandler:
-        """Let `handler` take the place of `process_message`. Serves as a decorator."""
-        self._message_handler = handler
-        return handler
-
-    def on_received(self, handler: ReceivedHandler) -> ReceivedHandler:
-        """Let `handler` take the place of `process_received`. Serves as a decorator."""
-        self._dispatch.handler = handler
-        return handler
-
     def observe(self, observer: Observer) -> None:
         """Tell `observer` what happens from now on."""
         self._observers.append(observer)
-
-    # What a derived class may override
-
-    @classmethod
-    def make_event_persister(cls, settings: ProactorSettings) -> PersisterInterface | None:
-        """Make what keeps the events for the upstream peer, where that is not the log store.
-
-        Override it to keep events in a way of your own: any `PersisterInterface` serves. It is
-        called from a thread of its own, by nobody else while the proactor runs.
-
-        Args:
-            settings: The proactor's settings.
-
-        Returns:
-            The persister; None for the store that `settings.events` names.
-        """
-        return event_files(settings.events)
-
-    async def process_event(self, event: ReceivedEvent) -> None:
-        """Deal with an event from a peer; called once for each id, one event at a time.
-
-        When it returns, the event is marked done. When it raises, the event comes again after a
-        while, and after too many tries it is set aside.
-        """
-        logger.warning("nobody handles events: %s from %s", event.event_id, event.link_name)
-
-    async def process_message(self, message: Message[Any]) -> None:
-        """Deal with a message from a peer that is neither event, ack nor ping, one at a time.
-
-        It was acknowledged to its sender when it came into the mailbox. What is raised becomes a
-        problem event; the broker delivers a message of QoS 1 or 2 again until this returns, and so
-        does the proactor, up to `handler_tries` times.
-        """
-        logger.warning("nobody handles messages: %s", message.Header.MessageType)
-
-    async def process_received(self, received: ReceivedMessage) -> None:
-        """Deal with a message and what MQTT says of it: topic, user properties, content type.
-
-        Calls `process_message`, or what took its place; override it, or use `on_received`, for a
-        program that needs more than the message.
-        """
-        await self._message_handler(received.message)
 
     # Problems
 
@@ -268,43 +211,50 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
     def _label(self) -> str:
         return f"proactor {self._name}"
 
+    def _service_name(self) -> str:
+        return str(self._settings.paths.name)
+
     async def _run(self) -> None:
         try:
             await self._events.open()
             await self._web.bind()
             await self._run_tasks()
+        except StoreError as error:
+            if self._failure is None:
+                raise
+            self._failure.add_note(str(error))
         finally:
             await self._web.stop()
             self._hatch.close()
             self._links.events.discard()
+            await self._oversight.close()
             await self._events.close(self._settings.stop_seconds)
             await self._hatch.settle()
+        self._raise_failure()
 
     async def _run_tasks(self) -> None:
-        async with asyncio.TaskGroup() as group:
-
-            def run(what: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-                return group.create_task(work, name=f"{self._label()}: {what}")
-
-            run("outgoing events", self._events.outgoing.run())
-            threads = run("events of other threads", self._hatch.run())
-            run("incoming events", self._events.incoming.run())
-            talking = [run("links", self._links.run()), run("mailbox", self._dispatch.run())]
-            self._links.events.generate_own(StartupEvent(Src=self._name))
-            self._hatch.open()
-            await self._web.serve()
-            self._ready.set()
-            await self._stop_requested.wait()
-            await self._web.stop()
-            self._hatch.close()
-            await self._say_farewell()
-            for task in talking:
-                task.cancel()
-            await asyncio.wait(talking)
-            self._links.events.flush()
-            threads.cancel()
-            await asyncio.wait([threads])
-            await self._close_events()
+        """Begin everything, wait until it is to stop, and end it in good order."""
+        run = self._oversight.run_endless
+        run("outgoing events", self._events.outgoing.run)
+        threads = run("events of other threads", self._hatch.run)
+        run("incoming events", self._events.incoming.run)
+        talking = [run("links", self._links.run), run("mailbox", self._dispatch.run)]
+        self._links.events.generate_own(StartupEvent(Src=self._name))
+        self._hatch.open()
+        await self._web.serve()
+        self.start_tasks()
+        self._begin_oversight()
+        self._ready.set()
+        self._oversight.notify.ready()
+        await self._stop_requested.wait()
+        await self._web.stop()
+        await self._oversight.end_tasks()
+        self._hatch.close()
+        await self._say_farewell()
+        await _end(*talking)
+        self._links.events.flush()
+        await _end(threads)
+        await self._close_events()
 
     async def _close_events(self) -> None:
         try:
@@ -317,6 +267,7 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
         """Tell the peer that this node stops, and wait for its acks as long as was asked for."""
         self._links.events.flush()
         await until_any(self.all_events_acked(), self._stop_now.wait())
+        self._oversight.notify.stopping(self._stop_reason)
         self._links.events.flush()
         self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
         await until_any(self.all_events_acked(), self._stop_now.wait())
@@ -326,16 +277,14 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
                 async with asyncio.timeout(_FAREWELL_SECONDS):
                     await self.all_events_acked()
 
-    async def _handle_event(self, event: ReceivedEvent) -> None:
-        await self._event_handler(event)
-
     # What the links report (LinkListener)
 
     def link_transitioned(self, transition: Transition) -> None:
-        """Tell observers."""
+        """Tell observers, and the hooks."""
         logger.info("%s", transition)
         if transition:
             self._tell(lambda observer: observer.link_transitioned(transition))
+            self._call_link_hooks(transition)
 
     def message_received(self, received: ReceivedMessage) -> None:
         """Pass a message on to where it belongs."""
@@ -369,3 +318,10 @@ class Proactor(OwnEvents, WebServices, Lifecycle):
                 call(observer)
             except Exception:
                 logger.exception("an observer failed")
+
+
+async def _end(*tasks: SupervisedTask) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        await task.wait()

@@ -31,7 +31,7 @@ def stacks_text(first: Collection[str] = (), max_bytes: int = DEFAULT_MAX_BYTES)
     """The stacks of all threads, and of all tasks of the running loop. For the loop's thread.
 
     Args:
-        first: Names of threads and tasks that are shown before the others.
+        first: Threads and tasks with one of these in their names are shown before the others.
         max_bytes: The longest text, in UTF-8. What does not fit is counted.
     """
     return _joined([*_threads(first), *_tasks(first)], max_bytes)
@@ -78,7 +78,7 @@ def _joined(stacks: list[str], max_bytes: int) -> str:
 def _threads(first: Collection[str] = ()) -> list[str]:
     # The documented way to the frames of other threads, in spite of its name.
     frames = sys._current_frames()  # noqa: SLF001
-    threads = sorted(threading.enumerate(), key=lambda each: each.name not in first)
+    threads = sorted(threading.enumerate(), key=lambda thread: not _names(thread.name, first))
     return [
         _stack(f"thread {thread.name}", _lines_of_frame(frames.get(thread.ident or 0)))
         for thread in threads
@@ -87,7 +87,7 @@ def _threads(first: Collection[str] = ()) -> list[str]:
 
 def _tasks(first: Collection[str] = ()) -> list[str]:
     tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
-    tasks.sort(key=lambda task: task.get_name() not in first)
+    tasks.sort(key=lambda task: not _names(task.get_name(), first))
     current = asyncio.current_task()
     return [
         _stack(f"task {task.get_name()}", ["  (asks for the stacks)"])
@@ -95,6 +95,11 @@ def _tasks(first: Collection[str] = ()) -> list[str]:
         else task_stack_text(task)
         for task in tasks
     ]
+
+
+def _names(name: str, first: Collection[str]) -> bool:
+    """Whether a thread or task of that name belongs to one of `first`, as far as names tell."""
+    return any(each in name for each in first)
 
 
 def _stack(title: str, lines: list[str]) -> str:

@@ -16,15 +16,13 @@ from typing import Any, Protocol
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError
-from gwproactor.problems import format_exceptions
 from gwproactor.runtime.restarts import Restarts
-from gwproactor.runtime.stacks import cut_to_bytes, task_stack_text
+from gwproactor.runtime.stacks import task_stack_text
+from gwproactor.runtime.tracebacks import in_words, traceback_text
+from gwproactor.runtime.waiting import is_being_cancelled
 
 Work = Callable[[], Coroutine[Any, Any, object]]
 """Makes the coroutine that a task runs; anew for each restart."""
-
-MAX_TRACEBACK_BYTES = 16 * 1024
-"""Of one failure, in a report: more than a person reads of it."""
 
 
 class Overseer(Protocol):
@@ -184,11 +182,13 @@ class TaskSupervisor:
         while True:
             try:
                 await work()
-            except Exception as error:
-                delay_seconds = restarts.after_failure(time.monotonic())
-                if delay_seconds is None or _is_being_cancelled():
+            except (Exception, asyncio.CancelledError) as error:
+                if is_being_cancelled():
                     raise
-                details = f"it is begun anew in {delay_seconds:g} s\n{_traceback(error)}"
+                delay_seconds = restarts.after_failure(time.monotonic())
+                if delay_seconds is None:
+                    raise
+                details = f"it is begun anew in {delay_seconds:g} s\n{traceback_text(error)}"
                 self._overseer.report_problem(f"Task '{supervised.name}' died", details)
             else:
                 return
@@ -198,9 +198,13 @@ class TaskSupervisor:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         supervised = self._running.pop(task)
         supervised._over.set()  # noqa: SLF001 - the two classes are one thing
-        error = None if task.cancelled() else task.exception()
+        was_cancelled = task.cancelling() > 0
+        if not task.cancelled():
+            error = task.exception()
+        else:  # by its owner; or what it waited for was cancelled, and that is a failure
+            error = None if was_cancelled else asyncio.CancelledError()
         if error is not None:
-            self._died(supervised, error, was_cancelled=task.cancelling() > 0)
+            self._died(supervised, error, was_cancelled=was_cancelled)
 
     def _died(
         self, supervised: SupervisedTask, error: BaseException, *, was_cancelled: bool
@@ -208,13 +212,13 @@ class TaskSupervisor:
         """Report a task that is dead for good, and end the proactor where it must not be."""
         if was_cancelled:
             summary = f"Task '{supervised.name}' failed when it was cancelled"
-            self._overseer.report_problem(summary, _traceback(error))
+            self._overseer.report_problem(summary, traceback_text(error))
             return
-        self._overseer.report_problem(f"Task '{supervised.name}' died", _traceback(error))
+        self._overseer.report_problem(f"Task '{supervised.name}' died", traceback_text(error))
         if supervised.policy.on_failure is not OnFailure.report:
-            died = TaskDiedError(f"task '{supervised.name}' died: {_in_words(error)}")
+            died = TaskDiedError(f"task '{supervised.name}' died: {in_words(error)}")
             died.__cause__ = error
-            self._overseer.fail(died, _traceback(error))
+            self._overseer.fail(died, traceback_text(error))
 
     def _report_stuck(self, task: asyncio.Task[Any], timeout_seconds: float) -> None:
         summary = f"Task '{self._running[task].name}' does not end"
@@ -222,20 +226,7 @@ class TaskSupervisor:
         self._overseer.report_problem(summary, details)
 
 
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
 def _discard(work: Work | Coroutine[Any, Any, object]) -> None:
     """Let go of work that is never begun; Python warns of a coroutine that nobody closed."""
     if not callable(work):
         work.close()
-
-
-def _traceback(error: BaseException) -> str:
-    return cut_to_bytes(format_exceptions([error]), MAX_TRACEBACK_BYTES)
-
-
-def _in_words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")

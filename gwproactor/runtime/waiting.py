@@ -19,3 +19,13 @@ async def until_any(*waits: Coroutine[Any, Any, Any] | asyncio.Task[Any]) -> Non
         for wait in own:
             wait.cancel()
         await asyncio.gather(*own, return_exceptions=True)
+
+
+def is_being_cancelled() -> bool:
+    """Whether the running task is to end.
+
+    A CancelledError where this is false comes from something else that was cancelled and that the
+    task waited for. To the task it is a failure like any other.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -175,6 +175,25 @@ async def test_one_that_fails_when_it_is_cancelled_is_not_begun_anew() -> None:
         assert notes.failures == []
 
 
+async def test_what_is_cancelled_from_below_has_died() -> None:
+    """Something that the task waits for is cancelled; nobody has cancelled the task."""
+
+    async def work() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    async with supervisor() as (tasks, notes):
+        policy = AT_ONCE.model_copy(update={"max_restarts": 2})
+        await tasks.run(work, "worker", policy).wait()
+        assert notes.summaries() == ["Task 'worker' died"] * 3
+        await tasks.adopt(asyncio.create_task(work(), name="adopted")).wait()
+        assert [str(error) for error, _ in notes.failures] == [
+            "task 'worker' died: CancelledError",
+            "task 'adopted' died: CancelledError",
+        ]
+
+
 async def test_tasks_wait_for_the_opening() -> None:
     notes = Notes()
     tasks = TaskSupervisor("test", AT_ONCE, notes)

@@ -1,0 +1,172 @@
+"""What of a proactor a derived class may override, or replace by a handler of its own.
+
+Every hook is called on the event loop, and must not block it. A hook that is a coroutine may take
+its time: while it runs, only what waits for it waits. What a hook raises becomes a problem event
+and goes no further, unless the setting `stop_when_handler_fails` says that the proactor is to end.
+"""
+
+import asyncio
+import contextlib
+import logging
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import HandlerFailedError
+from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.events.persisters.persister import PersisterInterface
+from gwproactor.links.link_state import Transition
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.runtime.dispatch import ReceivedHandler
+from gwproactor.runtime.event_flow import event_files
+from gwproactor.runtime.own_tasks import OwnTasks
+from gwproactor.runtime.tracebacks import in_words, traceback_text
+from gwproactor.runtime.waiting import is_being_cancelled
+from gwproactor.stats import ProactorStats
+from gwproactor.wire.envelope import Message
+
+logger = logging.getLogger(__name__)
+
+EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
+
+MessageHandler = Callable[[Message[Any]], Awaitable[None]]
+
+
+class Hooks(OwnTasks):
+    """The hooks of a proactor, and the handlers that take their place."""
+
+    _settings: ProactorSettings
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._event_handler: EventHandler = self.process_event
+        self._message_handler: MessageHandler = self.process_message
+        self._received_handler: ReceivedHandler = self.process_received
+
+    # What there is to begin with
+
+    @classmethod
+    def make_event_persister(cls, settings: ProactorSettings) -> PersisterInterface | None:
+        """Make what keeps the events for the upstream peer, where that is not the log store.
+
+        Override it to keep events in a way of your own: any `PersisterInterface` serves. It is
+        called from a thread of its own, by nobody else while the proactor runs.
+
+        Args:
+            settings: The proactor's settings.
+
+        Returns:
+            The persister; None for the store that `settings.events` names.
+        """
+        return event_files(settings.events)
+
+    @classmethod
+    def make_stats(cls) -> ProactorStats:
+        """Make what counts; override it to count more."""
+        return ProactorStats()
+
+    def start_tasks(self) -> None:
+        """Begin tasks of the application, with `add_task`; called when everything else runs.
+
+        What it raises ends the proactor before it has begun.
+        """
+
+    # What comes
+
+    async def process_event(self, event: ReceivedEvent) -> None:
+        """Deal with an event from a peer; called once for each id, one event at a time.
+
+        When it returns, the event is marked done. When it raises, the event comes again after a
+        while, and after too many tries it is set aside.
+        """
+        logger.warning("nobody handles events: %s from %s", event.event_id, event.link_name)
+
+    async def process_message(self, message: Message[Any]) -> None:
+        """Deal with a message from a peer that is neither event, ack nor ping, one at a time.
+
+        It was acknowledged to its sender when it came into the mailbox. What is raised becomes a
+        problem event; the broker delivers a message of QoS 1 or 2 again until this returns, and so
+        does the proactor, up to `handler_tries` times.
+        """
+        logger.warning("nobody handles messages: %s", message.Header.MessageType)
+
+    async def process_received(self, received: ReceivedMessage) -> None:
+        """Deal with a message and what MQTT says of it: topic, user properties, content type.
+
+        Calls `process_message`, or what took its place; override it, or use `on_received`, for a
+        program that needs more than the message.
+        """
+        await self._message_handler(received.message)
+
+    # What happens to links
+
+    def link_activated(self, transition: Transition) -> None:
+        """A link has become active: its peer is there. Called at that very moment.
+
+        Args:
+            transition: Which link, from which state, and why.
+        """
+
+    def link_deactivated(self, transition: Transition) -> None:
+        """A link is not active any more: nobody knows whether its peer is there.
+
+        Args:
+            transition: Which link, to which state, and why.
+        """
+
+    # Handlers in place of the hooks
+
+    def on_event(self, handler: EventHandler) -> EventHandler:
+        """Let `handler` take the place of `process_event`. Serves as a decorator."""
+        self._event_handler = handler
+        return handler
+
+    def on_message(self, handler: MessageHandler) -> MessageHandler:
+        """Let `handler` take the place of `process_message`. Serves as a decorator."""
+        self._message_handler = handler
+        return handler
+
+    def on_received(self, handler: ReceivedHandler) -> ReceivedHandler:
+        """Let `handler` take the place of `process_received`. Serves as a decorator."""
+        self._received_handler = handler
+        return handler
+
+    # How they are called
+
+    @abstractmethod
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        """See `Proactor`."""
+
+    async def _handle_event(self, event: ReceivedEvent) -> None:
+        with self._ending_where_asked("events"):
+            await self._event_handler(event)
+
+    async def _handle_received(self, received: ReceivedMessage) -> None:
+        with self._ending_where_asked("messages"):
+            await self._received_handler(received)
+
+    def _call_link_hooks(self, transition: Transition) -> None:
+        """Tell a derived class, where a link became active or ceased to be."""
+        try:
+            with self._ending_where_asked("links"):
+                if transition.activated():
+                    self.link_activated(transition)
+                elif transition.deactivated():
+                    self.link_deactivated(transition)
+        except Exception as error:
+            logger.exception("a hook failed")
+            summary = f"The handler of links failed at {transition}"
+            self.report_problem(summary, traceback_text(error))
+
+    @contextlib.contextmanager
+    def _ending_where_asked(self, what: str) -> Iterator[None]:
+        """End the proactor over what a handler raises, where the settings ask for that."""
+        try:
+            yield
+        except (Exception, asyncio.CancelledError) as error:
+            if self._settings.stop_when_handler_fails and not is_being_cancelled():
+                failed = HandlerFailedError(f"the handler of {what} failed: {in_words(error)}")
+                failed.__cause__ = error
+                self.fail(failed, traceback_text(error))
+            raise

@@ -1,0 +1,113 @@
+"""What a proactor does with the tasks of its own program, and how it ends over a failure."""
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from gwproactor.config.tasks import TaskPolicy
+from gwproactor.errors import ProactorFailedError
+from gwproactor.interfaces import MonitoredName
+from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
+from gwproactor.runtime.lifecycle import Lifecycle
+from gwproactor.runtime.oversight import Oversight
+from gwproactor.runtime.tasks import SupervisedTask, Work
+
+logger = logging.getLogger(__name__)
+
+
+class OwnTasks(Lifecycle):
+    """The part of a proactor that is about tasks and watchdogs.
+
+    Everything is for the event loop's thread, but for what is said to be for any.
+    """
+
+    _oversight: Oversight
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failure: ProactorFailedError | None = None
+
+    def add_task(
+        self,
+        task: "asyncio.Task[Any] | Work | Coroutine[Any, Any, object]",
+        name: str = "",
+        policy: TaskPolicy | None = None,
+    ) -> SupervisedTask:
+        """Put a task of the application under supervision.
+
+        When it dies that is reported, and what follows is the policy's to say. When the proactor
+        stops the task is cancelled, before the shutdown event is made.
+
+        Args:
+            task: A function that makes the coroutine to run, which can be begun anew; or a
+                coroutine, or a task, which cannot. What is no task yet begins when everything
+                else runs, or at once where it does already.
+            name: What reports call it; found out where not given.
+            policy: What becomes of it when it fails; `settings.tasks` when not given.
+
+        Returns:
+            The task, to be cancelled or waited for.
+
+        Raises:
+            NotRunningError: The proactor has stopped.
+        """
+        if isinstance(task, asyncio.Task):
+            return self._oversight.tasks.adopt(task, policy)
+        found = name or getattr(task, "__qualname__", "") or repr(task)
+        return self._oversight.tasks.run(task, found, policy)
+
+    @property
+    def monitored_names(self) -> Sequence[MonitoredName]:
+        """What of the proactor itself the watchdog monitors, by `pat_watchdog`: nothing.
+
+        To be overridden; it is looked at once, at the start.
+        """
+        return ()
+
+    def pat_watchdog(self, name: str) -> None:
+        """Tell the watchdog that a monitored name is alive. From any thread; never waits.
+
+        Raises:
+            UsageError: It is not monitored.
+        """
+        self._oversight.watchdog.pat(name)
+
+    def get_external_watchdog_builder_class(self) -> type[ExternalWatchdogCommandBuilder]:
+        """What makes the command that pats a watchdog outside the process; to be overridden.
+
+        systemd needs none, it is told directly.
+        """
+        return ExternalWatchdogCommandBuilder
+
+    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+        """End the proactor in good order over something that it cannot go on with.
+
+        The shutdown event says what, and `join`, `run_forever` and `async with` raise the error, so
+        that a program which does not catch it ends with a status that is not 0.
+
+        Args:
+            error: What to raise; the first one counts.
+            details: What else is to stand in the shutdown event.
+        """
+        logger.critical("%s ends: %s", self._label(), error)
+        if self._failure is None:
+            self._failure = error
+        self.stop(f"{error}\n{details}" if details else str(error))
+
+    def _begin_oversight(self) -> None:
+        """Begin to watch over what runs, and the tasks of the application."""
+        for monitored in self.monitored_names:
+            self._oversight.watchdog.add_monitored_name(monitored)
+        builder = self.get_external_watchdog_builder_class()
+        self._oversight.begin(builder.pat_args(self._service_name()))
+
+    @abstractmethod
+    def _service_name(self) -> str:
+        """What the service is called that this program may be."""
+
+    def _raise_failure(self) -> None:
+        """Raise what the proactor has ended over, if anything."""
+        if self._failure is not None:
+            raise self._failure

@@ -1,0 +1,388 @@
+"""What a proactor does over tasks that die, handlers that fail, and names that expire."""
+
+import asyncio
+import contextlib
+import json
+import logging
+import os
+import socket
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gwproactor.config.events import EventSettings
+from gwproactor.config.paths import Paths
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.config.tasks import OnFailure, TaskPolicy
+from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
+from gwproactor.errors import (
+    HandlerFailedError,
+    NotRunningError,
+    TaskDiedError,
+    UsageError,
+    WatchdogExpiredError,
+)
+from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.interfaces import MonitoredName
+from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
+from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.proactor import Proactor
+from gwproactor.wire.payloads import AnyEvent, ProblemEvent
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.clients import until
+from gwproactor_test.proactor_pair import CHILD, NOBODY, PARENT, link_to_child, link_to_parent
+
+SECONDS = 10.0
+AT_ONCE = TaskPolicy(first_delay_seconds=1e-6, longest_delay_seconds=1e-6, max_restarts=2)
+STOP = TaskPolicy(on_failure=OnFailure.stop)
+
+
+class Problems(Observer):
+    """The problems that a proactor has reported, but for those of its link to nobody."""
+
+    def __init__(self) -> None:
+        self.events: list[ProblemEvent] = []
+
+    def problem(self, event: ProblemEvent) -> None:
+        if not event.Summary.startswith("link "):
+            self.events.append(event)
+
+    def summaries(self) -> list[str]:
+        return [event.Summary for event in self.events]
+
+
+def node(cls: type[Proactor] = Proactor, url: str = NOBODY, **values: Any) -> Proactor:
+    made = cls(CHILD, ProactorSettings(**values))
+    made.add_link(link_to_parent(url))
+    return made
+
+
+def watched(proactor: Proactor) -> Problems:
+    problems = Problems()
+    proactor.observe(problems)
+    return problems
+
+
+async def forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def die() -> None:
+    raise OSError("no driver")
+
+
+async def ended(proactor: Proactor) -> None:
+    async with asyncio.timeout(SECONDS):
+        await proactor.stopped()
+
+
+def shutdown_reason(folder: Path) -> str:
+    """What the shutdown event says that waits in the log of a node which reached no peer."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    lines = "\n".join(file.read_text(errors="replace") for file in files).splitlines()
+    (line,) = (line for line in lines if '"TypeName":"gridworks.event.shutdown"' in line)
+    event, _ = json.JSONDecoder().raw_decode(line[line.index('{"MessageId"') :])
+    return str(event["Reason"])
+
+
+# Tasks
+
+
+async def test_a_task_that_dies_is_begun_anew_and_the_proactor_goes_on() -> None:
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun < 3:
+            raise OSError("no driver")
+        await forever()
+
+    proactor = node(tasks=AT_ONCE)
+    problems = watched(proactor)
+    task = proactor.add_task(work, "driver")
+    async with proactor:
+        await until(lambda: begun == 3)
+        assert task.restart_count == 2
+        assert problems.summaries() == ["Task 'driver' died"] * 2
+        assert "OSError: no driver" in problems.events[0].Details
+    assert task.done
+
+
+async def test_one_that_dies_too_often_ends_the_proactor_with_an_error(tmp_path: Path) -> None:
+    """join raises, and the shutdown event says what died, and where."""
+    proactor = node(tasks=AT_ONCE, events=EventSettings(folder=tmp_path))
+    proactor.add_task(die, "driver")
+    proactor.start()
+    await ended(proactor)
+    with pytest.raises(TaskDiedError, match="task 'driver' died: OSError: no driver") as caught:
+        await proactor.join()
+    assert isinstance(caught.value.__cause__, OSError)
+    reason = shutdown_reason(tmp_path)
+    assert reason.startswith("task 'driver' died: OSError: no driver\n")
+    assert "in die" in reason
+
+
+@pytest.mark.parametrize("how", ["run_forever", "async with"])
+async def test_the_error_comes_out_of_every_way_to_run(how: str) -> None:
+    proactor = node()
+    proactor.add_task(die, policy=STOP)
+
+    async def run() -> None:
+        if how == "run_forever":
+            await proactor.run_forever()
+        else:
+            async with proactor:
+                await proactor.stopped()
+
+    with pytest.raises(TaskDiedError):
+        await run()
+
+
+async def test_a_task_of_the_proactor_itself_that_dies_ends_it() -> None:
+    proactor = node()
+    problems = watched(proactor)
+
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    proactor._dispatch.run = broken  # type: ignore[method-assign]
+    with pytest.raises(TaskDiedError, match="task 'mailbox' died: ZeroDivisionError"):
+        await proactor.run_forever()
+    assert problems.summaries() == ["Task 'mailbox' died"]
+
+
+async def test_one_that_ends_by_itself_has_died_as_well() -> None:
+    proactor = node()
+
+    async def idle() -> None:
+        return
+
+    proactor._events.incoming.run = idle  # type: ignore[method-assign]
+    with pytest.raises(TaskDiedError, match="'incoming events' died: RuntimeError: it ended by"):
+        await proactor.run_forever()
+
+
+async def test_start_tasks_begins_what_the_application_wants_and_stop_ends_it() -> None:
+    log: list[str] = []
+
+    class WithTasks(Proactor):
+        def start_tasks(self) -> None:
+            self.add_task(self.work)
+            self.add_task(asyncio.create_task(forever(), name="bare"))
+            self.add_task(forever())
+
+        async def work(self) -> None:
+            log.append("begun")
+            try:
+                await forever()
+            finally:
+                self.post_event(AnyEvent())
+                log.append("ended")
+
+    proactor = node(WithTasks)
+    async with proactor:
+        await until(lambda: log == ["begun"])
+    assert log == ["begun", "ended"]
+    with pytest.raises(NotRunningError, match="has stopped"):
+        proactor.add_task(forever)
+
+
+async def test_what_start_tasks_raises_is_a_failed_start() -> None:
+    class Clumsy(Proactor):
+        def start_tasks(self) -> None:
+            raise KeyError("port")
+
+    proactor = node(Clumsy)
+    with pytest.raises(KeyError, match="port"):
+        async with proactor:
+            pytest.fail("entered")
+
+
+async def test_a_task_is_named_by_its_function() -> None:
+    proactor = node()
+    assert proactor.add_task(forever).name == "forever"
+    assert proactor.add_task(forever(), "named").name == "named"
+    async with proactor:
+        pass
+
+
+# Handlers
+
+
+async def test_a_handler_that_fails_ends_the_proactor_where_that_is_asked_for(
+    broker: AnyBroker,
+) -> None:
+    class Fails(Proactor):
+        async def process_event(self, event: ReceivedEvent) -> None:
+            raise ValueError("cannot take it")
+
+    parent = Fails(PARENT, ProactorSettings(stop_when_handler_fails=True))
+    parent.add_link(link_to_child(broker.url))
+    parent.start()
+    async with node(url=broker.url) as child:
+        child.post_event(AnyEvent())
+        await ended(parent)
+    with pytest.raises(HandlerFailedError, match="handler of events failed: ValueError: cannot"):
+        await parent.join()
+
+
+async def test_the_watchdog_ends_the_proactor_and_says_who_hangs(tmp_path: Path) -> None:
+    """A driver in a thread pats, and hangs then: its name and its stack are in the event."""
+    free = threading.Event()
+
+    class Driven(Proactor):
+        @property
+        def monitored_names(self) -> list[MonitoredName]:
+            return [MonitoredName("driver", 0.1)]
+
+    def drive(proactor: Proactor) -> None:
+        proactor.pat_watchdog("driver")
+        wait_for_hardware()
+
+    def wait_for_hardware() -> None:
+        free.wait(SECONDS)
+
+    proactor = node(Driven, events=EventSettings(folder=tmp_path))
+    proactor.start()
+    await proactor.started()
+    thread = threading.Thread(target=drive, args=(proactor,), name="driver thread")
+    thread.start()
+    await ended(proactor)
+    free.set()
+    await asyncio.to_thread(thread.join)
+    with pytest.raises(WatchdogExpiredError, match="driver has given no sign of life"):
+        await proactor.join()
+    reason = shutdown_reason(tmp_path)
+    assert "\nthread driver thread\n" in reason
+    assert "wait_for_hardware" in reason
+    assert "task proactor d1.site.scada: mailbox" in reason
+    assert len(reason.encode()) < 40_000
+
+
+async def test_by_policy_what_expires_is_only_reported() -> None:
+    class Driven(Proactor):
+        @property
+        def monitored_names(self) -> list[MonitoredName]:
+            return [MonitoredName("driver", 0.02)]
+
+    proactor = node(Driven, watchdog=WatchdogSettings(when_expired=WhenExpired.report))
+    problems = watched(proactor)
+    async with proactor:
+        await until(lambda: bool(problems.events))
+        assert "driver has given no sign of life" in problems.summaries()[0]
+        assert not proactor.has_stopped
+
+
+async def test_only_what_is_monitored_can_pat() -> None:
+    with pytest.raises(UsageError, match="nobody pats and is not monitored"):
+        node().pat_watchdog("nobody")
+
+
+async def test_the_command_of_a_builder_is_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCADA_RUNNING_AS_SERVICE", "1")
+
+    class Touch(ExternalWatchdogCommandBuilder):
+        @classmethod
+        def default_pat_args(cls, pid: int | None = None) -> list[str]:
+            return ["touch", str(tmp_path / "patted")]
+
+    class Patted(Proactor):
+        def get_external_watchdog_builder_class(self) -> type[ExternalWatchdogCommandBuilder]:
+            return Touch
+
+    async with node(Patted, paths=Paths(name="scada")):
+        await until((tmp_path / "patted").exists)
+
+
+async def test_a_loop_that_stands_still_is_reported_by_the_proactor() -> None:
+    proactor = node(watchdog=WatchdogSettings(hang_seconds=0.02))
+    problems = watched(proactor)
+    stood_still = threading.Event()
+
+    class Free(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            stood_still.set()
+
+    handler = Free()
+    logger = logging.getLogger("gwproactor.runtime.loop_watch")
+    logger.addHandler(handler)
+    try:
+        async with proactor:
+            assert hold_up_the_loop(stood_still)
+            await until(lambda: bool(problems.events))
+    finally:
+        logger.removeHandler(handler)
+    assert problems.summaries()[0].startswith("The event loop stood still for")
+    assert "hold_up_the_loop" in problems.events[0].Details
+
+
+def hold_up_the_loop(free: threading.Event) -> bool:
+    return free.wait(SECONDS)
+
+
+# The service manager
+
+
+async def told(listening: socket.socket) -> str:
+    async with asyncio.timeout(SECONDS):
+        return (await asyncio.get_running_loop().sock_recv(listening, 4096)).decode()
+
+
+async def test_the_service_manager_is_told_from_begin_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "20000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.setblocking(False)
+        async with node() as proactor:
+            first = {await told(listening), await told(listening)}
+            assert first == {"READY=1", "WATCHDOG=1"}
+            assert await told(listening) == "WATCHDOG=1"
+            proactor.stop("maintenance\nof the pump")
+            while (last := await told(listening)) == "WATCHDOG=1":
+                pass
+        assert last == "STOPPING=1\nSTATUS=maintenance"
+
+
+async def test_after_an_expiry_the_service_manager_hears_no_pat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Driven(Proactor):
+        @property
+        def monitored_names(self) -> list[MonitoredName]:
+            return [MonitoredName("driver", 0.05)]
+
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "2000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "notify"))
+        listening.setblocking(False)
+        report = WatchdogSettings(when_expired=WhenExpired.report)
+        async with node(Driven, watchdog=report) as proactor:
+            problems = watched(proactor)
+            await until(lambda: bool(problems.events))
+            with contextlib.suppress(BlockingIOError):
+                while listening.recv(4096):  # what was told before
+                    pass
+            await asyncio.sleep(0.02)  # ten pats, if there were any
+            with pytest.raises(BlockingIOError):
+                listening.recv(4096)
+
+
+async def test_a_service_manager_that_is_gone_harms_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "gone"))
+    monkeypatch.setenv("WATCHDOG_USEC", "1000")
+    async with node() as proactor:
+        await asyncio.sleep(0.01)
+        assert not proactor.has_stopped

@@ -1,0 +1,202 @@
+"""The watchdog inside: what expires is told with the stacks of that moment."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+from result import Err, Ok
+
+from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
+from gwproactor.errors import ProactorFailedError, UsageError, WatchdogExpiredError
+from gwproactor.interfaces import MonitoredName
+from gwproactor.message import PatInternalWatchdogMessage
+from gwproactor.runtime import watchdog as watchdog_module
+from gwproactor.runtime.watchdog import WatchdogManager
+from gwproactor.wire.envelope import Message
+from gwproactor_test.clients import until
+
+SECONDS = 10.0
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.problems: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        self.failures: asyncio.Queue[tuple[ProactorFailedError, str]] = asyncio.Queue()
+
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        assert is_error
+        self.problems.put_nowait((summary, details))
+
+    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+        self.failures.put_nowait((error, details))
+
+
+@asynccontextmanager
+async def running(
+    *monitored: MonitoredName, **values: Any
+) -> AsyncIterator[tuple[WatchdogManager, Notes]]:
+    notes = Notes()
+    manager = WatchdogManager(WatchdogSettings(**values), notes)
+    for each in monitored:
+        manager.add_monitored_name(each)
+    task = asyncio.create_task(manager.run(), name="watchdog")
+    try:
+        async with asyncio.timeout(SECONDS):
+            yield manager, notes
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def test_a_driver_thread_that_hangs_is_named_and_shown() -> None:
+    """The driver pats a few times from its thread, and hangs then."""
+    free, hangs = threading.Event(), threading.Event()
+
+    def drive() -> None:
+        for _ in range(3):
+            manager.pat("driver")
+        wait_for_hardware()
+
+    def wait_for_hardware() -> None:
+        hangs.set()
+        free.wait(SECONDS)
+
+    async with running(MonitoredName("driver", 0.1), MonitoredName("idle", 3600)) as (
+        manager,
+        notes,
+    ):
+        thread = threading.Thread(target=drive, name="driver thread")
+        thread.start()
+        error, details = await notes.failures.get()
+        free.set()
+        thread.join()
+        assert hangs.is_set()
+        assert isinstance(error, WatchdogExpiredError)
+        assert str(error).startswith("watchdog: driver has given no sign of life for 0.1 s")
+        assert "idle" not in str(error)
+        lines = details.splitlines()
+        assert lines[0].startswith("driver has given no sign of life for")
+        assert lines[1] == "thread driver thread"
+        assert (
+            " in test_a_driver_thread_that_hangs_is_named_and_shown.<locals>.wait_for_hardware"
+            in (details)
+        )
+        assert "task watchdog" in details
+        assert not manager.all_is_well
+        manager.pat("driver")
+        assert not manager.all_is_well
+        assert notes.failures.empty()
+
+
+async def test_by_policy_it_is_reported_and_well_again_after_a_pat() -> None:
+    """Each time it expires it is told; with a pat from another thread, all is well again."""
+    async with running(MonitoredName("driver", 0.05), when_expired=WhenExpired.report) as (
+        manager,
+        notes,
+    ):
+        for _ in range(3):
+            summary, details = await notes.problems.get()
+            assert summary.startswith("Watchdog: driver has given no sign of life")
+            assert "task watchdog" in details
+            assert not manager.all_is_well
+            await asyncio.to_thread(manager.pat, "driver")
+            await until(lambda: manager.all_is_well)
+        assert notes.failures.empty()
+
+
+async def test_two_that_expire_are_told_one_after_the_other() -> None:
+    names = (MonitoredName("a", 0.02), MonitoredName("b", 0.1))
+    async with running(*names, when_expired=WhenExpired.report) as (_, notes):
+        summaries = [(await notes.problems.get())[0] for _ in range(2)]
+        assert "b has given" not in summaries[0]
+        assert "a has given" in summaries[1]
+        assert "b has given" in summaries[1]
+
+
+async def test_a_name_that_comes_later_is_monitored_and_may_go() -> None:
+    async with running() as (manager, notes):
+        await asyncio.sleep(0)
+        manager.add_monitored_name(MonitoredName("gone", 0.01))
+        manager.remove_monitored_name("gone")
+        manager.add_monitored_name(MonitoredName("late", 0.05))
+        error, _ = await notes.failures.get()
+        assert "late" in str(error)
+        assert "gone" not in str(error)
+
+
+async def test_the_time_before_the_start_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(watchdog_module, "time", SimpleNamespace(monotonic=lambda: now))
+    manager = WatchdogManager(WatchdogSettings(), Notes())
+    manager.add_monitored_name(MonitoredName("driver", 10.0))
+    now = 1000.0
+    task = asyncio.create_task(manager.run())
+    await asyncio.sleep(0)
+    assert manager._table.next_expiry(now) == 1010.0
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def stand_still(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+async def test_while_the_loop_stands_still_nobody_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who lives on the loop and pats in time could not, and gets a moment to catch up."""
+    monkeypatch.setattr(watchdog_module, "LATE_SECONDS", 0.05)
+    monkeypatch.setattr(watchdog_module, "GRACE_SECONDS", 0.1)
+
+    async def live() -> None:
+        while True:
+            manager.pat("poller")
+            pats.release()
+            await asyncio.sleep(0.05)
+
+    pats = asyncio.Semaphore(0)
+    async with running(MonitoredName("poller", 0.2)) as (manager, notes):
+        # The watchdog sleeps already, so that it wakes before the poller does.
+        await asyncio.sleep(0)
+        living = asyncio.create_task(live())
+        await pats.acquire()
+        stand_still(0.5)
+        for _ in range(3):
+            await pats.acquire()
+        assert notes.failures.empty()
+        assert manager.all_is_well
+        living.cancel()
+        await asyncio.wait([living])
+
+
+async def test_pats_that_come_as_messages() -> None:
+    class Other(BaseModel):
+        TypeName: str = "test.other"
+
+    manager = WatchdogManager(WatchdogSettings(), Notes())
+    manager.add_monitored_name(MonitoredName("driver", 1))
+    assert manager.process_message(PatInternalWatchdogMessage("driver")) == Ok(True)
+    assert PatInternalWatchdogMessage("driver").Header.Dst == manager.name
+    answer = manager.process_message(PatInternalWatchdogMessage("nobody"))
+    assert isinstance(answer, Err)
+    assert "nobody pats and is not monitored" in str(answer.err_value)
+    wrong = manager.process_message(Message[Any](Src="driver", Payload=Other()))
+    assert isinstance(wrong, Err)
+    assert "the watchdog does not know test.other" in str(wrong.err_value)
+
+
+async def test_a_name_twice_is_refused() -> None:
+    manager = WatchdogManager(WatchdogSettings(), Notes())
+    manager.add_monitored_name(MonitoredName("driver", 1))
+    with pytest.raises(UsageError, match="driver is monitored already"):
+        manager.add_monitored_name(MonitoredName("driver", 1))
+
+
+async def test_the_stacks_are_bounded() -> None:
+    async with running(MonitoredName("driver", 0.01), max_stacks_bytes=1024) as (_, notes):
+        _, details = await notes.failures.get()
+        assert len(details.encode()) < 1024 + 100
