@@ -223,9 +223,9 @@ class OutgoingEvents:
         if is_new:
             event = StoredEvent(ref.sequence, event_id, payload, tag, source, priority)
             self._payloads.keep(event)
-            self._writer.put(event, urgent=urgent)
             self._empty.clear()
             self._sendable.set()
+            self._writer.put(event, urgent=urgent)
         else:
             self._store_again(ref)
         if dropped:
