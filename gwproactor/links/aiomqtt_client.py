@@ -19,6 +19,7 @@ from gwproactor.config.mqtt import MQTTClient, MQTTVersion
 from gwproactor.errors import (
     ConnectionLostError,
 )
+from gwproactor.links.aiomqtt_packets import packet_of, read_publish
 from gwproactor.links.connack import hint_at_reference
 from gwproactor.links.dialing import socket_error_in_words
 from gwproactor.links.held_messages import HeldMessages
@@ -27,7 +28,6 @@ from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
 from gwproactor.links.transport import (
     ConnectOptions,
-    ReceivedPacket,
     Will,
 )
 
@@ -66,6 +66,7 @@ class AiomqttClient(aiomqtt.Client):
         super().__init__(**_client_arguments(broker, options))
         self._broker = broker
         self._socket = packet_socket
+        self._is_v5 = broker.protocol is MQTTVersion.v5
         self.session_present = False
         self.can_retain = True
         self.server_reference = ""
@@ -88,6 +89,7 @@ class AiomqttClient(aiomqtt.Client):
         self._client.manual_ack_set(True)
         self._client.on_publish = None  # paho makes three objects for each call of it
         setattr(self._client, "_create_socket", lambda: packet_socket)  # noqa: B010
+        setattr(self._client, "_handle_publish", self._take_publish)  # noqa: B010
 
     # Requests
 
@@ -243,8 +245,16 @@ class AiomqttClient(aiomqtt.Client):
 
     _on_unsubscribe = _on_subscribe
 
+    def _take_publish(self) -> MQTTErrorCode:
+        raw = self._client._in_packet  # noqa: SLF001 - paho offers no other way
+        packet = read_publish(raw["command"], raw["packet"], v5=self._is_v5)
+        if packet is None:
+            return Paho._handle_publish(self._client)  # noqa: SLF001 - which ends in `_on_message`
+        self.received.put(packet)
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
     def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
-        self.received.put(_packet_of(message))
+        self.received.put(packet_of(message))
 
     # The socket on the loop
 
@@ -355,27 +365,6 @@ def _mark_retrieved(answer: asyncio.Future[Any]) -> None:
     """Who asked may not care: an answer that nobody reads is no warning."""
     if not answer.cancelled():
         answer.exception()
-
-
-def _packet_of(message: MQTTMessage) -> ReceivedPacket:
-    try:
-        topic = message.topic
-    except UnicodeDecodeError:
-        topic = "\ufffd"  # no link has such a topic: reported there like any other stranger
-    properties = message.properties
-    return ReceivedPacket(
-        topic=topic,
-        payload=bytes(message.payload),
-        qos=message.qos,
-        retain=message.retain,
-        user_properties=tuple(getattr(properties, "UserProperty", ())),
-        content_type=getattr(properties, "ContentType", None),
-        correlation_data=getattr(properties, "CorrelationData", None),
-        response_topic=getattr(properties, "ResponseTopic", None),
-        expiry_seconds=getattr(properties, "MessageExpiryInterval", None),
-        duplicate=message.dup,
-        packet_id=message.mid,
-    )
 
 
 def _reason_of_loss(

@@ -20,6 +20,8 @@ add or override, and why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
   are. `HeldMessages` counts them, and at a limit the connection is given up.
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
+- Each received message makes paho build tables of all properties there are. So those like nearly
+  all are read by `aiomqtt_packets` (`_handle_publish`).
 - Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
 - The writer is registered some loop turns late, and on a socket that may be closed by then (EBADF);
   the loss is kept in a future that nobody may retrieve. Here everything happens on the loop, at

@@ -24,6 +24,18 @@ def _properties(packet_type: int) -> Properties:
     return Properties(packet_type)  # type: ignore[no-untyped-call]
 
 
+class PackedProperties(Properties):
+    """Properties that do not change any more, so that packing them is done once."""
+
+    @functools.cached_property
+    def _packed(self) -> bytes:
+        return bytes(super().pack())  # type: ignore[no-untyped-call]
+
+    def pack(self) -> bytes:
+        """The bytes that stand for them in a packet."""
+        return self._packed
+
+
 @functools.lru_cache(maxsize=16)
 def publish_properties(options: SendOptions) -> Properties:
     """PUBLISH's properties (MQTT 5, section 3.3.2.3); those of one link's acks are the same."""
@@ -34,7 +46,7 @@ def publish_properties(options: SendOptions) -> Properties:
         "CorrelationData": options.correlation_data,
         "ResponseTopic": options.response_topic,
     }
-    properties = _properties(PacketTypes.PUBLISH)
+    properties = PackedProperties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     for name, value in given.items():
         if value is not None:
             setattr(properties, name, value)
