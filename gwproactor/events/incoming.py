@@ -21,6 +21,7 @@ from gwproactor.events.delivery import Delivery
 from gwproactor.events.log.seen_log import Seen
 from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
+from gwproactor.events.slices import in_slices
 from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent, one_line
 from gwproactor.events.writer import GroupCommitter
 from gwproactor.wire.payloads import MAX_ID_CHARACTERS
@@ -113,8 +114,16 @@ class IncomingEvents:
             *await self._dead_letters.open(),
             *await self._store.open(),
         ]
+        self._restore(())
+        async for refs in in_slices(self._store.pending()):
+            self._restore(refs)
+        self._running = True
+        self._delivery.wake()
+        report_damages(self._report, "A received event", damages)
+
+    def _restore(self, refs: Sequence[EventRef]) -> None:
         undone: list[EventRef] = []
-        for ref in self._store.pending():
+        for ref in refs:
             if (ref.tag, ref.event_id) in self._seen:
                 self._writer.remove(ref)  # marked done; a power cut took the removal back
             else:
@@ -122,9 +131,6 @@ class IncomingEvents:
         for double in self._inbox.restore(undone, self._store.next_sequence):
             self._unhandled.add(double.sequence)
             self._writer.remove(double)
-        self._running = True
-        self._delivery.wake()
-        report_damages(self._report, "A received event", damages)
 
     async def run(self) -> None:
         """Write and deliver, until `close`.

@@ -20,6 +20,7 @@ from gwproactor.events.payloads import (
     Payloads,
 )
 from gwproactor.events.reporting import ReportProblem, report_damages
+from gwproactor.events.slices import in_slices
 from gwproactor.events.store import (
     Damage,
     EventRef,
@@ -101,8 +102,11 @@ class OutgoingEvents:
             StoreError: The store cannot be used.
         """
         damages = await self._store.open()
-        for double in self._outbox.restore(self._store.pending(), self._store.next_sequence):
-            self._writer.remove(double)
+        next_sequence = self._store.next_sequence
+        self._outbox.restore((), next_sequence)
+        async for refs in in_slices(self._store.pending()):
+            for double in self._outbox.restore(refs, next_sequence):
+                self._writer.remove(double)
         self._running = True
         self._note_count()
         report_damages(self._report, "A stored event", damages)
