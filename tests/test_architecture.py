@@ -82,6 +82,8 @@ CORE_MODULES = (
     "links/timer_interface.py",
     "runtime/pat_table.py",
     "runtime/restarts.py",
+    "web/poll_times.py",
+    "web/poll_troubles.py",
 )
 # These decide too, about settings: they do nothing themselves, but settings may name a file.
 DECIDING_MODULES = (
@@ -95,6 +97,9 @@ DECIDING_MODULES = (
     "links/pace.py",
     "links/reception.py",
     "links/send_options.py",
+    "web/rest_settings.py",
+    "web/rest_urls.py",
+    "web/routes.py",
 )
 PARTS_BELOW_THE_CORE = ("errors", "wire")
 DOING_MODULES = {

@@ -64,16 +64,14 @@ class PollClient:
         if self._session is not None:
             await self._session.close()
 
-    async def ask(self, request: RequestArgs, url: str) -> RESTResponse:
+    async def ask(self, request: RequestArgs) -> RESTResponse:
         """Send a request and read the answer. Cancelling is safe.
-
-        Args:
-            request: The request.
-            url: Whole; the request's own is not looked at.
 
         Raises:
             PollError: There was no answer, or none of use.
+            ValueError: The request has no whole URL.
         """
+        url = self._settings.url_of(request)
         timeout = request.timeout or self._settings.session.timeout
         try:
             async with asyncio.timeout(timeout.total):

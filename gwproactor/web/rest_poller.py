@@ -37,7 +37,7 @@ Forwarder = Callable[[Message[Any]], object]
 Reporter = Callable[[str, str, bool], None]
 """Is told summary, details and whether it is an error."""
 
-Ask = Callable[[RequestArgs, str], Awaitable[RESTResponse]]
+Ask = Callable[[RequestArgs], Awaitable[RESTResponse]]
 
 PAT_SECONDS = 5.0
 """How often a poller that waits says that it is alive."""
@@ -149,7 +149,10 @@ class RESTPoller:
         return self._rest.timeout.total + CONVERT_SECONDS
 
     def make_request(self) -> RequestArgs:
-        """Make the request; override it for one that is not always the same."""
+        """Make the request; override it for one that is not always the same.
+
+        Called when the polls begin, or before each: see `cache_request_args`.
+        """
         return self._rest.request
 
     def start(self) -> None:
@@ -202,7 +205,7 @@ class RESTPoller:
         errors = self._rest.errors
         at = "the request failed", errors.request
         try:
-            response = await ask(request or self.make_request(), self._rest.url)
+            response = await ask(request or self.make_request())
             at = "the converter failed", errors.convert
             message = await _result(self._convert(response))
             self._pat()

@@ -149,13 +149,21 @@ class RESTPollerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _whole_url(self) -> "RESTPollerSettings":
-        joined_url(self.session.base_url, self.request.url)
+        _ = self.url
         return self
 
     @property
     def url(self) -> str:
         """What is asked, without `params`; it may hold secrets."""
-        return joined_url(self.session.base_url, self.request.url)
+        return self.url_of(self.request)
+
+    def url_of(self, request: RequestArgs) -> str:
+        """The same of another request of the session.
+
+        Raises:
+            ValueError: It makes no whole URL.
+        """
+        return joined_url(self.session.base_url, request.url)
 
     @property
     def timeout(self) -> AioHttpClientTimeout:

@@ -26,7 +26,7 @@ def settings(url: str, **values: Any) -> RESTPollerSettings:
 async def ask(url: str, **values: Any) -> RESTResponse:
     found = settings(url, **values)
     async with PollClient(found) as client:
-        return await client.ask(found.request, found.url)
+        return await client.ask(found.request)
 
 
 async def refused(url: str, **values: Any) -> str:
@@ -111,7 +111,7 @@ async def test_one_connection_serves_all_polls() -> None:
         found = settings(server.url)
         async with PollClient(found) as client:
             for _ in range(5):
-                await client.ask(found.request, found.url)
+                await client.ask(found.request)
     assert len(ports) == 1
 
 
@@ -310,7 +310,7 @@ async def test_cookies_are_kept_where_that_is_asked_for(kept: bool) -> None:
     async with answering(count) as server:
         found = settings(server.url, session={"cookies": kept})
         async with PollClient(found) as client:
-            texts = [await (await client.ask(found.request, found.url)).text() for _ in range(3)]
+            texts = [await (await client.ask(found.request)).text() for _ in range(3)]
     assert texts == (["0", "1", "2"] if kept else ["0", "0", "0"])
 
 
@@ -329,7 +329,7 @@ async def test_cookies_are_bounded() -> None:
         found = settings(server.url, session={"cookies": True})
         async with PollClient(found) as client:
             for _ in range(20):
-                await client.ask(found.request, found.url)
+                await client.ask(found.request)
     assert 0 < most <= MAX_COOKIES
 
 

@@ -244,7 +244,8 @@ class Turning(RESTPoller):
     """Asks for something else each time."""
 
     def make_request(self) -> RequestArgs:
-        return RequestArgs(params={"turn": self.poll_count})
+        found = self._rest.request
+        return found.model_copy(update={"params": {"turn": self.poll_count}})
 
 
 @pytest.mark.parametrize(("cached", "turns"), [(True, "000"), (False, "123")])
