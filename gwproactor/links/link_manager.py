@@ -331,8 +331,9 @@ class LinkManager(NamedLinks):
     # What a program may tell of its links
 
     def process_ack(self, link_name: str, message_id: str) -> None:
-        """Treat a message as acknowledged by that link's peer."""
-        self._known(link_name).take_ack(message_id)
+        """Treat a message as acknowledged by that link's peer; of an unknown one it is nothing."""
+        if link_name in self:
+            self[link_name].take_ack(message_id)
 
     def process_ack_timeout(
         self, wait_info: AckWaitInfo

@@ -40,7 +40,7 @@ from typing import Final
 from result import Err, Ok, Result
 from transitions import Machine
 
-from gwproactor.errors import LinkError
+from gwproactor.errors import LinkError, UsageError
 
 
 class StateName(StrEnum):
@@ -256,11 +256,16 @@ class LinkState:
     Args:
         name: The link's name, which transitions carry.
         curr_state: The state to begin in.
+
+    Raises:
+        UsageError: `none` is no state that a link can be in.
     """
 
     states: dict[StateName, State] = _STATES
 
     def __init__(self, name: str, curr_state: StateName = StateName.not_started) -> None:
+        if curr_state not in _STATES:
+            raise UsageError(f"a link is never in the state '{curr_state}'")
         self.name = name
         self.state_name = curr_state
 

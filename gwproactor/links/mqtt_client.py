@@ -50,7 +50,7 @@ from gwproactor.links.transport import (
     ReceivedPacket,
     SendOptions,
 )
-from gwproactor.wire.filters import checked_filter
+from gwproactor.wire.filters import checked_filter, is_topic_name
 
 Logger = logging.Logger | logging.LoggerAdapter[Any]
 
@@ -143,10 +143,13 @@ class MQTTClientWrapper:
         Raises:
             UsageError: The topic or the QoS is none.
         """
+        options = SendOptions(qos=_checked(qos))
+        if not is_topic_name(topic):
+            raise UsageError(f"{topic!r} is no topic to publish on")
         mid = next(self._mids)
         if self._connection is not None:
             with contextlib.suppress(ConnectionLostError):
-                self._connection.publish(topic, payload, SendOptions(qos=_checked(qos)))
+                self._connection.publish(topic, payload, options)
                 return MessageInfo(NO_ERROR, mid)
         return MessageInfo(NO_CONNECTION, mid)
 

@@ -12,10 +12,14 @@ from gwproactor.links.mqtt_notices import MQTTSubackPayload
 class MQTTClients:
     """A set of MQTT clients by name. For the event loop's thread."""
 
+    upstream_client: str = ""
+    """The name of the one that leads to where events go; empty where there is none."""
+
+    primary_peer_client: str = ""
+    """The name of the one that leads to the primary peer; empty where there is none."""
+
     def __init__(self) -> None:
         self.clients: dict[str, MQTTClientWrapper] = {}
-        self.upstream_client = ""
-        self.primary_peer_client = ""
         self._queue = _LaterQueue()
 
     def add_client(

@@ -11,8 +11,9 @@ from gwproactor.errors import UsageError
 from gwproactor.links.link import Link
 from gwproactor.links.link_message_times import LinkMessageTimes
 from gwproactor.links.link_set import LinkSet
-from gwproactor.links.link_state import LinkState, StateName
+from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName
 from gwproactor.links.link_states import CommLinkMissing
+from gwproactor.links.mqtt_notices import NO_CONNECTION, NO_ERROR
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS
 from gwproactor.wire.codec import MQTTCodec
@@ -21,6 +22,10 @@ from gwproactor.wire.envelope import Message
 
 class NamedLinks(LinkSet):
     """The set of links of one node, by their names. For the event loop's thread."""
+
+    def __getitem__(self, name: str) -> Link:
+        """That link; raises CommLinkMissing where there is none."""
+        return self._known(name)
 
     # What there is, and how it stands
 
@@ -50,8 +55,8 @@ class NamedLinks(LinkSet):
         return "" if self.upstream is None else self.upstream.name
 
     def num_acks(self, link_name: str) -> int:
-        """How many acks that link waits for."""
-        return self._known(link_name).num_acks
+        """How many acks that link waits for; none where there is no such link."""
+        return self[link_name].num_acks if link_name in self else 0
 
     def get_message_times(self, link_name: str) -> LinkMessageTimes:
         """When that link last sent and received."""
@@ -107,8 +112,8 @@ class NamedLinks(LinkSet):
         return upstream.publish(message, qos=qos)
 
     def send_ack(self, link_name: str, message: Message[Any]) -> None:
-        """Acknowledge a message, where it asks for that."""
-        if message.Header.AckRequired:
+        """Acknowledge a message; one without an id cannot be."""
+        if message.Header.MessageId:
             self._known(link_name).acknowledge(message.Header.MessageId)
 
     async def send_ping(self, link_name: str) -> None:
@@ -119,15 +124,17 @@ class NamedLinks(LinkSet):
         """Subscribe to one more topic filter; see `Link.subscribe`.
 
         Returns:
-            0, and no number: `Link.subscribed` waits for the broker's answer.
+            0, or 4 where the link is not connected now and will ask when it is; and no number:
+            `Link.subscribed` waits for the broker's answer.
         """
-        self._known(client).subscribe(topic, qos)
-        return 0, None
+        link = self._known(client)
+        link.subscribe(topic, qos)
+        return NO_ERROR if link.state in CONNECTED_STATES else NO_CONNECTION, None
 
     def _known(self, name: str) -> Link:
         if name not in self:
             raise CommLinkMissing(name)
-        return self[name]
+        return super().__getitem__(name)
 
     def _upstream(self) -> Link:
         upstream = self.upstream

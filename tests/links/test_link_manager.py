@@ -429,8 +429,12 @@ async def test_each_mistake_is_named() -> None:
     a.add_mqtt_link(B, MQTTClient(), primary_peer=True)
     with pytest.raises(UsageError, match="primary peer already"):
         a.add_mqtt_link("d1.c", MQTTClient(), primary_peer=True)
-    with pytest.raises(CommLinkMissing):
-        a.num_acks("unknown")
+    for ask in (a.subscribed, a.get_message_times, a.update_recv_time, a.__getitem__):
+        with pytest.raises(CommLinkMissing):
+            ask("unknown")
+    assert a.num_acks("unknown") == 0
+    a.process_ack("unknown", "m")
+    assert a.subscribe(B, "t", 0) == (4, None)
     with pytest.raises(UsageError, match="no upstream link"):
         a.publish_upstream(Note())
     with pytest.raises(UsageError, match="no upstream link"):

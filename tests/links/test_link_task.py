@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 import pytest
 
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
-from gwproactor.errors import ConnectionLostError, PacketTooLargeError
+from gwproactor.errors import NotRunningError, PacketTooLargeError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.effects import SendPing
@@ -645,7 +645,7 @@ async def test_a_link_runs_once(broker: AnyBroker) -> None:
         with pytest.raises(InvalidCommStateInput):
             await child.link.run()
         assert child.link.state is StateName.awaiting_peer
-    with pytest.raises(ConnectionLostError):
+    with pytest.raises(NotRunningError):
         child.link.send(AnyEvent(Src=CHILD))
 
 
