@@ -7,6 +7,8 @@ in between (`Proactor.post_event`), and receives those of others once each (`Pro
 
 import logging
 
+from gwproactor.actors.actor import Actor
+from gwproactor.actors.communicator import Communicator
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.config.checked_settings import CheckedSettings
 from gwproactor.config.effective import EffectiveSetting, effective_settings
@@ -57,9 +59,11 @@ from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemT
 
 __all__ = [
     "QOS",
+    "Actor",
     "ActorInterface",
     "AnyEvent",
     "CheckedSettings",
+    "Communicator",
     "CommunicatorInterface",
     "Durability",
     "EffectiveSetting",

@@ -60,6 +60,18 @@ class ExternalWatchdogBuilder(Protocol):
         ...
 
 
+class ReceiveQueue(Protocol):
+    """A queue of messages that the proactor reads; see `gwproactor.actors.queues.LoopEnd`."""
+
+    async def put(self, item: Any, /) -> None:
+        """Put a message in, and wait for room if there is none."""
+        ...
+
+    def put_nowait(self, item: Any, /) -> None:
+        """Put a message in, if there is room."""
+        ...
+
+
 class Runnable(ABC):
     """Something that is started, stopped and joined."""
 
@@ -235,7 +247,7 @@ class ServicesInterface(ABC):
 
     @property
     @abstractmethod
-    def async_receive_queue(self) -> "asyncio.Queue[Any] | None":
+    def async_receive_queue(self) -> ReceiveQueue | None:
         """The queue whose messages are sent on by their `Dst`; None before the start."""
 
     @property

@@ -58,13 +58,26 @@ class Emission:
         self.announcement = PLAIN
         """How acks and pings are published: with what is to be announced."""
 
-    def message(self, payload: object, options: SendOptions, *, ack_required: bool) -> Outgoing:
+    def message(
+        self, payload: object, options: SendOptions, *, ack_required: bool, receiver: str = ""
+    ) -> Outgoing:
         """A message of the application; what its codec raises goes to the caller.
+
+        Args:
+            payload: What is said.
+            options: How it is published.
+            ack_required: Its ack is waited for.
+            receiver: An actor of the peer; it travels on the link's topic all the same.
 
         Raises:
             UsageError: The payload is no model with a `TypeName`, or holds what JSON cannot.
         """
-        return self.ready(self._message(payload, ack_required=ack_required), options)
+        message = self._message(payload, ack_required=ack_required)
+        if not receiver:
+            return self.ready(message, options)
+        header = message.Header.model_copy(update={"Dst": receiver})
+        addressed = message.model_copy(update={"Header": header})
+        return self.ready(addressed, options)._replace(topic=message.mqtt_topic())
 
     def ready(self, message: Message[Any], options: SendOptions) -> Outgoing:
         """A message that has its header already, of whatever class; sent as it is."""

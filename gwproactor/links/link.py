@@ -333,6 +333,7 @@ class Link:
         self,
         payload: Any,
         *,
+        receiver: str = "",
         ack_required: bool = True,
         qos: int | None = None,
         user_properties: Iterable[tuple[str, str]] = (),
@@ -347,6 +348,7 @@ class Link:
 
         Args:
             payload: A model with a `TypeName`; its `MessageId`, where it has one, is the message's.
+            receiver: An actor of the peer that it is for; the peer itself when not given.
             ack_required: The peer is to acknowledge the message; `await sent.acked()` then says
                 whether it did. A missing ack also ends `active`.
             qos: The QoS to publish with; the link's when not given.
@@ -363,7 +365,9 @@ class Link:
             PacketTooLargeError: The broker takes no message so long.
         """
         options = self._options_to_send(qos, user_properties, content_type, expiry_seconds)
-        return self._conversation.sender.send(payload, options, ack_required=ack_required)
+        return self._conversation.sender.send(
+            payload, options, ack_required=ack_required, receiver=receiver
+        )
 
     def publish(
         self,

@@ -81,9 +81,13 @@ class Sender:
             raise ConnectionLostError(f"link '{self._name}' has no connection now")
         return self.connection
 
-    def send(self, payload: object, options: SendOptions, *, ack_required: bool) -> SentMessage:
+    def send(
+        self, payload: object, options: SendOptions, *, ack_required: bool, receiver: str = ""
+    ) -> SentMessage:
         """Send a payload to the peer; see `Link.send`."""
-        return self._send(self._emission.message(payload, options, ack_required=ack_required))
+        return self._send(
+            self._emission.message(payload, options, ack_required=ack_required, receiver=receiver)
+        )
 
     def publish(
         self, message: Message[Any], options: SendOptions, context: object = None

@@ -18,8 +18,8 @@ from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.links.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.dispatch import ReceivedHandler
 from gwproactor.runtime.event_flow import event_files
+from gwproactor.runtime.mailbox import Letter
 from gwproactor.runtime.own_tasks import OwnTasks
 from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.waiting import is_being_cancelled
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
 
 MessageHandler = Callable[[Message[Any]], Awaitable[None]]
+
+ReceivedHandler = Callable[[ReceivedMessage], Awaitable[None]]
 
 
 class Hooks(OwnTasks):
@@ -83,11 +85,12 @@ class Hooks(OwnTasks):
         logger.warning("nobody handles events: %s from %s", event.event_id, event.link_name)
 
     async def process_message(self, message: Message[Any]) -> None:
-        """Deal with a message from a peer that is neither event, ack nor ping, one at a time.
+        """Deal with a message that is neither event, ack nor ping, one at a time.
 
-        It was acknowledged to its sender when it came into the mailbox. What is raised becomes a
-        problem event; the broker delivers a message of QoS 1 or 2 again until this returns, and so
-        does the proactor, up to `handler_tries` times.
+        It comes from a peer, or was sent to the proactor within the node. What is raised becomes a
+        problem event. A peer's message was acknowledged when it came into the mailbox; one of QoS 1
+        or 2 the broker delivers again until this returns, and so does the proactor, up to
+        `handler_tries` times.
         """
         logger.warning("nobody handles messages: %s", message.Header.MessageType)
 
@@ -142,9 +145,12 @@ class Hooks(OwnTasks):
         with self._ending_where_asked("events"):
             await self._event_handler(event)
 
-    async def _handle_received(self, received: ReceivedMessage) -> None:
+    async def _handle_letter(self, letter: Letter) -> None:
         with self._ending_where_asked("messages"):
-            await self._received_handler(received)
+            if isinstance(letter, ReceivedMessage):
+                await self._received_handler(letter)
+            else:
+                await self._message_handler(letter)
 
     def _call_link_hooks(self, transition: Transition) -> None:
         """Tell a derived class, where a link became active or ceased to be."""

@@ -17,18 +17,23 @@ from collections.abc import Callable
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError, UsageError
+from gwproactor.layout import HardwareLayout, NamesOnly
 from gwproactor.links.kept_events import window_of
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.runtime.hooks import Hooks
+from gwproactor.runtime.mail import Mail
+from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
+from gwproactor.runtime.post_office import PostOffice
 from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
@@ -48,7 +53,7 @@ _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
 
-class Proactor(OwnEvents, WebServices, Hooks):
+class Proactor(OwnEvents, WebServices, Mail, Hooks):
     """One node: its links, its events and its handlers on one event loop.
 
     Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
@@ -57,7 +62,8 @@ class Proactor(OwnEvents, WebServices, Hooks):
     Args:
         name: This node's long name, dotted, globally unique.
         settings: See `ProactorSettings`; read from the environment when not given.
-        hardware_layout: Any object that the application wants to find again here.
+        hardware_layout: What the site consists of: where actors find their nodes. Without one every
+            name is a node.
 
     Raises:
         UsageError: The name cannot be one level of a topic.
@@ -67,7 +73,7 @@ class Proactor(OwnEvents, WebServices, Hooks):
         self,
         name: str,
         settings: ProactorSettings | None = None,
-        hardware_layout: object = None,
+        hardware_layout: HardwareLayout | None = None,
     ) -> None:
         super().__init__()
         try:
@@ -75,7 +81,7 @@ class Proactor(OwnEvents, WebServices, Hooks):
         except ValueError as error:
             raise UsageError(str(error)) from None
         self._settings = settings or ProactorSettings()
-        self.hardware_layout = hardware_layout
+        self._layout = NamesOnly() if hardware_layout is None else hardware_layout
         self._observers: list[Observer] = []
         self._stop_now = asyncio.Event()
         self._events = EventFlow(
@@ -100,13 +106,28 @@ class Proactor(OwnEvents, WebServices, Hooks):
             stats=self.make_stats(),
         )
         self._web = WebServers(self.report_problem, stop_seconds=self._settings.stop_seconds / 2)
-        self._dispatch = Dispatch(
-            self._handle_received,
-            max_messages=self._settings.mailbox_messages,
-            max_tries=self._settings.handler_tries,
-            receive_event=self._events.incoming.receive,
-            acknowledge=self._acknowledge,
+        limits = self._settings.mailbox_messages, self._settings.handler_tries
+        self._mailbox = Mailbox(
+            "the application",
+            self._handle_letter,
+            max_messages=limits[0],
+            max_tries=limits[1],
             report=self.report_problem,
+        )
+        self._communicators = Communicators(
+            *limits, report=self.report_problem, guard=self._ending_where_asked
+        )
+        self._post_office = PostOffice(
+            self._name,
+            self,
+            self._mailbox,
+            self._communicators,
+            self._links,
+            self._oversight.watchdog,
+            max_messages=self._settings.mailbox_messages,
+        )
+        self._dispatch = Dispatch(
+            self._post_office.mailbox_of, self._events.incoming.receive, self._acknowledge
         )
 
     # What it consists of
@@ -127,6 +148,11 @@ class Proactor(OwnEvents, WebServices, Hooks):
         return self._settings
 
     @property
+    def hardware_layout(self) -> HardwareLayout:
+        """What the site consists of."""
+        return self._layout
+
+    @property
     def stats(self) -> ProactorStats:
         """What has been counted; `str` of it is a text, `as_data` what JSON can hold."""
         return self._links.stats
@@ -139,10 +165,12 @@ class Proactor(OwnEvents, WebServices, Hooks):
             codec: Turns messages into payloads and back; the wire format's when not given.
 
         Raises:
-            UsageError: There is a link of that name, or a second upstream one, or one that it
-                would disturb.
+            UsageError: There is a link or a communicator of that name, or a second upstream link,
+                or one that it would disturb.
             NotRunningError: The proactor is stopped.
         """
+        if settings.link_name in self._communicators:
+            raise UsageError(f"a communicator is named '{settings.link_name}' already")
         return self._links.add(settings, codec=codec)
 
     async def remove_link(self, name: str) -> None:
@@ -215,6 +243,7 @@ class Proactor(OwnEvents, WebServices, Hooks):
         return str(self._settings.paths.name)
 
     async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
         try:
             await self._events.open()
             await self._web.bind()
@@ -225,6 +254,7 @@ class Proactor(OwnEvents, WebServices, Hooks):
             self._failure.add_note(str(error))
         finally:
             await self._web.stop()
+            await self._stop_communicators(self._settings.stop_seconds)
             self._hatch.close()
             self._links.events.discard()
             await self._oversight.close()
@@ -238,10 +268,12 @@ class Proactor(OwnEvents, WebServices, Hooks):
         run("outgoing events", self._events.outgoing.run)
         threads = run("events of other threads", self._hatch.run)
         run("incoming events", self._events.incoming.run)
-        talking = [run("links", self._links.run), run("mailbox", self._dispatch.run)]
+        talking = [run("links", self._links.run), run("mailbox", self._mailbox.run)]
         self._links.events.generate_own(StartupEvent(Src=self._name))
         self._hatch.open()
+        messages = run("messages of threads", self.process_messages)
         await self._web.serve()
+        self._communicators.start(lambda what, work: talking.append(run(what, work)))
         self.start_tasks()
         self._begin_oversight()
         self._ready.set()
@@ -249,6 +281,8 @@ class Proactor(OwnEvents, WebServices, Hooks):
         await self._stop_requested.wait()
         await self._web.stop()
         await self._oversight.end_tasks()
+        await self._stop_communicators(self._settings.stop_seconds)
+        await messages.wait()
         self._hatch.close()
         await self._say_farewell()
         await _end(*talking)

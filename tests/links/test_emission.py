@@ -57,6 +57,15 @@ def test_message_without_an_id_gets_one_where_an_ack_is_wanted() -> None:
     )
 
 
+def test_a_message_to_an_actor_of_the_peer_travels_on_the_links_topic() -> None:
+    plain = EMISSION.message(Ack(AckMessageID="x"), PLAIN, ack_required=False)
+    outgoing = EMISSION.message(
+        Ack(AckMessageID="x"), PLAIN, ack_required=False, receiver="relay.1"
+    )
+    assert outgoing.topic == plain.topic
+    assert CODEC.decode(outgoing.topic, outgoing.payload).Header.Dst == "relay.1"
+
+
 def test_event_bytes_pass_unchanged() -> None:
     payload = AnyEvent(Src=CHILD).model_dump_json().encode()
     event_id = AnyEvent.model_validate_json(payload).MessageId

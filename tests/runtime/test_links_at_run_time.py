@@ -141,7 +141,7 @@ async def test_the_trouble_of_one_link_delays_no_other(broker: AnyBroker, relay:
 async def test_a_handler_sees_what_mqtt_says_and_gets_again_what_it_failed_with(
     broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwproactor.runtime.dispatch.FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("gwproactor.runtime.mailbox.FIRST_RETRY_SECONDS", 0.01)
     seen: list[tuple[str, tuple[tuple[str, str], ...], str | None]] = []
     hub, one = node(HUB), node("d1.one")
     link = hub.add_link(settings_of("d1.one", HUB, broker.url, qos=1), codec=CODEC)

@@ -148,7 +148,7 @@ async def test_a_task_of_the_proactor_itself_that_dies_ends_it() -> None:
     async def broken() -> None:
         raise ZeroDivisionError
 
-    proactor._dispatch.run = broken  # type: ignore[method-assign]
+    proactor._mailbox.run = broken  # type: ignore[method-assign]
     with pytest.raises(TaskDiedError, match="task 'mailbox' died: ZeroDivisionError"):
         await proactor.run_forever()
     assert problems.summaries() == ["Task 'mailbox' died"]

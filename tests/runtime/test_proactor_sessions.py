@@ -16,7 +16,7 @@ from gwproactor.config.mqtt import broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.links.link import Link
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime import dispatch
+from gwproactor.runtime import mailbox
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
@@ -113,7 +113,7 @@ async def test_what_a_stopped_node_did_not_process_comes_to_the_next_run(
 async def test_a_handler_that_fails_gets_it_again(
     broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dispatch, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(mailbox, "FIRST_RETRY_SECONDS", 0.01)
     child = Child(broker.url)
     child.failures = 2
     async with parent_of(broker.url) as to_child, child:

@@ -7,17 +7,24 @@ from typing import Any
 
 import pytest
 
+from gwproactor.errors import MailboxFullError
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.transport import ReceivedPacket
-from gwproactor.runtime import dispatch
+from gwproactor.runtime import mailbox
 from gwproactor.runtime.dispatch import Dispatch
+from gwproactor.runtime.mailbox import Letter, LetterHandler, Mailbox
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, Ping
 from gwproactor_test.clients import until
 
 
+def id_of(letter: Letter) -> str:
+    message = letter.message if isinstance(letter, ReceivedMessage) else letter
+    return message.Header.MessageId
+
+
 class Desk:
-    """A Dispatch with notes of everything it does."""
+    """A mailbox and a Dispatch before it, with notes of everything they do."""
 
     def __init__(self, max_messages: int = 3) -> None:
         self.handled: list[str] = []
@@ -25,17 +32,22 @@ class Desk:
         self.acknowledged: list[tuple[str, str]] = []
         self.reports: list[tuple[str, str]] = []
         self.done: list[ReceivedPacket] = []
-        self.dispatch = Dispatch(
-            self.handle,
+        self.handler: LetterHandler = self.handle
+        self.mailbox = Mailbox(
+            "'actor'",
+            lambda letter: self.handler(letter),
             max_messages=max_messages,
             max_tries=3,
-            receive_event=lambda *event: self.events.append(event[:4]),
-            acknowledge=lambda *message: self.acknowledged.append(message),
             report=lambda *report: self.reports.append(report),
         )
+        self.dispatch = Dispatch(
+            lambda _name: self.mailbox,
+            lambda *event: self.events.append(event[:4]),
+            lambda *message: self.acknowledged.append(message),
+        )
 
-    async def handle(self, received: ReceivedMessage) -> None:
-        self.handled.append(received.message.Header.MessageId)
+    async def handle(self, letter: Letter) -> None:
+        self.handled.append(id_of(letter))
 
     def take(self, message: Message[Any], **packet: Any) -> ReceivedMessage:
         """A message comes; what is done with it to the broker stands in `done`."""
@@ -54,7 +66,7 @@ class Desk:
 
 @contextlib.asynccontextmanager
 async def running(desk: Desk) -> AsyncIterator[None]:
-    task = asyncio.create_task(desk.dispatch.run())
+    task = asyncio.create_task(desk.mailbox.run())
     try:
         yield
     finally:
@@ -87,7 +99,7 @@ async def test_messages_are_acknowledged_when_taken_and_handled_in_order() -> No
     desk.take(message("2", ack_required=False))
     desk.take(message("3"))
     assert desk.acknowledged == [("link", "1"), ("link", "3")]
-    running = asyncio.create_task(desk.dispatch.run())
+    running = asyncio.create_task(desk.mailbox.run())
     await until(lambda: desk.handled == ["1", "2", "3"])
     running.cancel()
     await asyncio.wait([running])
@@ -99,7 +111,7 @@ async def test_a_full_mailbox_drops_unacknowledged_and_tells_once() -> None:
         desk.take(message(str(number)))
     assert desk.acknowledged == [("link", "0"), ("link", "1")]
     ((summary, details),) = desk.reports
-    assert "mailbox is full" in summary
+    assert "mailbox of 'actor' is full" in summary
     assert details == "link"
 
 
@@ -108,16 +120,16 @@ async def test_a_handler_that_raises_is_reported_and_the_next_message_comes(
 ) -> None:
     desk = Desk(max_messages=100)
 
-    async def fail(received: ReceivedMessage) -> None:
-        desk.handled.append(received.message.Header.MessageId)
-        if received.message.Header.MessageId != "99":
+    async def fail(received: Letter) -> None:
+        desk.handled.append(id_of(received))
+        if id_of(received) != "99":
             raise ValueError("cannot")
 
-    desk.dispatch.handler = fail
+    desk.handler = fail
     for number in range(100):
         desk.take(message(str(number)))
     with caplog.at_level(logging.CRITICAL, "gwproactor"):
-        running = asyncio.create_task(desk.dispatch.run())
+        running = asyncio.create_task(desk.mailbox.run())
         await until(lambda: desk.handled[-1:] == ["99"])
         running.cancel()
         await asyncio.wait([running])
@@ -141,17 +153,17 @@ async def test_a_message_of_qos_1_is_done_when_it_was_handled() -> None:
 async def test_one_that_fails_comes_again_and_holds_up_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(dispatch, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(mailbox, "FIRST_RETRY_SECONDS", 0.01)
     desk, failures = Desk(), 2
 
-    async def fail_twice(received: ReceivedMessage) -> None:
+    async def fail_twice(received: Letter) -> None:
         nonlocal failures
-        desk.handled.append(received.message.Header.MessageId)
-        if received.packet.qos and failures:
+        desk.handled.append(id_of(received))
+        if id_of(received) == "bad" and failures:
             failures -= 1
             raise ValueError("not now")
 
-    desk.dispatch.handler = fail_twice
+    desk.handler = fail_twice
     bad = desk.take(message("bad"), qos=1)
     desk.take(message("good"))
     with caplog.at_level(logging.CRITICAL, "gwproactor"):
@@ -165,14 +177,14 @@ async def test_one_that_fails_comes_again_and_holds_up_nobody(
 async def test_after_too_many_tries_it_is_reported_and_let_go(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(dispatch, "FIRST_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(mailbox, "FIRST_RETRY_SECONDS", 0.01)
     desk = Desk()
 
-    async def fail(received: ReceivedMessage) -> None:
-        desk.handled.append(received.message.Header.MessageId)
+    async def fail(received: Letter) -> None:
+        desk.handled.append(id_of(received))
         raise ValueError("never")
 
-    desk.dispatch.handler = fail
+    desk.handler = fail
     bad = desk.take(message("bad"), qos=1)
     with caplog.at_level(logging.CRITICAL, "gwproactor"):
         async with running(desk):
@@ -216,7 +228,7 @@ async def test_what_is_delivered_again_while_it_waits_is_handled_once() -> None:
         late = desk.take(message("1"), qos=1, packet_id=10, duplicate=True)
         await until(lambda: desk.done[-1] is late.packet)  # no memory of what is dealt with
     assert desk.handled == ["1"] * 3
-    assert not desk.dispatch._held
+    assert not desk.mailbox._held
 
 
 async def test_a_packet_id_that_a_new_session_uses_again_is_another_message() -> None:
@@ -226,18 +238,18 @@ async def test_a_packet_id_that_a_new_session_uses_again_is_another_message() ->
     async with running(desk):
         await until(lambda: desk.handled == ["0", "1", "2"])
     assert len(desk.done) == 3
-    assert not desk.dispatch._held
+    assert not desk.mailbox._held
 
 
 async def test_one_that_is_delivered_again_while_it_is_handled_is_done_with_it() -> None:
     desk, entered, may_end = Desk(), asyncio.Event(), asyncio.Event()
 
-    async def slow(received: ReceivedMessage) -> None:
+    async def slow(received: Letter) -> None:
         entered.set()
         await may_end.wait()
         await desk.handle(received)
 
-    desk.dispatch.handler = slow
+    desk.handler = slow
     desk.take(message("1"), qos=1, packet_id=1)
     async with running(desk):
         await entered.wait()
@@ -256,3 +268,49 @@ async def test_an_event_is_done_when_the_inbox_says_so() -> None:
     assert desk.done == []
     safe[0]()
     assert desk.done == [received.packet]
+
+
+async def test_a_message_from_within_the_node_is_handed_over_like_any() -> None:
+    desk = Desk()
+    desk.mailbox.put(message("1"))
+    desk.take(message("2"))
+    desk.mailbox.put(message("3"))
+    async with running(desk):
+        await until(lambda: desk.handled == ["1", "2", "3"])
+    assert desk.acknowledged == [("link", "2")]
+
+
+async def test_who_sends_within_the_node_is_told_that_the_mailbox_is_full() -> None:
+    desk = Desk(max_messages=2)
+    for number in range(2):
+        desk.mailbox.put(message(str(number)))
+    for _ in range(3):
+        with pytest.raises(MailboxFullError, match=r"mailbox of 'actor' is full.*some\.type"):
+            desk.mailbox.put(message("2"))
+    desk.take(message("3"))
+    assert desk.mailbox.dropped_count == 4
+    assert [summary for summary, _ in desk.reports] == [
+        "The mailbox of 'actor' is full: messages are dropped"
+    ]
+    assert len(desk.mailbox) == 2
+
+
+async def test_one_from_within_that_fails_is_reported_and_does_not_come_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk()
+
+    async def fail(letter: Letter) -> None:
+        desk.handled.append(id_of(letter))
+        raise ValueError("cannot")
+
+    desk.handler = fail
+    desk.mailbox.put(message("1"))
+    desk.mailbox.put(message("2"))
+    with caplog.at_level(logging.CRITICAL, "gwproactor"):
+        async with running(desk):
+            await until(lambda: desk.handled == ["1", "2"])
+    ((summary, details),) = desk.reports
+    assert summary == "'actor' failed with a some.type"
+    assert "ValueError: cannot" in details
+    assert not desk.mailbox._later

@@ -1,0 +1,166 @@
+"""The communicators of a proactor: who there is, their mailboxes, and their beginning and end.
+
+Each has a mailbox and a task that empties it, so one that takes its time delays nobody else. Those
+that are `Runnable` are started when everything that they may need runs, in the order in which they
+were added, and stopped before anything of that ends. One that does not stop in time is reported and
+left behind: of a thread that hangs there is no more that one could do.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from result import Err
+
+from gwproactor.errors import UsageError
+from gwproactor.interfaces import CommunicatorInterface, MonitoredName, Runnable
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.runtime.mailbox import Letter, Mailbox
+from gwproactor.runtime.tracebacks import traceback_text
+
+
+class RunsTasks(Protocol):
+    """Runs a task that is not to end by itself: its name, and its work."""
+
+    def __call__(self, what: str, work: Callable[[], Awaitable[None]], /) -> object:
+        """Begin it."""
+        ...
+
+
+class Communicators:
+    """The communicators of one proactor. For the event loop's thread.
+
+    Args:
+        max_messages: So many may wait in the mailbox of each.
+        max_tries: See `Mailbox`.
+        report: Called with summary and details when something is wrong.
+        guard: Entered around each call of a handler, with the communicator's name.
+    """
+
+    def __init__(
+        self,
+        max_messages: int,
+        max_tries: int,
+        report: Callable[[str, str], None],
+        guard: Callable[[str], contextlib.AbstractContextManager[None]],
+    ) -> None:
+        self._max_messages = max_messages
+        self._max_tries = max_tries
+        self._report = report
+        self._guard = guard
+        self._found: dict[str, CommunicatorInterface] = {}
+        self._mailboxes: dict[str, Mailbox] = {}
+        self._run_task: RunsTasks | None = None
+        self._started: list[tuple[str, Runnable]] = []
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._found
+
+    def __iter__(self) -> Iterator[CommunicatorInterface]:
+        """All of them, in the order in which they were added."""
+        return iter(tuple(self._found.values()))
+
+    def add(self, communicator: CommunicatorInterface) -> None:
+        """Add one; where the others run already, it begins at once.
+
+        Raises:
+            UsageError: There is one of that name, or it has no name.
+        """
+        name = communicator.name
+        if not name or name in self._found:
+            raise UsageError(
+                f"a communicator is named {name!r} already; names are unique"
+                if name
+                else f"{communicator!r} has no name, by which messages could reach it"
+            )
+        self._found[name] = communicator
+        self._mailboxes[name] = Mailbox(
+            f"'{name}'",
+            lambda letter: self._hand_over(communicator, letter),
+            max_messages=self._max_messages,
+            max_tries=self._max_tries,
+            report=self._report,
+        )
+        if self._run_task is not None:
+            self._begin(name, self._run_task)
+            self._start(communicator)
+
+    def get(self, name: str) -> CommunicatorInterface | None:
+        """The one of that name, or None."""
+        return self._found.get(name)
+
+    def mailbox(self, name: str) -> Mailbox | None:
+        """The mailbox of the one of that name, or None."""
+        return self._mailboxes.get(name)
+
+    def monitored_names(self) -> Sequence[MonitoredName]:
+        """What of them the watchdog monitors."""
+        return [name for each in self for name in each.monitored_names]
+
+    def start(self, run_task: RunsTasks) -> None:
+        """Begin to empty the mailboxes, and start who can be started.
+
+        Args:
+            run_task: Runs a task for each mailbox, and ends it in the end.
+
+        Raises:
+            Exception: What `start` of one raises; those after it are not started.
+        """
+        self._run_task = run_task
+        for name in self._found:
+            self._begin(name, run_task)
+        for communicator in self:
+            self._start(communicator)
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Stop who was started, and wait for them together. A second call does nothing.
+
+        Args:
+            timeout_seconds: How long they may take; who takes longer is reported.
+        """
+        started, self._started = self._started, []
+        for name, runnable in started:
+            with self._reporting(name, "stop"):
+                runnable.stop()
+        joins = [asyncio.create_task(self._join(*each), name=f"join {each[0]}") for each in started]
+        if not joins:
+            return
+        try:
+            _, late = await asyncio.wait(joins, timeout=timeout_seconds)
+        finally:
+            for join in joins:
+                join.cancel()
+        for join, (name, _) in zip(joins, started, strict=True):
+            if join in late:
+                self._report(f"'{name}' did not stop", f"it was asked {timeout_seconds:g} s ago")
+        await asyncio.wait(joins)
+
+    def _begin(self, name: str, run_task: RunsTasks) -> None:
+        run_task(f"mailbox of {name}", self._mailboxes[name].run)
+
+    def _start(self, communicator: CommunicatorInterface) -> None:
+        if isinstance(communicator, Runnable):
+            self._started.append((communicator.name, communicator))
+            communicator.start()
+
+    async def _join(self, name: str, runnable: Runnable) -> None:
+        with self._reporting(name, "join"):
+            await runnable.join()
+
+    @contextlib.contextmanager
+    def _reporting(self, name: str, what: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the others are to be stopped all the same
+            self._report(f"{what} of '{name}' failed", traceback_text(error))
+
+    async def _hand_over(self, communicator: CommunicatorInterface, letter: Letter) -> None:
+        """Have a message processed, which may be a plain call; an Err is raised."""
+        message = letter.message if isinstance(letter, ReceivedMessage) else letter
+        with self._guard(f"'{communicator.name}'"):
+            result: Any = communicator.process_message(message)
+            if isinstance(result, Awaitable):
+                result = await result
+            if isinstance(result, Err):
+                raise result.err()

@@ -1,0 +1,134 @@
+"""What a proactor does with its actors: adding them, finding them, and sending messages."""
+
+import asyncio
+from typing import Any, TypeVar, cast
+
+from gwproactor.actors.queues import LoopEnd
+from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
+from gwproactor.interfaces import CommunicatorInterface, ServicesInterface
+from gwproactor.links.link_manager import LinkManager
+from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.oversight import Oversight
+from gwproactor.runtime.post_office import PostOffice
+from gwproactor.wire.envelope import Message
+
+T = TypeVar("T")
+
+
+class Mail:
+    """The part of a proactor that is about actors and messages within the node.
+
+    Everything is for the event loop's thread, but for `send_threadsafe`.
+    """
+
+    _communicators: Communicators
+    _post_office: PostOffice
+    _links: LinkManager
+    _oversight: Oversight
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def add_communicator(self, communicator: CommunicatorInterface) -> None:
+        """Add an actor, or whatever else has a name that messages can be addressed to.
+
+        A `Runnable` one is started with the proactor, in the order of these calls, and at once
+        where that runs already; it is stopped with the proactor, in the time of `stop_seconds`.
+
+        Raises:
+            UsageError: There is one of that name, or a link, or it has no name.
+        """
+        if communicator.name in self._links:
+            raise UsageError(f"a link is named '{communicator.name}' already; names are unique")
+        self._communicators.add(communicator)
+        for monitored in communicator.monitored_names:
+            self._oversight.watchdog.add_monitored_name(monitored)
+
+    def get_communicator(self, name: str) -> CommunicatorInterface | None:
+        """The communicator of that name, or None."""
+        return self._communicators.get(name)
+
+    def get_communicator_as_type(self, name: str, type_: type[T]) -> T | None:
+        """The communicator of that name, or None.
+
+        Raises:
+            UsageError: It is not of that type.
+        """
+        found = self._communicators.get(name)
+        if found is None or isinstance(found, type_):
+            return found
+        raise UsageError(f"communicator '{name}' is a {type(found).__name__}, no {type_.__name__}")
+
+    def get_communicator_names(self) -> set[str]:
+        """The names of all communicators."""
+        return {each.name for each in self._communicators}
+
+    def send(self, message: Message[Any]) -> None:
+        """Send a message where its `Dst` says.
+
+        That is the name of an actor; of a link, or its peer's long or short name, and then it goes
+        over that link, with this node as its sender; or `proactor`, this node's name, or nothing,
+        and then it is for the proactor itself: an event is generated, a `Shutdown` stops it, any
+        other message comes to `process_message`.
+
+        Raises:
+            MailboxFullError: The actor does not keep up; the message was not taken.
+            ConnectionLostError: The link has no connection.
+            UsageError: Nobody has that name; or the caller is another thread; or see
+                `Link.publish`.
+        """
+        self._post_office.send(message)
+
+    def send_threadsafe(self, message: Message[Any]) -> None:
+        """The same from any thread. It never waits; messages of a thread keep their order.
+
+        A message that cannot be sent on becomes a problem event.
+
+        Raises:
+            QueueFullError: The loop does not keep up; the message was not taken.
+            NotRunningError: The proactor is not started, or stopped.
+        """
+        try:
+            if self._loop is None:
+                raise NotRunningError("the proactor does not run: start it before threads send")
+            self._post_office.queue.thread_end.put_nowait(message)
+        except QueueClosedError:
+            raise NotRunningError("the proactor has stopped; the message was not sent") from None
+
+    async def process_messages(self) -> None:
+        """Send on the messages that threads hand in; the proactor runs this as a task."""
+        await self._post_office.run()
+
+    @property
+    def async_receive_queue(self) -> LoopEnd[Message[Any]] | None:
+        """The queue whose messages are sent on by their `Dst`; None before the start.
+
+        Its `thread_end` is for threads, which wait there while it is full.
+        """
+        return None if self._loop is None else self._post_office.queue.loop_end
+
+    @property
+    def event_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that the proactor runs on; None before the start."""
+        return self._loop
+
+    @property
+    def services(self) -> ServicesInterface:
+        """The proactor, as actors know it."""
+        return cast("ServicesInterface", self)
+
+    @property
+    def upstream_client(self) -> str:
+        """The name of the upstream link; empty where there is none."""
+        return self._links.upstream_client
+
+    @property
+    def primary_peer_client(self) -> str:
+        """The name of the link to the primary peer; empty where there is none."""
+        return self._links.primary_peer_client
+
+    async def _stop_communicators(self, timeout_seconds: float) -> None:
+        """Stop the actors, and send on the last messages of threads."""
+        for communicator in self._communicators:
+            for monitored in communicator.monitored_names:
+                self._oversight.watchdog.remove_monitored_name(monitored.name)
+        await self._communicators.stop(timeout_seconds)
+        self._post_office.queue.close()

@@ -1,0 +1,188 @@
+"""A mailbox: messages that wait for one receiver, who gets them one at a time, in order.
+
+It is bounded. What finds no room is not taken, and whoever sent it is told: a message of QoS 0 from
+a peer is not acknowledged, one from within the node raises. Of messages of QoS 1 and 2 only so many
+can be under way (Receive Maximum), so they are always taken, and the broker keeps each until the
+receiver has succeeded with it. One that the receiver fails with comes again after a while, without
+holding up the others; after too many tries it is reported and let go. What the broker delivers
+again after a reconnection, while it still waits here, is not put in a second time.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gwproactor.errors import MailboxFullError
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.reports import ReportRate
+from gwproactor.runtime.tracebacks import traceback_text
+from gwproactor.runtime.waiting import is_being_cancelled
+from gwproactor.wire.envelope import Message
+
+logger = logging.getLogger(__name__)
+
+Letter = ReceivedMessage | Message[Any]
+"""What waits in a mailbox: a message from a peer, or one from within the node."""
+
+LetterHandler = Callable[[Letter], Awaitable[None]]
+
+FIRST_RETRY_SECONDS = 1.0
+"""A handler that failed is given a moment in which what it needs may come back."""
+
+LONGEST_RETRY_SECONDS = 60.0
+"""And is asked once a minute at least, up to the number of tries."""
+
+
+class Mailbox:
+    """The mailbox of one receiver. For the event loop's thread.
+
+    Args:
+        owner: What reports call the receiver.
+        handler: Is given each message.
+        max_messages: So many may wait.
+        max_tries: So often a message that the broker keeps is given to a handler that fails.
+        report: Called with summary and details when something is wrong.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        handler: LetterHandler,
+        *,
+        max_messages: int,
+        max_tries: int,
+        report: Callable[[str, str], None],
+    ) -> None:
+        self._owner = owner
+        self._handler = handler
+        self._max_messages = max_messages
+        self._max_tries = max_tries
+        self._letters: asyncio.Queue[tuple[Letter, int]] = asyncio.Queue()
+        self._held: dict[tuple[str, int], ReceivedMessage] = {}
+        """Of the messages not dealt with, those that the broker keeps, by link and packet id."""
+        self._later: set[asyncio.TimerHandle] = set()
+        self._report = report
+        self._rate = ReportRate()
+        self.dropped_count = 0
+        """How many messages found no room since the start."""
+
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return self._letters.qsize()
+
+    def take(self, received: ReceivedMessage) -> bool:
+        """Take in a message from a peer; whether it was taken, and so may be acknowledged.
+
+        Args:
+            received: Valid, and neither ack, ping nor event.
+        """
+        if self._is_full and not received.holds_broker:
+            self._drop(received.link_name)
+            return False
+        if not self._waits_already(received):
+            self._letters.put_nowait((received, 1))
+        return True
+
+    def put(self, message: Message[Any]) -> None:
+        """Take in a message from within the node.
+
+        Raises:
+            MailboxFullError: There is no room; it was not taken.
+        """
+        if self._is_full:
+            self._drop(message.Header.Src)
+            raise MailboxFullError(
+                f"the mailbox of {self._owner} is full, so a {message.Header.MessageType} was not"
+                f" taken: {self._max_messages} messages wait already; it does not keep up"
+            )
+        self._letters.put_nowait((message, 1))
+
+    async def run(self) -> None:
+        """Hand the messages to the handler, until cancelled."""
+        try:
+            while True:
+                letter, tries = await self._letters.get()
+                if isinstance(letter, ReceivedMessage) and letter.expired(time.monotonic()):
+                    summary = f"A {type_of(letter)} expired in the mailbox of {self._owner}"
+                    self._report_often(summary, letter.link_name)
+                    self._done(letter)
+                else:
+                    await self._handle(letter, tries)
+        finally:
+            for timer in self._later:
+                timer.cancel()
+
+    @property
+    def _is_full(self) -> bool:
+        return self._letters.qsize() >= self._max_messages
+
+    def _drop(self, sender: str) -> None:
+        self.dropped_count += 1
+        self._report_often(f"The mailbox of {self._owner} is full: messages are dropped", sender)
+
+    def _waits_already(self, received: ReceivedMessage) -> bool:
+        """Whether it came before and is not dealt with yet; if not, remember it."""
+        if not received.holds_broker:
+            return False
+        first = self._held.get(_key(received))
+        if first is not None and first.stands_for(received):
+            return True
+        self._held[_key(received)] = received
+        return False
+
+    async def _handle(self, letter: Letter, tries: int) -> None:
+        try:
+            await self._handler(letter)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_being_cancelled():
+                raise
+            logger.exception("%s failed with a message", self._owner)
+            self._failed(letter, tries, error)
+        else:
+            self._done(letter)
+
+    def _failed(self, letter: Letter, tries: int, error: BaseException) -> None:
+        summary = f"{self._owner} failed with a {type_of(letter)}"
+        self._report_often(summary, traceback_text(error))
+        if not isinstance(letter, ReceivedMessage) or not letter.holds_broker:
+            return
+        if tries >= self._max_tries:
+            self._report(f"{summary} {tries} times; it is let go", traceback_text(error))
+            self._done(letter)
+            return
+        seconds = min(FIRST_RETRY_SECONDS * 2 ** (tries - 1), LONGEST_RETRY_SECONDS)
+        self._again_in(seconds, letter, tries + 1)
+
+    def _done(self, letter: Letter) -> None:
+        if not isinstance(letter, ReceivedMessage):
+            return
+        if self._held.get(_key(letter)) is letter:
+            del self._held[_key(letter)]
+        letter.done()
+
+    def _again_in(self, seconds: float, received: ReceivedMessage, tries: int) -> None:
+        def again() -> None:
+            self._later.discard(timer)
+            self._letters.put_nowait((received, tries))
+
+        timer = asyncio.get_running_loop().call_later(seconds, again)
+        self._later.add(timer)
+
+    def _report_often(self, summary: str, details: str) -> None:
+        """Report a problem that may come thousands of times, at a bounded rate."""
+        unreported = self._rate.again(time.monotonic(), summary)
+        if unreported is not None:
+            again = f" ({unreported} times more since the last report)" if unreported else ""
+            self._report(summary, details + again)
+
+
+def type_of(letter: Letter) -> str:
+    """The TypeName of the payload of what waits."""
+    message = letter.message if isinstance(letter, ReceivedMessage) else letter
+    return str(message.Header.MessageType)
+
+
+def _key(received: ReceivedMessage) -> tuple[str, int]:
+    return received.link_name, received.packet.packet_id

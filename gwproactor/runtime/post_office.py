@@ -1,0 +1,147 @@
+"""Where a message goes that is sent within a node: to an actor, the proactor, or over a link.
+
+A message is addressed by the name in its header's `Dst`. Who it is from does not matter: a link, an
+actor, a thread. Threads hand theirs in by a bounded queue, whose items the loop sends on in order.
+"""
+
+import logging
+import threading
+from typing import Any, Protocol
+
+from result import Err
+
+from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.errors import UsageError
+from gwproactor.links.link import Link
+from gwproactor.links.link_manager import LinkManager
+from gwproactor.message import KnownNames, Shutdown
+from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.mailbox import Mailbox, type_of
+from gwproactor.runtime.tracebacks import in_words, traceback_text
+from gwproactor.runtime.watchdog import WatchdogManager
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import EventBase, ProblemEvent, ProblemType, is_event_type
+
+_LOGGER = logging.getLogger(__name__)
+
+SHUTDOWN = Shutdown().TypeName
+
+
+class Principal(Protocol):
+    """Whose post it is: the proactor, as far as messages give it orders."""
+
+    def post_event(self, event: EventBase) -> object:
+        """Hand in an event."""
+        ...
+
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        """Report a problem."""
+        ...
+
+    def stop(self, reason: str = ...) -> None:
+        """Stop in good order."""
+        ...
+
+
+class PostOffice:
+    """Sends messages on. For the event loop's thread, but for `queue`.
+
+    Args:
+        own_name: This node's long name.
+        principal: The proactor.
+        own_mailbox: Where messages go that are for the proactor.
+        communicators: Who else there is.
+        links: And which links.
+        watchdog: Takes pats.
+        max_messages: So many may wait in the queue of the threads.
+    """
+
+    def __init__(
+        self,
+        own_name: str,
+        principal: Principal,
+        own_mailbox: Mailbox,
+        communicators: Communicators,
+        links: LinkManager,
+        watchdog: WatchdogManager,
+        *,
+        max_messages: int,
+    ) -> None:
+        self._own_name = own_name
+        self._principal = principal
+        self._own_mailbox = own_mailbox
+        self._communicators = communicators
+        self._links = links
+        self._watchdog = watchdog
+        self._thread_id = threading.get_ident()
+        self._own_names = ("", own_name, KnownNames.proactor)
+        self.queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(max_messages)
+        """The messages of threads."""
+
+    def mailbox_of(self, name: str) -> Mailbox:
+        """The mailbox of the communicator of that name, or else the proactor's own."""
+        found = self._communicators.mailbox(name)
+        return self._own_mailbox if found is None else found
+
+    def send(self, message: Message[Any]) -> None:
+        """Send a message; see `Proactor.send`."""
+        if threading.get_ident() != self._thread_id:
+            raise UsageError("send is for the event loop's thread; others use send_threadsafe")
+        receiver = message.Header.Dst
+        mailbox = self._communicators.mailbox(receiver)
+        if mailbox is not None:
+            self._put(mailbox, message)
+        elif receiver in self._own_names:
+            self._take(message)
+        elif receiver == KnownNames.watchdog_manager:
+            self._pat(message)
+        else:
+            self._publish(self._link_to(receiver), message)
+
+    async def run(self) -> None:
+        """Send on what threads hand in, until the queue is closed and empty."""
+        async for message in self.queue.loop_end:
+            try:
+                self.send(message)
+            except Exception as error:
+                _LOGGER.exception("a message of a thread could not be sent on")
+                summary = f"A {type_of(message)} of a thread was not sent: {in_words(error)}"
+                self._principal.report_problem(summary, traceback_text(error))
+
+    def _put(self, mailbox: Mailbox, message: Message[Any]) -> None:
+        mailbox.put(message)
+        self._links.stats.add_message(message)
+
+    def _take(self, message: Message[Any]) -> None:
+        """Deal with a message to the proactor: an order, an event, or one of the application."""
+        payload: Any = message.Payload
+        if message.Header.MessageType == SHUTDOWN:
+            self._principal.stop(payload.Reason)
+        elif isinstance(payload, ProblemEvent):
+            is_error = payload.ProblemType is ProblemType.error
+            self._principal.report_problem(payload.Summary, payload.Details, is_error)
+        elif is_event_type(message.Header.MessageType):
+            self._principal.post_event(payload)
+        else:
+            self._put(self._own_mailbox, message)
+
+    def _pat(self, message: Message[Any]) -> None:
+        match self._watchdog.process_message(message):
+            case Err(error):
+                raise error
+
+    def _link_to(self, receiver: str) -> Link:
+        for link in self._links:
+            if receiver in (link.name, link.settings.peer_name, link.settings.peer_short_name):
+                return link
+        names = sorted({each.name for each in (*self._communicators, *self._links)})
+        raise UsageError(
+            f"nobody here is named '{receiver}', and no link or peer; names:"
+            f" {', '.join(names) or 'none'}"
+        )
+
+    def _publish(self, link: Link, message: Message[Any]) -> None:
+        """Send it to the link's peer; there the node speaks, whoever of it has sent the message."""
+        names = {"Src": self._own_name, "Dst": link.settings.peer_short_name}
+        header = message.Header.model_copy(update=names)
+        link.publish(message.model_copy(update={"Header": header}))

@@ -1,0 +1,433 @@
+"""Actors of a proactor, and messages between them, to the proactor, over links and from threads."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel
+from result import Err, Ok, Result
+
+from gwproactor.actors.actor import Actor
+from gwproactor.config.link import LinkSettings
+from gwproactor.config.mqtt import broker_from_url
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.errors import (
+    ConnectionLostError,
+    HandlerFailedError,
+    MailboxFullError,
+    NotRunningError,
+    QueueFullError,
+    UsageError,
+)
+from gwproactor.interfaces import MonitoredName
+from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
+from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.proactor import Proactor
+from gwproactor.wire.codec import WireCodec
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import AnyEvent, ProblemEvent, ProblemType
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.clients import until
+
+SECONDS = 10.0
+CHILD, PARENT = "d1.site.scada", "d1.site"
+
+
+class Order(BaseModel):
+    """A message of the application."""
+
+    Number: int = 0
+    TypeName: Literal["test.order"] = "test.order"
+
+
+def order(receiver: str, number: int = 0, sender: str = "test") -> Message[Any]:
+    return Message[Any](Src=sender, Dst=receiver, Payload=Order(Number=number))
+
+
+class Notes(Observer):
+    """The problems of a proactor."""
+
+    def __init__(self, proactor: Proactor) -> None:
+        self.problems: list[ProblemEvent] = []
+        proactor.observe(self)
+
+    def problem(self, event: ProblemEvent) -> None:
+        self.problems.append(event)
+
+    def summaries(self) -> list[str]:
+        return [problem.Summary for problem in self.problems]
+
+
+class Node(Proactor):
+    """A proactor that notes what comes to it."""
+
+    def __init__(self, name: str = CHILD, **values: Any) -> None:
+        super().__init__(name, ProactorSettings(**values))
+        self.got: list[int] = []
+        self.notes = Notes(self)
+
+    async def process_message(self, message: Message[Any]) -> None:
+        self.got.append(message.Payload.Number)
+
+
+class Clerk(Actor):
+    """An actor with a plain handler, which notes what comes, and how it was begun and ended."""
+
+    def __init__(self, name: str, node: Proactor) -> None:
+        super().__init__(name, node.services)
+        self.got: list[int] = []
+        self.calls: list[str] = []
+        node.add_communicator(self)
+
+    def process_message(self, message: Message[Any]) -> Result[bool, BaseException]:
+        number = message.Payload.Number
+        self.got.append(number)
+        if number < 0:
+            raise ValueError(f"{number} is negative")
+        return Ok(True) if number else Err(ValueError("it is zero"))
+
+    def start(self) -> None:
+        self.calls.append("start")
+
+    def stop(self) -> None:
+        self.calls.append("stop")
+
+    async def join(self) -> None:
+        self.calls.append("join")
+
+
+class SlowClerk(Actor):
+    """An actor that takes its time over each message, until it is let go on."""
+
+    def __init__(self, name: str, node: Proactor) -> None:
+        super().__init__(name, node.services)
+        self.go_on = asyncio.Event()
+        self.at_work = 0
+        self.got: list[int] = []
+        node.add_communicator(self)
+
+    async def process_message(self, message: Message[Any]) -> None:
+        self.at_work += 1
+        assert self.at_work == 1, "two at a time"
+        await self.go_on.wait()
+        self.at_work -= 1
+        self.got.append(message.Payload.Number)
+
+
+async def test_messages_reach_the_actor_that_they_are_addressed_to_in_order() -> None:
+    node = Node()
+    first, second = Clerk("first", node), Clerk("second", node)
+    node.send(order("first", 1))  # before the start it waits
+    async with node:
+        for number in range(2, 50):
+            node.send(order("first", number))
+            node.send(order("second", number))
+        await until(lambda: first.got == list(range(1, 50)))
+        await until(lambda: second.got == list(range(2, 50)))
+    assert node.stats.total_received("test.order") == 97
+
+
+async def test_a_slow_actor_delays_nobody_else_and_does_one_thing_at_a_time() -> None:
+    node = Node()
+    slow, quick = SlowClerk("slow", node), Clerk("quick", node)
+    async with node:
+        for number in range(1, 6):
+            node.send(order("slow", number))
+            node.send(order("quick", number))
+            node.send(order(CHILD, number))
+        await until(lambda: quick.got == node.got == [1, 2, 3, 4, 5])
+        assert slow.got == []
+        slow.go_on.set()
+        await until(lambda: slow.got == [1, 2, 3, 4, 5])
+
+
+async def test_who_sends_to_a_full_mailbox_is_told_and_the_others_get_theirs() -> None:
+    node = Node(mailbox_messages=2)
+    slow, quick = SlowClerk("slow", node), Clerk("quick", node)
+    async with node:
+        node.send(order("slow", 1))
+        await until(lambda: slow.at_work == 1)
+        node.send(order("slow", 2))
+        node.send(order("slow", 3))
+        with pytest.raises(MailboxFullError, match="'slow' is full"):
+            node.send(order("slow", 4))
+        node.send(order("quick", 1))
+        await until(lambda: quick.got == [1])
+        slow.go_on.set()
+        await until(lambda: slow.got == [1, 2, 3])
+    assert node.notes.summaries() == ["The mailbox of 'slow' is full: messages are dropped"]
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(-1, "ValueError: -1 is negative"), (0, "it is zero")]
+)
+async def test_what_a_handler_raises_or_returns_as_err_is_a_problem_and_stops_nothing(
+    number: int, said: str
+) -> None:
+    node = Node()
+    clerk = Clerk("clerk", node)
+    async with node:
+        node.send(order("clerk", number))
+        node.send(order("clerk", 7))
+        await until(lambda: clerk.got == [number, 7])
+    (problem,) = node.notes.problems
+    assert problem.Summary == "'clerk' failed with a test.order"
+    assert said in problem.Details
+
+
+async def test_a_failing_handler_ends_the_proactor_where_that_is_asked_for() -> None:
+    node = Node(stop_when_handler_fails=True)
+    clerk = Clerk("clerk", node)
+    node.send(order("clerk", -1))
+    with pytest.raises(HandlerFailedError, match="the handler of 'clerk' failed"):
+        await node.run_forever()
+    assert clerk.calls == ["start", "stop", "join"]
+
+
+@pytest.mark.parametrize("receiver", ["", CHILD, "proactor"])
+async def test_messages_to_the_proactor_come_to_process_message(receiver: str) -> None:
+    node = Node()
+    async with node:
+        node.send(order(receiver, 5))
+        await until(lambda: node.got == [5])
+
+
+async def test_a_receiver_that_nobody_is_named_by_is_an_error() -> None:
+    node = Node()
+    Clerk("clerk", node)
+    with pytest.raises(UsageError, match=r"nobody here is named 'clark'.*names: clerk"):
+        node.send(order("clark"))
+
+
+async def test_communicators_are_found_by_name_and_type() -> None:
+    node = Node()
+    clerk = Clerk("clerk", node)
+    assert node.get_communicator("clerk") is clerk
+    assert node.get_communicator("nobody") is None
+    assert node.get_communicator_as_type("clerk", Clerk) is clerk
+    assert node.get_communicator_as_type("nobody", Clerk) is None
+    assert node.get_communicator_names() == {"clerk"}
+    with pytest.raises(UsageError, match="'clerk' is a Clerk, no SlowClerk"):
+        node.get_communicator_as_type("clerk", SlowClerk)
+
+
+async def test_names_are_unique_among_communicators_and_links(embedded_broker: Any) -> None:
+    node = Node()
+    Clerk("clerk", node)
+    node.add_link(link_to(PARENT, "p", "s", embedded_broker.url))
+    for name, said in (("clerk", "already"), (PARENT, "a link is named"), ("", "no name")):
+        with pytest.raises(UsageError, match=said):
+            Clerk(name, node)
+    with pytest.raises(UsageError, match="a communicator is named 'clerk'"):
+        node.add_link(link_to("clerk", "c", "s", embedded_broker.url))
+
+
+async def test_actors_begin_and_end_with_the_proactor_in_order() -> None:
+    node = Node()
+    first = Clerk("first", node)
+    async with node:
+        assert first.calls == ["start"]
+        late = Clerk("late", node)
+        assert late.calls == ["start"]
+        node.send(order("late", 1))
+        await until(lambda: late.got == [1])
+    assert first.calls == late.calls == ["start", "stop", "join"]
+
+
+async def test_an_actor_that_cannot_start_ends_the_start_and_the_others_are_stopped() -> None:
+    class Broken(Clerk):
+        def start(self) -> None:
+            raise OSError("no such device")
+
+    node = Node()
+    first = Clerk("first", node)
+    Broken("broken", node)
+    with pytest.raises(OSError, match="no such device"):
+        async with node:
+            raise NotImplementedError
+    assert first.calls == ["start", "stop", "join"]
+
+
+async def test_an_actor_that_does_not_stop_is_reported_and_left_behind() -> None:
+    class Stubborn(Clerk):
+        async def join(self) -> None:
+            await asyncio.Event().wait()
+
+    class Clumsy(Clerk):
+        def stop(self) -> None:
+            raise RuntimeError("cannot stop")
+
+        async def join(self) -> None:
+            raise RuntimeError("cannot join")
+
+    node = Node(stop_seconds=0.05)
+    Stubborn("stubborn", node)
+    Clumsy("clumsy", node)
+    good = Clerk("good", node)
+    async with node:
+        pass
+    assert good.calls == ["start", "stop", "join"]
+    assert sorted(node.notes.summaries()) == [
+        "'stubborn' did not stop",
+        "join of 'clumsy' failed",
+        "stop of 'clumsy' failed",
+    ]
+
+
+async def test_an_event_sent_to_the_proactor_is_generated(embedded_broker: Any) -> None:
+    node = Node()
+    node.add_link(link_to(PARENT, "p", "s", embedded_broker.url, upstream=True))
+    async with node:
+        before = node.pending_event_count
+        node.send(Message[Any](Src="clerk", Dst=CHILD, Payload=AnyEvent(n=1)))
+        assert node.pending_event_count == before + 1
+        problem = ProblemEvent(ProblemType=ProblemType.warning, Summary="s", Details="d")
+        node.send(Message[Any](Src="clerk", Payload=problem))
+        (told,) = node.notes.problems
+    assert (told.Summary, told.Details, told.ProblemType) == ("s", "d", ProblemType.warning)
+
+
+async def test_a_shutdown_message_stops_the_proactor_with_its_reason() -> None:
+    node = Node()
+    async with node:
+        node.send(InternalShutdownMessage(Src="clerk", Reason="it smokes"))
+        async with asyncio.timeout(SECONDS):
+            await node.stopped()
+    assert node._stop_reason == "it smokes"
+
+
+async def test_pats_go_to_the_watchdog_which_knows_what_an_actor_lets_it_monitor() -> None:
+    class Monitored(Clerk):
+        @property
+        def monitored_names(self) -> Sequence[MonitoredName]:
+            return [MonitoredName(self.name, 60.0)]
+
+    node = Node()
+    Monitored("clerk", node)
+    async with node:
+        node.send(PatInternalWatchdogMessage("clerk"))
+        late = Monitored("late", node)
+        node.send(PatInternalWatchdogMessage(late.name))
+        with pytest.raises(UsageError, match="nobody pats"):
+            node.send(PatInternalWatchdogMessage("nobody"))
+
+
+# Threads
+
+
+async def test_threads_send_and_all_of_it_arrives_in_order() -> None:
+    node = Node()
+    clerk = Clerk("clerk", node)
+
+    def send() -> None:
+        for number in range(1, 500):
+            node.send_threadsafe(order("clerk", number))
+
+    async with node:
+        await asyncio.to_thread(send)
+        await until(lambda: clerk.got == list(range(1, 500)))
+
+
+async def test_what_a_thread_sends_to_nobody_becomes_a_problem() -> None:
+    node = Node()
+    async with node:
+        await asyncio.to_thread(node.send_threadsafe, order("nobody"))
+        await until(lambda: bool(node.notes.problems))
+        node.send(order(CHILD, 1))
+        await until(lambda: node.got == [1])
+    (summary,) = node.notes.summaries()
+    assert "A test.order of a thread was not sent" in summary
+    assert "nobody here is named" in summary
+
+
+async def test_what_threads_sent_before_the_stop_still_goes_out() -> None:
+    node = Node(mailbox_messages=3)
+    async with node:
+        node.send_threadsafe(InternalShutdownMessage(Src="t", Reason="from the thread"))
+        node.send_threadsafe(order(CHILD, 1))
+        node.send_threadsafe(order(CHILD, 2))
+        with pytest.raises(QueueFullError):
+            node.send_threadsafe(order(CHILD, 3))
+        async with asyncio.timeout(SECONDS):
+            await node.stopped()
+    assert node._stop_reason == "from the thread"
+    with pytest.raises(NotRunningError, match="stopped"):
+        node.send_threadsafe(order(CHILD))
+
+
+async def test_the_receive_queue_is_there_while_the_proactor_runs() -> None:
+    node = Node()
+    assert [node.event_loop, node.async_receive_queue] == [None, None]
+    with pytest.raises(NotRunningError, match="does not run"):
+        node.send_threadsafe(order(CHILD))
+    async with node:
+        assert node.event_loop is asyncio.get_running_loop()
+        queue = node.async_receive_queue
+        assert queue is not None
+        await queue.put(order(CHILD, 1))
+        await asyncio.to_thread(queue.thread_end.put, order(CHILD, 2))
+        await until(lambda: node.got == [1, 2])
+
+
+async def test_send_from_another_thread_is_refused() -> None:
+    node = Node()
+    with pytest.raises(UsageError, match="send_threadsafe"):
+        await asyncio.to_thread(node.send, order(CHILD))
+    assert threading.get_ident() == node._post_office._thread_id
+
+
+# Links
+
+
+def link_to(peer: str, peer_short: str, own_short: str, url: str, **values: Any) -> LinkSettings:
+    return LinkSettings(
+        peer_name=peer,
+        peer_short_name=peer_short,
+        subscription_name=own_short,
+        brokers=(broker_from_url(url),),
+        **values,
+    )
+
+
+@contextlib.asynccontextmanager
+async def pair(broker: AnyBroker) -> AsyncIterator[tuple[Node, Node, Clerk]]:
+    """A child with a clerk, and its parent, linked."""
+    child, parent = Node(CHILD), Node(PARENT)
+    clerk = Clerk("clerk", child)
+    to_parent = child.add_link(link_to(PARENT, "p", "s", broker.url), codec=WireCodec([Order]))
+    to_child = parent.add_link(link_to(CHILD, "s", "p", broker.url), codec=WireCodec([Order]))
+    async with child, parent:
+        await to_parent.wait_for(timeout_seconds=SECONDS)
+        await to_child.wait_for(timeout_seconds=SECONDS)
+        yield child, parent, clerk
+
+
+@pytest.mark.parametrize("receiver", [PARENT, "p"])
+async def test_a_message_goes_over_the_link_whose_peer_it_names(
+    broker: AnyBroker, receiver: str
+) -> None:
+    async with pair(broker) as (child, parent, clerk):
+        child.send(order(receiver, 3, sender=clerk.name))
+        await until(lambda: parent.got == [3])
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_a_message_to_an_actor_reaches_it_over_a_link(broker: AnyBroker, qos: int) -> None:
+    async with pair(broker) as (child, parent, clerk):
+        sent = parent.link(CHILD).send(Order(Number=4), receiver="clerk", qos=qos)
+        async with asyncio.timeout(SECONDS):
+            await sent.acked()
+        parent.link(CHILD).send(Order(Number=5), receiver="stranger", qos=qos)
+        await until(lambda: clerk.got == [4])
+        await until(lambda: child.got == [5])
+
+
+async def test_without_a_connection_who_sends_over_a_link_is_told() -> None:
+    node = Node()
+    node.add_link(link_to(PARENT, "p", "s", "mqtt://127.0.0.1:1"))
+    async with node:
+        with pytest.raises(ConnectionLostError):
+            node.send(order("p"))
