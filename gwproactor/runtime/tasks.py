@@ -47,6 +47,7 @@ class SupervisedTask:
         """How often it was begun anew."""
         self._task: asyncio.Task[Any] | None = None
         self._over = asyncio.Event()
+        self._when_done: Callable[[], None] | None = None
 
     def __repr__(self) -> str:
         state = "over" if self.done else "waiting" if self._task is None else "running"
@@ -60,9 +61,19 @@ class SupervisedTask:
     def cancel(self) -> None:
         """End it; `wait` returns when it has ended. One that is over is nothing to cancel."""
         if self._task is None:
-            self._over.set()
+            self._set_over()
         else:
             self._task.cancel()
+
+    def when_done(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once it is over; it must not raise."""
+        self._when_done = callback
+
+    def _set_over(self) -> None:
+        self._over.set()
+        callback, self._when_done = self._when_done, None
+        if callback is not None:
+            callback()
 
     async def wait(self) -> None:
         """Wait until it is over, however it ended. Cancelling is safe: it goes on."""
@@ -115,7 +126,7 @@ class TaskSupervisor:
             NotRunningError: After `close`.
         """
         if self._closed:
-            _discard(work)
+            discard(work)
             raise NotRunningError(f"{self._label} has stopped; task '{name}' was not begun")
         supervised = SupervisedTask(name, policy or self._policy)
         if self._is_open:
@@ -154,7 +165,7 @@ class TaskSupervisor:
         waiting, self._waiting = self._waiting, []
         for supervised, work in waiting:
             supervised.cancel()
-            _discard(work)
+            discard(work)
         for task in self._running:
             task.cancel()
         tasks = self._running.keys() - {asyncio.current_task()}
@@ -165,7 +176,7 @@ class TaskSupervisor:
 
     def _begin(self, supervised: SupervisedTask, work: Work | Coroutine[Any, Any, object]) -> None:
         if supervised.done:  # cancelled before it could begin
-            _discard(work)
+            discard(work)
             return
         running = self._keep_running(supervised, work) if callable(work) else work
         name = f"{self._label}: {supervised.name}"
@@ -197,7 +208,7 @@ class TaskSupervisor:
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         supervised = self._running.pop(task)
-        supervised._over.set()  # noqa: SLF001 - the two classes are one thing
+        supervised._set_over()  # noqa: SLF001 - the two classes are one thing
         was_cancelled = task.cancelling() > 0
         if not task.cancelled():
             error = task.exception()
@@ -226,7 +237,7 @@ class TaskSupervisor:
         self._overseer.report_problem(summary, details)
 
 
-def _discard(work: Work | Coroutine[Any, Any, object]) -> None:
+def discard(work: Work | Coroutine[Any, Any, object]) -> None:
     """Let go of work that is never begun; Python warns of a coroutine that nobody closed."""
     if not callable(work):
         work.close()

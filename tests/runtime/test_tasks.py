@@ -1,47 +1,26 @@
 """Tasks under supervision: what happens to one that dies, and that none is left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError
+from gwproactor.errors import NotRunningError, TaskDiedError
 from gwproactor.runtime.tasks import TaskSupervisor
+from gwproactor_test.overseer import AT_ONCE, KeepingOverseer, failing, forever
 
-AT_ONCE = TaskPolicy(first_delay_seconds=1e-6, longest_delay_seconds=1e-6)
 SECONDS = 10.0
-
-
-class Notes:
-    """The overseer: keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.problems: list[tuple[str, str]] = []
-        self.failures: list[tuple[ProactorFailedError, str]] = []
-        self.failed = asyncio.Event()
-
-    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
-        assert is_error
-        self.problems.append((summary, details))
-
-    def fail(self, error: ProactorFailedError, details: str = "") -> None:
-        self.failures.append((error, details))
-        self.failed.set()
-
-    def summaries(self) -> list[str]:
-        return [summary for summary, _ in self.problems]
 
 
 @asynccontextmanager
 async def supervisor(
     policy: TaskPolicy = AT_ONCE,
-) -> AsyncIterator[tuple[TaskSupervisor, Notes]]:
-    notes = Notes()
+) -> AsyncIterator[tuple[TaskSupervisor, KeepingOverseer]]:
+    notes = KeepingOverseer()
     tasks = TaskSupervisor("test", policy, notes)
     tasks.open()
     async with asyncio.timeout(SECONDS):
@@ -49,23 +28,6 @@ async def supervisor(
             yield tasks, notes
         finally:
             await tasks.close(SECONDS)
-
-
-def failing(times: int, log: list[str] | None = None) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Work that fails so often, and succeeds then."""
-    left = iter(range(times))
-
-    async def work() -> None:
-        if log is not None:
-            log.append("begun")
-        if next(left, None) is not None:
-            raise OSError("no driver")
-
-    return work
-
-
-async def forever() -> None:
-    await asyncio.Event().wait()
 
 
 async def test_a_task_that_ends_is_forgotten() -> None:
@@ -195,7 +157,7 @@ async def test_what_is_cancelled_from_below_has_died() -> None:
 
 
 async def test_tasks_wait_for_the_opening() -> None:
-    notes = Notes()
+    notes = KeepingOverseer()
     tasks = TaskSupervisor("test", AT_ONCE, notes)
     log: list[str] = []
     early, cancelled = tasks.run(failing(0, log), "early"), tasks.run(failing(0, log)(), "never")
@@ -215,7 +177,7 @@ async def test_tasks_wait_for_the_opening() -> None:
 
 
 async def test_never_opened_it_begins_nothing_and_leaves_nothing() -> None:
-    tasks = TaskSupervisor("test", AT_ONCE, Notes())
+    tasks = TaskSupervisor("test", AT_ONCE, KeepingOverseer())
     waiting = [tasks.run(forever, "function"), tasks.run(forever(), "coroutine")]
     await tasks.close(SECONDS)
     assert all(task.done for task in waiting)
@@ -245,7 +207,7 @@ async def test_one_that_does_not_end_is_named_with_where_it_is() -> None:
             except asyncio.CancelledError:
                 continue
 
-    notes = Notes()
+    notes = KeepingOverseer()
     tasks = TaskSupervisor("test", AT_ONCE, notes)
     tasks.open()
     tasks.run(stubborn, "stubborn")
@@ -261,7 +223,7 @@ async def test_one_that_does_not_end_is_named_with_where_it_is() -> None:
 
 
 async def test_a_task_may_close_its_own_supervisor() -> None:
-    notes = Notes()
+    notes = KeepingOverseer()
     tasks = TaskSupervisor("test", AT_ONCE, notes)
     tasks.open()
 

@@ -1,0 +1,177 @@
+"""Coroutines by handle: for those who do not want to own a task, from any thread.
+
+The predecessor runs them on an event loop of their own, in a thread of its own. Here everything is
+asyncio already, so they are tasks of the one loop, under supervision like all others. They begin
+when the proactor runs, and end with it.
+"""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Coroutine, Sequence
+from typing import Any
+
+from result import Err
+
+from gwproactor.config.tasks import TaskPolicy
+from gwproactor.errors import UsageError
+from gwproactor.interfaces import (
+    INVALID_IO_TASK_HANDLE,
+    IOLoopInterface,
+    MonitoredName,
+    ProcessResult,
+    ServicesInterface,
+)
+from gwproactor.message import KnownNames
+from gwproactor.runtime.tasks import Overseer, SupervisedTask, TaskSupervisor, Work, discard
+from gwproactor.wire.envelope import Message
+
+MAX_COROUTINES = 10_000
+"""At one time; who has more of them forgets to end them."""
+
+
+class IOLoop(IOLoopInterface):
+    """Runs coroutines as supervised tasks. For the loop's thread, but for adding and cancelling.
+
+    Args:
+        services: The proactor.
+        policy: What becomes of a coroutine that fails, where it has no policy of its own.
+        overseer: Is told of those that fail.
+        stop_seconds: How long they may take to end in the end.
+    """
+
+    def __init__(
+        self,
+        services: ServicesInterface,
+        policy: TaskPolicy,
+        overseer: Overseer,
+        stop_seconds: float,
+    ) -> None:
+        self._services = services
+        self._supervisor = TaskSupervisor(self.name, policy, overseer)
+        self._stop_seconds = stop_seconds
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
+        self._handles = itertools.count(INVALID_IO_TASK_HANDLE + 1)
+        self._tasks: dict[int, SupervisedTask | None] = {}
+        """Those that are not over, by their handles; None before they have begun."""
+        self._waiting: list[tuple[int, Work | Coroutine[Any, Any, object], str, TaskPolicy | None]]
+        self._waiting = []
+
+    @property
+    def name(self) -> str:
+        """Its name among the communicators."""
+        return KnownNames.io_loop_manager
+
+    @property
+    def services(self) -> ServicesInterface:
+        """The proactor that it belongs to."""
+        return self._services
+
+    @property
+    def monitored_names(self) -> Sequence[MonitoredName]:
+        """Nothing: the event loop itself is watched over by the proactor."""
+        return ()
+
+    def process_message(self, message: Message[Any]) -> ProcessResult:
+        """It takes no messages: Err."""
+        return Err(
+            UsageError(f"{self.name} takes no messages, and no {message.Header.MessageType}")
+        )
+
+    def __len__(self) -> int:
+        """How many coroutines are not over."""
+        return len(self._tasks)
+
+    def add_io_coroutine(
+        self,
+        coro: Work | Coroutine[Any, Any, object],
+        name: str = "",
+        policy: TaskPolicy | None = None,
+    ) -> int:
+        """Run a coroutine as a task, from any thread; before the start, it waits for that.
+
+        Args:
+            coro: The coroutine, which runs once; or a function that makes it, so that it can be
+                begun anew when it fails.
+            name: What reports call it; found out where not given.
+            policy: What becomes of it when it fails; that of the proactor when not given.
+
+        Returns:
+            A handle for `cancel_io_routine`; -1 after the stop, and nothing is run.
+
+        Raises:
+            UsageError: There are 10,000 already.
+        """
+        with self._lock:
+            if self._stopped:
+                discard(coro)
+                return INVALID_IO_TASK_HANDLE
+            if len(self._tasks) >= MAX_COROUTINES:
+                discard(coro)
+                raise UsageError(f"{self.name} runs {MAX_COROUTINES} coroutines already; end some")
+            handle = next(self._handles)
+            self._tasks[handle] = None
+            name = name or getattr(coro, "__qualname__", "") or repr(coro)
+            if self._loop is None:
+                self._waiting.append((handle, coro, name, policy))
+            else:
+                self._loop.call_soon_threadsafe(self._begin, handle, coro, name, policy)
+        return handle
+
+    def cancel_io_routine(self, handle: int) -> None:
+        """Cancel a coroutine, from any thread; one that is over or unknown is nothing to cancel.
+
+        Args:
+            handle: What `add_io_coroutine` returned.
+        """
+        with self._lock:
+            task = self._tasks.pop(handle, None)
+            if task is not None and self._loop is not None and not self._stopped:
+                self._loop.call_soon_threadsafe(task.cancel)
+
+    cancel_io_coroutine = cancel_io_routine
+
+    def start(self) -> None:
+        """Begin what waits, and from now on everything at once."""
+        self._supervisor.open()
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+            waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            self._begin(*each)
+
+    def stop(self) -> None:
+        """Cancel all coroutines; `join` waits for them."""
+        with self._lock:
+            self._stopped = True
+            waiting, self._waiting = self._waiting, []
+            self._tasks = {handle: task for handle, task in self._tasks.items() if task is not None}
+            tasks = [task for task in self._tasks.values() if task is not None]
+        for _, coro, _, _ in waiting:
+            discard(coro)
+        for task in tasks:
+            task.cancel()
+
+    async def join(self) -> None:
+        """Wait until all coroutines have ended, as long as a stop may take. Cancelling is safe."""
+        await self._supervisor.close(self._stop_seconds)
+
+    def _begin(
+        self,
+        handle: int,
+        coro: Work | Coroutine[Any, Any, object],
+        name: str,
+        policy: TaskPolicy | None,
+    ) -> None:
+        with self._lock:
+            if handle not in self._tasks:  # cancelled meanwhile, or stopped
+                discard(coro)
+                return
+            task = self._tasks[handle] = self._supervisor.run(coro, name, policy)
+        task.when_done(lambda: self._forget(handle))
+
+    def _forget(self, handle: int) -> None:
+        with self._lock:
+            self._tasks.pop(handle, None)
