@@ -48,6 +48,7 @@ from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.logger import ProactorLogger
+from gwproactor.logging_setup import add_logging_arguments, close_logging, setup_logging
 from gwproactor.problems import Problems, format_exceptions
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.observer import Observer
@@ -125,10 +126,13 @@ __all__ = [
     "TransitionName",
     "WillSettings",
     "WireCodec",
+    "add_logging_arguments",
     "broker_from_url",
+    "close_logging",
     "default_data_folder",
     "effective_settings",
     "format_exceptions",
+    "setup_logging",
 ]
 
 # A library stays silent until the program that uses it asks for its log.

@@ -14,9 +14,11 @@ comm event         INFO       what happens to links
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from datetime import datetime
 from typing import Any
+
+from gwproactor.logs.one_line import in_one_line
 
 _ARROWS = {"OUT": "->", "SND": "->", "IN": "<-", "RCV": "<-"}
 """How a message's direction is drawn, by how its name begins."""
@@ -103,7 +105,8 @@ class ProactorLogger(logging.LoggerAdapter[logging.Logger]):
             direction: Begins with IN or RCV, or with OUT or SND.
             actor_alias: Who receives or sends it.
             topic: Where it came from or goes to.
-            payload_object: The message or its payload, of which the class is shown.
+            payload_object: The message or its payload, of which the class is shown; a text is shown
+                as it is.
             broker_flag: A sign for the broker, one character.
             timestamp: When that was, if not now: each record of a log has its own time.
             message_id: The message's id, of which the beginning is shown.
@@ -136,6 +139,11 @@ class ProactorLogger(logging.LoggerAdapter[logging.Logger]):
         self._write(self.message_summary_logger, logging.DEBUG, msg, *args, **kwargs)
         self._write(self.message_summary_logger, logging.DEBUG, self.MESSAGE_EXIT_DELIMITER)
 
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[Any, Any]:
+        """Add our `extra` to that of the call, which wins."""
+        extra = {**(self.extra or {}), **(kwargs.get("extra") or {})}
+        return msg, {**kwargs, "extra": extra}
+
     def _write(
         self, logger: logging.Logger, level: int, msg: str, *args: object, **kwargs: Any
     ) -> None:
@@ -165,19 +173,16 @@ def summary_line(
     fields = (
         f"{timestamp.isoformat()}  " if timestamp else "",
         f"{direction:8s}  {_arrow(direction)} {broker_flag} {actor_alias:24s}  [{topic}]",
-        "" if payload is None else f"  {type(payload).__name__}",
+        "" if payload is None else f"  {_name_of(payload)}",
         f"  {message_id[:ID_CHARACTERS]}" if message_id else "",
     )
-    return _in_one_line("".join(fields))
+    return in_one_line("".join(fields))
+
+
+def _name_of(payload: object) -> str:
+    return payload if isinstance(payload, str) else type(payload).__name__
 
 
 def _arrow(direction: str) -> str:
     begins = (arrow for name, arrow in _ARROWS.items() if direction.startswith(name))
     return next(begins, "? ")
-
-
-def _in_one_line(text: str) -> str:
-    """Write out line breaks and other controls, so that a topic cannot forge lines of a log."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

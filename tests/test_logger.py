@@ -69,6 +69,18 @@ def test_extra_is_in_every_record(caplog: pytest.LogCaptureFixture) -> None:
     assert {getattr(r, "node", None) for r in caplog.records} == {"a.b"}
 
 
+def test_a_call_may_have_extra_of_its_own(caplog: pytest.LogCaptureFixture) -> None:
+    log = ProactorLogger(BASE, SUMMARY, LIFECYCLE, COMM_EVENT, {"node": "a.b", "link": "none"})
+    caplog.set_level(logging.INFO, "test_logger")
+    log.comm_event("lost", extra={"link": "c"})
+    log.info("x", extra={"link": "c"})
+    assert [(vars(r)["node"], vars(r)["link"]) for r in caplog.records] == [("a.b", "c")] * 2
+
+
+def test_a_text_stands_for_a_payload() -> None:
+    assert summary_line("IN", "a", "t", "gridworks.ping").endswith("[t]  gridworks.ping")
+
+
 def test_an_exception_can_be_handed_on(
     log: ProactorLogger, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -24,22 +24,25 @@ DEFAULT_WINDOW_SECONDS: Final = 60.0
 _LEVEL_EXAMPLE = "INFO"
 
 
-def level_number(value: object) -> object:
-    """The number of a level that may be given by its name.
+def level_number(level: str) -> int:
+    """The number of a level that is given by its name, or as a number.
 
     Raises:
         ValueError: There is no level of that name.
     """
-    if not isinstance(value, str) or value.strip().lstrip("+-").isdigit():
-        return value
-    number = logging.getLevelNamesMapping().get(value.strip().upper())
+    text = level.strip().upper()
+    number = int(text) if text.isdecimal() else logging.getLevelNamesMapping().get(text)
     if number is None:
         raise ValueError("a level is DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
     return number
 
 
+def _name_to_number(value: object) -> object:
+    return level_number(value) if isinstance(value, str) else value
+
+
 LogLevel = Annotated[
-    int, BeforeValidator(level_number), Field(ge=0, le=100, examples=[_LEVEL_EXAMPLE])
+    int, BeforeValidator(_name_to_number), Field(ge=0, le=100, examples=[_LEVEL_EXAMPLE])
 ]
 """The level of a logger, by its name or its number."""
 

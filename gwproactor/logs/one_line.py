@@ -1,0 +1,24 @@
+"""Text that stays in its line, whoever wrote it.
+
+Topics, names and payloads come from peers. One with a line break in it could forge a line of the
+log, one with control characters could steer the terminal that shows it.
+"""
+
+from typing import Final
+
+MAX_CHARACTERS: Final = 8192
+"""So much of a message is kept: more than a person reads, and no payload pushes all else out of the
+files."""
+
+
+def in_one_line(text: str) -> str:
+    """A text in which line breaks and other control characters are written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def bounded(text: str, max_characters: int = MAX_CHARACTERS) -> str:
+    """The beginning of a text, and how much more there was."""
+    more = len(text) - max_characters
+    return text if more <= 0 else f"{text[:max_characters]}... ({more} characters more)"
