@@ -9,9 +9,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-
-from gwproactor.config.events import EventSettings
 from gwproactor.config.paths import default_data_folder
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import SettingsError
@@ -50,19 +47,11 @@ def named_folders(options: Mapping[str, Any], environment: Mapping[str, str]) ->
         return NamedFolders(data, files)
     if files is not None:
         return NamedFolders(files.parent, files)
-    settings = _of_a_proactor() if any(key.startswith(_VARIABLES) for key in environment) else None
-    if settings is None or settings.folder is None:
-        raise SettingsError(_missing())
-    return NamedFolders(settings.folder, settings.files_folder)
-
-
-def _of_a_proactor() -> EventSettings:
-    try:
-        return ProactorSettings().events
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        variable = "PROACTOR_" + "__".join(map(str, fault["loc"])).upper()
-        raise SettingsError(f"{variable} in the environment: {fault['msg']}") from None
+    if any(key.startswith(_VARIABLES) for key in environment):
+        events = ProactorSettings().events
+        if events.folder is not None:
+            return NamedFolders(events.folder, events.files_folder)
+    raise SettingsError(_missing())
 
 
 def _missing() -> str:

@@ -135,9 +135,10 @@ async def test_what_a_busy_node_does_meanwhile_is_no_damage(
 ) -> None:
     """Both ends write, ack, and remove what is done, while everything is read again and again."""
     async with (
-        NodeProcess(*parent_options(broker.url, tmp_path / "p")),
+        NodeProcess(*parent_options(broker.url, tmp_path / "p")) as parent,
         NodeProcess(*child_options(broker.url, tmp_path / "c"), "--follow") as node,
     ):
+        await parent.wait(Ready)
         await node.wait(Ready)
         for number in range(ROUNDS):
             await node.send(*({"n": number, "Text": "x" * 5000} for _ in range(100)))

@@ -19,6 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gwproactor.boxes.box import Boxes
+from gwproactor.boxes.verify import verify
 from gwproactor.errors import StoreError
 from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.core.outbox import Outbox
@@ -154,6 +156,7 @@ async def check_sender(sender: Sender) -> None:
     assert set(sender.arrived) == everything(0, 15)
     assert max(sender.arrived.values()) == 1, "what was acked was not sent again"
     assert sorted(sender.acked) == sorted(sender.arrived)
+    assert verify(Boxes(sender.folder)) == [], "nothing is missing, and nothing half written"
 
 
 class Receiver:
@@ -177,7 +180,7 @@ class Receiver:
         async def open_once() -> None:
             self.events = IncomingEvents(
                 LogStore(self.folder / "inbox", segment_bytes=SEGMENT_BYTES, files=self.disk),
-                LogStore(self.folder / "dead", files=self.disk),
+                LogStore(self.folder / "dead-letters", files=self.disk),
                 SeenLog(self.folder / "seen", ids_per_file=4, files=self.disk),
                 Inbox(max_tries=1),
                 handler=self.handle,
@@ -228,10 +231,11 @@ async def check_receiver(receiver: Receiver) -> None:
     await receiver.stop()
     assert set(receiver.got) == everything(0, 12) - {"e3"}
     assert max(receiver.got.values()) == 1, "each is handled once"
-    dead = LogStore(receiver.folder / "dead")
+    dead = LogStore(receiver.folder / "dead-letters")
     assert await dead.open() == []
     assert {ref.event_id for ref in dead.pending()} == {"e3"}
     await dead.close()
+    assert verify(Boxes(receiver.folder)) == []
 
 
 IN_TURN = [0, *(pytest.param(turn, marks=pytest.mark.prove) for turn in range(1, len(ERRORS)))]
@@ -382,7 +386,7 @@ async def _flip_in_a_receiver(folder: Path, flips: list[tuple[int, int]]) -> Non
     await receiver.start()
     await receiver.take(0, 9)
     await receiver.stop()
-    (dead,) = files_below(folder / "dead", "events-*")
+    (dead,) = files_below(folder / "dead-letters", "events-*")
     flipped = flip(dead, flips)
     for path in files_below(folder / "seen", "seen-*"):
         flip(path, flips)
