@@ -10,6 +10,7 @@ from gwproactor.config.tasks import TaskPolicy
 from gwproactor.errors import ProactorFailedError
 from gwproactor.interfaces import MonitoredName
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
+from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.tasks import SupervisedTask, Work
@@ -24,6 +25,7 @@ class OwnTasks(Lifecycle):
     """
 
     _oversight: Oversight
+    _io_loop: IOLoop
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,10 +61,16 @@ class OwnTasks(Lifecycle):
         return self._oversight.tasks.run(task, found, policy)
 
     @property
+    def io_loop_manager(self) -> IOLoop:
+        """Runs coroutines by handle, which may be added and cancelled from any thread."""
+        return self._io_loop
+
+    @property
     def monitored_names(self) -> Sequence[MonitoredName]:
         """What of the proactor itself the watchdog monitors, by `pat_watchdog`: nothing.
 
-        To be overridden; it is looked at once, at the start.
+        To be overridden. It is looked at when everything runs, and from then on each name has to
+        pat; and when the tasks of the application end, from which on none has to.
         """
         return ()
 
@@ -102,6 +110,12 @@ class OwnTasks(Lifecycle):
             self._oversight.watchdog.add_monitored_name(monitored)
         builder = self.get_external_watchdog_builder_class()
         self._oversight.begin(builder.pat_args(self._service_name()))
+
+    async def _end_tasks(self) -> None:
+        """End the tasks of the application, and monitor what they may have patted no longer."""
+        for monitored in self.monitored_names:
+            self._oversight.watchdog.remove_monitored_name(monitored.name)
+        await self._oversight.end_tasks()
 
     @abstractmethod
     def _service_name(self) -> str:

@@ -28,6 +28,7 @@ from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.runtime.hooks import Hooks
+from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.mail import Mail
 from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.observer import Observer
@@ -129,6 +130,10 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
         self._dispatch = Dispatch(
             self._post_office.mailbox_of, self._events.incoming.receive, self._acknowledge
         )
+        # half the time, so that what does not end can be named before the stop goes on without it
+        seconds = self._settings.stop_seconds / 2
+        self._io_loop = IOLoop(self.services, self._settings.tasks, self, seconds)
+        self.add_communicator(self._io_loop)
 
     # What it consists of
 
@@ -280,7 +285,7 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
         self._oversight.notify.ready()
         await self._stop_requested.wait()
         await self._web.stop()
-        await self._oversight.end_tasks()
+        await self._end_tasks()
         await self._stop_communicators(self._settings.stop_seconds)
         await messages.wait()
         self._hatch.close()

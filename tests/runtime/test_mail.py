@@ -209,7 +209,7 @@ async def test_communicators_are_found_by_name_and_type() -> None:
     assert node.get_communicator("nobody") is None
     assert node.get_communicator_as_type("clerk", Clerk) is clerk
     assert node.get_communicator_as_type("nobody", Clerk) is None
-    assert node.get_communicator_names() == {"clerk"}
+    assert node.get_communicator_names() == {"clerk", "io_loop_manager"}
     with pytest.raises(UsageError, match="'clerk' is a Clerk, no SlowClerk"):
         node.get_communicator_as_type("clerk", SlowClerk)
 

@@ -209,6 +209,35 @@ async def test_a_task_is_named_by_its_function() -> None:
         pass
 
 
+async def test_a_coroutine_by_handle_is_run_and_ends_with_the_proactor() -> None:
+    log: list[str] = []
+
+    async def work(name: str) -> None:
+        try:
+            log.append(name)
+            await forever()
+        finally:
+            log.append(f"{name} ended")
+
+    proactor = node()
+    early = proactor.io_loop_manager.add_io_coroutine(work("early"))
+    assert proactor.get_communicator("io_loop_manager") is proactor.io_loop_manager
+    async with proactor:
+        await until(lambda: log == ["early"])
+        await asyncio.to_thread(proactor.io_loop_manager.add_io_coroutine, work("late"))
+        await until(lambda: log == ["early", "late"])
+        proactor.io_loop_manager.cancel_io_routine(early)
+        await until(lambda: log[-1] == "early ended")
+    assert log[-1] == "late ended"
+
+
+async def test_a_coroutine_by_handle_that_dies_ends_the_proactor() -> None:
+    proactor = node()
+    proactor.io_loop_manager.add_io_coroutine(die(), "poller")
+    with pytest.raises(TaskDiedError, match="task 'poller' died: OSError: no driver"):
+        await proactor.run_forever()
+
+
 # Handlers
 
 
@@ -274,6 +303,33 @@ async def test_by_policy_what_expires_is_only_reported() -> None:
         await until(lambda: bool(problems.events))
         assert "driver has given no sign of life" in problems.summaries()[0]
         assert not proactor.has_stopped
+
+
+async def test_a_long_stop_is_no_expiry(broker: AnyBroker) -> None:
+    """What patted has ended; the stop waits for the peer all the same."""
+
+    class Driven(Proactor):
+        @property
+        def monitored_names(self) -> list[MonitoredName]:
+            return [MonitoredName("driver", 0.2)]
+
+        def start_tasks(self) -> None:
+            self.add_task(self.drive)
+
+        async def drive(self) -> None:
+            while True:
+                self.pat_watchdog("driver")
+                await asyncio.sleep(0.02)
+
+    proactor = node(Driven, url=broker.url)
+    proactor.start()
+    await proactor.started()
+    proactor.stop("enough", wait_for_acks=True)
+    await asyncio.sleep(0.4)
+    parent = Proactor(PARENT, ProactorSettings())
+    parent.add_link(link_to_child(broker.url))
+    async with parent:
+        await proactor.join()
 
 
 async def test_only_what_is_monitored_can_pat() -> None:
