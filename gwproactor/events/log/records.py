@@ -15,6 +15,7 @@ _SEEDS = {b"+": 0, b"-": 0, b"@": crc32(b"@")}
 
 _RECORD = re.compile(rb"([-+@]) ([0-9a-f]{8}) (\d{1,10}) ")
 _FILLER = re.compile(rb"#? *\n")
+_BLANKS = re.compile(rb"#? +|#")
 _FILLER_BEGINS = b"# \n"
 
 
@@ -55,6 +56,17 @@ def filler_end(data: bytes, position: int) -> int:
         return position
     match = _FILLER.match(data, position)
     return match.end() if match else position
+
+
+def broken_filler_end(data: bytes, position: int) -> int | None:
+    """Where the filler at `position` ends whose newline was hit; None where that is not so.
+
+    Only where a sound record follows at once: blanks alone may be anything.
+    """
+    match = _BLANKS.match(data, position)
+    if match is None or not record_at(data, match.end() + 1)[0]:
+        return None
+    return match.end() + 1
 
 
 def line_end(data: bytes, position: int) -> int:

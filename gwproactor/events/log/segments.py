@@ -35,6 +35,7 @@ from zlib import crc32
 
 from gwproactor.errors import StoreFormatError
 from gwproactor.events.log.records import (
+    broken_filler_end,
     encode_filler,
     encode_record,
     filler_end,
@@ -274,7 +275,7 @@ def _highest(record: Put | Removal) -> int:
 
 def _flaw_at(data: bytes, position: int) -> Flaw | None:
     """What is damaged from `position` on; None when it is merely the unfinished last line."""
-    end = line_end(data, position)
+    end = broken_filler_end(data, position) or line_end(data, position)
     if end == len(data) and not data.endswith(b"\n"):
         return None
     is_record = looks_like_record(data, position)

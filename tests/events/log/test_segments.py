@@ -1,5 +1,7 @@
 """The text of a segment: what is written is read, and damage costs only what it hits."""
 
+from collections.abc import Iterator
+from itertools import pairwise
 from json.encoder import encode_basestring_ascii
 from zlib import crc32
 
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwproactor.errors import StoreFormatError
+from gwproactor.events.log.records import encode_filler
 from gwproactor.events.log.segments import (
     FORMAT,
     HEADER_BYTES,
@@ -58,9 +61,18 @@ SEGMENT = (
     encode_header(1)
     + b"".join(map(encode_put, EVENTS))
     + encode_removal([10**6])
+    + encode_filler(20)
     + encode_put(StoredEvent(4, "last", b"{}"))
 )
 ALL = [*EVENTS, [10**6], StoredEvent(4, "last", b"{}")]
+
+
+def lines() -> Iterator[tuple[int, int, StoredEvent | list[int] | None]]:
+    """Where each line of the segment begins and ends, and what it says, behind the header."""
+    start, records = HEADER_BYTES, iter(ALL)
+    for line in SEGMENT[HEADER_BYTES:].splitlines(keepends=True):
+        yield start, start + len(line), None if line.startswith(b"#") else next(records)
+        start += len(line)
 
 
 @given(st.lists(events | removals, max_size=8), st.integers(0, 10**15))
@@ -121,9 +133,8 @@ def test_an_unfinished_end_is_no_damage() -> None:
     for length in range(len(SEGMENT)):
         contents = decode_segment(SEGMENT[:length], "test")
         assert contents.flaws == []
-        assert said(contents) == ALL[: len(contents.records)]
-        newlines = SEGMENT[:length].count(b"\n")
-        assert len(contents.records) in (newlines - 1, newlines)  # a last one may lack its newline
+        whole = [record for _, end, record in lines() if record and end - 1 <= length]
+        assert said(contents) == whole  # a last one may lack its newline
 
 
 def flipped(offset: int, mask: int) -> bytes:
@@ -132,16 +143,34 @@ def flipped(offset: int, mask: int) -> bytes:
     return bytes(data)
 
 
-def test_a_flipped_bit_costs_its_own_line_only() -> None:
-    for offset in range(len(SEGMENT)):
+def test_a_flipped_bit_in_the_header_costs_nothing_and_is_named() -> None:
+    for offset in range(HEADER_BYTES):
         for bit in range(8):
             contents = decode_segment(flipped(offset, 1 << bit), "test")
-            survivors = said(contents)
-            lost = [record for record in ALL if record not in survivors]
-            assert all(record in ALL for record in survivors)
-            assert len(lost) <= 1
-            if lost:
-                assert any(flaw.offset <= offset <= flaw.end for flaw in contents.flaws)
+            assert said(contents) == ALL
+            assert [flaw.reason for flaw in contents.flaws] == ["the header is damaged"]
+
+
+def test_a_flipped_bit_costs_its_own_line_only_and_all_of_that_is_named() -> None:
+    """In the mark, the checksum, the length, or anywhere else up to the newline."""
+    for start, end, record in lines():
+        for offset in range(start, end - 1):
+            for bit in range(8):
+                contents = decode_segment(flipped(offset, 1 << bit), "test")
+                assert said(contents) == [other for other in ALL if other is not record]
+                named = [(flaw.offset, flaw.end) for flaw in contents.flaws]
+                assert (named[0][0], named[-1][1]) == (start, end)
+                assert all(one[1] == next_[0] for one, next_ in pairwise(named))
+
+
+def test_a_flipped_bit_in_a_newline_costs_nothing() -> None:
+    """Also in the last one, and in that of a filler, which is named."""
+    for start, end, record in lines():
+        for bit in range(8):
+            contents = decode_segment(flipped(end - 1, 1 << bit), "test")
+            assert said(contents) == ALL
+            named = [(flaw.offset, flaw.end) for flaw in contents.flaws]
+            assert named == ([(start, end)] if record is None else [])
 
 
 def test_the_damaged_event_is_named() -> None:
