@@ -64,7 +64,7 @@ SEGMENT = (
     + encode_filler(20)
     + encode_put(StoredEvent(4, "last", b"{}"))
 )
-ALL = [*EVENTS, [10**6], StoredEvent(4, "last", b"{}")]
+ALL: list[StoredEvent | list[int]] = [*EVENTS, [10**6], StoredEvent(4, "last", b"{}")]
 
 
 def lines() -> Iterator[tuple[int, int, StoredEvent | list[int] | None]]:
