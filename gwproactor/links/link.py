@@ -400,11 +400,11 @@ class Link:
 
     def take_packet(self, packet: ReceivedPacket) -> None:
         """Treat a packet as if it had come from the broker: one that a program got another way."""
-        self._conversation.received(packet)
+        self._conversation.receiver.received(packet)
 
     def take_ack(self, message_id: str) -> None:
         """Treat a message as acknowledged by the peer, whom that shows to be there."""
-        self._conversation.hear(MessageKind.ack, message_id)
+        self._conversation.peer_heard(MessageKind.ack, message_id)
 
     def take_loss(self, name: TransitionName) -> LinkManagerTransition | None:
         """The last transition that ended `active` or the setup, once, with the acks it cancelled.
@@ -417,7 +417,7 @@ class Link:
 
     def heard(self) -> None:
         """Take the caller's word for it that a valid message came from the peer just now."""
-        self._conversation.hear()
+        self._conversation.peer_heard()
 
     def publish_bytes(self, topic: str, payload: bytes, *, qos: int | None = None) -> None:
         """Publish bytes on any topic over the link's connection, past its codec; no ack is awaited.
