@@ -26,7 +26,7 @@ from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from
 from gwproactor.config.paths import Paths, default_data_folder
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import EventDroppedError
+from gwproactor.errors import EventDroppedError, EventRefusedError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
 from gwproactor.events.tickets import EventTicket
@@ -71,6 +71,7 @@ __all__ = [
     "EventBase",
     "EventDroppedError",
     "EventRef",
+    "EventRefusedError",
     "EventSettings",
     "EventStoreKind",
     "EventTicket",

@@ -21,6 +21,7 @@ program can catch either branch without knowing its leaves::
     │   └── SubscriptionRefusedError  the broker does not grant a topic filter
     ├── LinkError                 the conversation with a peer
     │   ├── AckTimeoutError       the peer did not acknowledge in time
+    │   ├── EventRefusedError     the peer does not take an event; it is set aside
     │   └── InvalidCommStateInput         (gwproactor.links)
     │       ├── CommLinkAlreadyExists     (gwproactor.links)
     │       ├── CommLinkMissing           (gwproactor.links)
@@ -159,6 +160,10 @@ class PortTakenError(ListenError):
 
 class PollError(WebError):
     """A REST poll got no answer, or none of use; it is polled again in its turn."""
+
+
+class EventRefusedError(LinkError):
+    """The peer does not take this event, though it takes others; it is kept among the refused."""
 
 
 class StoreError(GwproactorError):

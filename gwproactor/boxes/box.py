@@ -29,6 +29,8 @@ class Box(StrEnum):
     """Received and not yet dealt with."""
     dead_letters = "dead-letters"
     """Received, and failed by their handler too often."""
+    refused = "refused"
+    """Never taken by the upstream peer."""
 
     def path(self, data: Path) -> Path:
         """Its folder."""

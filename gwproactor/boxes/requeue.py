@@ -1,11 +1,14 @@
-"""Dead letters go back to the inbox, so that the handler is given them once more.
+"""Events that were set aside go back: dead letters to the handler, refused ones to the peer.
 
-Three steps, each safe to be the last one before a kill: the event is put into the inbox; its id is
-taken out of those seen, for the node would else take it for handled; and the dead letter is
-removed. Done again, they go on where they stopped.
+A dead letter goes back in three steps, each safe to be the last one before a kill: the event is put
+into the inbox; its id is taken out of those seen, for the node would else take it for handled; and
+the dead letter is removed. A refused event is put into the outbox under its old sequence, which is
+its place among the others of its source, and then removed here. Done again, either goes on where it
+stopped.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from gwproactor.boxes.box import Box
@@ -13,56 +16,96 @@ from gwproactor.errors import UsageError
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.log.seen_log import forget_keys
 from gwproactor.events.log.segment_log import SegmentLog
-from gwproactor.events.store import StoredEvent
+from gwproactor.events.store import EventRef, StoredEvent
 
 _EVENTS_IN_A_COMMIT = 1000
 
 
 def requeue(data: Path, event_ids: Collection[str] | None) -> int:
-    """Put dead letters back into the inbox; return how many.
+    """Put dead letters back into the inbox and refused events into the outbox; return how many.
 
     Args:
         data: The data folder.
         event_ids: Which; None for all.
 
     Raises:
-        UsageError: One of them is no dead letter; nothing was changed.
+        UsageError: One of them was not set aside; nothing was changed.
         StoreLockedError: A node runs on the folder; the message names it.
         StoreError: Not all was done; calling again does the rest.
     """
-    with DataFolder(data, "gwproactor events requeue") as folder:
-        dead, inbox = SegmentLog(Box.dead_letters.path(data)), SegmentLog(Box.inbox.path(data))
-        try:
-            dead.open()
-            inbox.open()
-            sequences = _chosen(dead, event_ids)
-            for start in range(0, len(sequences), _EVENTS_IN_A_COMMIT):
-                group = sequences[start : start + _EVENTS_IN_A_COMMIT]
-                _move(dead, inbox, folder.seen_path, group)
-        finally:
-            dead.close()
-            inbox.close()
-    return len(sequences)
+    with DataFolder(data, "gwproactor events requeue") as folder, ExitStack() as stack:
+        dead, inbox, refused, outbox = (
+            stack.enter_context(_opened(box.path(data)))
+            for box in (Box.dead_letters, Box.inbox, Box.refused, Box.outbox)
+        )
+        letters, unsent = list(dead.pending()), list(refused.pending())
+        _check(event_ids, [*letters, *unsent])
+        letters, unsent = _chosen(letters, event_ids), _chosen(unsent, event_ids)
+        _Letters(dead, inbox, folder.seen_path).move(letters)
+        _Unsent(refused, outbox).move(unsent)
+    return len(letters) + len(unsent)
 
 
-def _chosen(dead: SegmentLog, event_ids: Collection[str] | None) -> list[int]:
-    refs = list(dead.pending())
-    if event_ids is None:
-        return [ref.sequence for ref in refs]
-    unknown = set(event_ids).difference(ref.event_id for ref in refs)
+def _opened(path: Path) -> closing[SegmentLog]:
+    log = SegmentLog(path)
+    log.open()
+    return closing(log)
+
+
+def _check(event_ids: Collection[str] | None, refs: Sequence[EventRef]) -> None:
+    unknown = set(event_ids or ()).difference(ref.event_id for ref in refs)
     if unknown:
-        raise UsageError(f"no dead letter has the id {sorted(unknown)[0]!r}; nothing was changed")
-    return [ref.sequence for ref in refs if ref.event_id in event_ids]
+        raise UsageError(
+            f"no dead letter has the id {sorted(unknown)[0]!r}, nor any refused event;"
+            " nothing was changed"
+        )
 
 
-def _move(dead: SegmentLog, inbox: SegmentLog, seen: Path, sequences: Sequence[int]) -> None:
-    events = dead.read(sequences).events
-    waiting = {(ref.tag, ref.event_id) for ref in inbox.pending()}
-    fresh = [event for event in events if (event.tag, event.event_id) not in waiting]
-    first = inbox.next_sequence
-    puts: list[StoredEvent] = [
-        event._replace(sequence=first + place) for place, event in enumerate(fresh)
-    ]
-    inbox.commit(puts, ())
-    forget_keys(seen, [(event.tag, event.event_id) for event in events])
-    dead.commit((), [event.sequence for event in events], sync_removals=True)
+def _chosen(refs: Sequence[EventRef], event_ids: Collection[str] | None) -> list[EventRef]:
+    return [ref for ref in refs if event_ids is None or ref.event_id in event_ids]
+
+
+def _groups(log: SegmentLog, refs: Sequence[EventRef]) -> Iterator[Sequence[StoredEvent]]:
+    for start in range(0, len(refs), _EVENTS_IN_A_COMMIT):
+        group = refs[start : start + _EVENTS_IN_A_COMMIT]
+        yield log.read([ref.sequence for ref in group]).events
+
+
+class _Letters:
+    """Dead letters, on their way back to the handler."""
+
+    def __init__(self, dead: SegmentLog, inbox: SegmentLog, seen: Path) -> None:
+        self._dead, self._inbox, self._seen = dead, inbox, seen
+        self._waiting = {(ref.tag, ref.event_id) for ref in inbox.pending()}
+
+    def move(self, refs: Sequence[EventRef]) -> None:
+        """Put them back."""
+        for events in _groups(self._dead, refs):
+            keys = [(event.tag, event.event_id) for event in events]
+            fresh = [e for e, key in zip(events, keys, strict=True) if key not in self._waiting]
+            first = self._inbox.next_sequence
+            puts = [event._replace(sequence=first + n) for n, event in enumerate(fresh)]
+            self._inbox.commit(puts, ())
+            forget_keys(self._seen, keys)
+            self._dead.commit((), [event.sequence for event in events], sync_removals=True)
+
+
+class _Unsent:
+    """Refused events, on their way back to the peer."""
+
+    def __init__(self, refused: SegmentLog, outbox: SegmentLog) -> None:
+        self._refused, self._outbox = refused, outbox
+        self._waiting = {ref.event_id: ref.sequence for ref in outbox.pending()}
+        self._taken = set(self._waiting.values())
+
+    def move(self, refs: Sequence[EventRef]) -> None:
+        """Put them back."""
+        for events in _groups(self._refused, refs):
+            fresh = [event for event in events if event.event_id not in self._waiting]
+            in_place = [event for event in fresh if event.sequence not in self._taken]
+            # In a new outbox an old place may be another's; such an event goes to the end.
+            others = [event for event in fresh if event.sequence in self._taken]
+            first = max([self._outbox.next_sequence, *(e.sequence + 1 for e in in_place)])
+            moved = [event._replace(sequence=first + n) for n, event in enumerate(others)]
+            self._outbox.commit([*in_place, *moved], ())
+            self._refused.commit((), [event.sequence for event in events], sync_removals=True)

@@ -33,13 +33,17 @@ def verify(boxes: Boxes, progress: Progress = no_progress) -> list[Damage]:
     """
     damages: list[Damage] = []
     for box in Box:
-        check = _damaged_files if box is Box.files else _damaged_log
-        damages += check(boxes.path(box), progress)
+        path = boxes.path(box)
+        if box is Box.files:
+            damages += _damaged_files(path, progress)
+        else:
+            damages += _damaged_log(path, progress, may_have_gaps=box is Box.refused)
     return damages + _damaged_ids(boxes.data / SEEN)
 
 
-def _damaged_log(folder: Path, progress: Progress) -> list[Damage]:
-    files, check = FileCalls(), _LogCheck(folder)
+def _damaged_log(folder: Path, progress: Progress, *, may_have_gaps: bool) -> list[Damage]:
+    """Look at one log; one that has only some of the events of another one has gaps."""
+    files, check = FileCalls(), _LogCheck(folder, may_have_gaps=may_have_gaps)
     numbers = segments_in(files, folder)
     for done, number in enumerate(numbers):
         progress(done, len(numbers))
@@ -56,8 +60,9 @@ def _damaged_log(folder: Path, progress: Progress) -> list[Damage]:
 class _LogCheck:
     """What the segments of one log say together, taken from the oldest on."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, may_have_gaps: bool) -> None:
         self._folder = folder
+        self._may_have_gaps = may_have_gaps
         self._damages: list[Damage] = []
         self.forget_older()
 
@@ -96,6 +101,8 @@ class _LogCheck:
 
     def outcome(self) -> list[Damage]:
         """All that was found; what is missing last."""
+        if self._may_have_gaps:
+            return self._damages
         return self._damages + [
             Damage(str(self._folder), self._missing(first, last), "", first)
             for first, last in self._sequences.missing(self._begins_at)

@@ -17,7 +17,7 @@ from gwproactor.boxes.box import Box, Boxes
 from gwproactor.boxes.export_lines import export_line
 from gwproactor.boxes.listing import Choice, find, rows, stats, time_of
 from gwproactor.boxes.reader import BoxReader, open_box
-from gwproactor.boxes.requeue import requeue as requeue_letters
+from gwproactor.boxes.requeue import requeue as requeue_events
 from gwproactor.boxes.transfer import Files, Lines, import_events
 from gwproactor.boxes.verify import verify as verify_boxes
 from gwproactor.cli.event_options import prints_json, takes_box, takes_boxes
@@ -226,19 +226,22 @@ def verify(boxes: Boxes, as_json: bool) -> int:
     ),
 )
 @click.argument("event_ids", nargs=-1, metavar="[ID]...")
-@click.option("--all", "all_of_them", is_flag=True, help="All dead letters.")
+@click.option("--all", "all_of_them", is_flag=True, help="All of them.")
 @takes_boxes
 @prints_json
 def requeue(boxes: Boxes, event_ids: Sequence[str], all_of_them: bool, as_json: bool) -> None:
-    """Give dead letters to the handler once more, when the node runs again."""
+    """Let events that were set aside be tried once more, when the node runs again.
+
+    Dead letters go to the handler, refused events to the upstream peer.
+    """
     if bool(event_ids) == all_of_them:
-        raise UsageError("say which dead letters: either their ids, or --all")
+        raise UsageError("say which events: either their ids, or --all")
     boxes.check()
-    count = requeue_letters(boxes.data, None if all_of_them else frozenset(event_ids))
+    count = requeue_events(boxes.data, None if all_of_them else frozenset(event_ids))
     if as_json:
         print_json({"requeued": count})
     else:
-        click.echo(f"{count} dead letters are back in the inbox")
+        click.echo(f"{count} events are back where they were before they were set aside")
 
 
 def _open(boxes: Boxes, box: str | None) -> BoxReader:

@@ -58,6 +58,8 @@ class EventSettings(BaseModel):
         inbox: Where received events wait for their handler.
         handler_tries: So often a received event is given to a handler that fails with it, before
             it is set aside among the dead letters.
+        send_tries: So often an event is sent that the upstream peer does not take while it takes
+            others, before it is set aside among the refused events; 10 take 20 minutes.
         max_bytes: Size of the store in bytes, beyond which `when_full` applies to events that this
             node sends; received ones are refused, their sender has them still.
         when_full: What happens at that size. What is in flight is not dropped.
@@ -74,6 +76,7 @@ class EventSettings(BaseModel):
     pat_watchdog_args: tuple[str, ...] = ()
     inbox: InboxKind = InboxKind.disk
     handler_tries: int = Field(default=10, ge=1)
+    send_tries: int = Field(default=10, ge=1)
     max_bytes: int = Field(default=DEFAULT_MAX_BYTES, ge=1)
     when_full: LimitPolicy = LimitPolicy.refuse
     max_window: int = Field(default=64, ge=1)

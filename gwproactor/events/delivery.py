@@ -1,8 +1,8 @@
 """Events of the inbox go to the handler, one at a time, as the inbox core decides.
 
 An event whose handler fails comes again later; after too many tries it is set aside among the dead
-letters. While these are full it is tried on and on. One that the disk does not give back any more
-is lost, and the others go on.
+letters. While these are full it is tried on and on. One that the disk does not give back now comes
+later, one that it does not give back any more is lost, and the others go on.
 """
 
 import asyncio
@@ -99,10 +99,12 @@ class Delivery:
         if event is not None:
             return event
         ahead = self._inbox.upcoming(READ_AHEAD_COUNT, READ_AHEAD_BYTES)
-        lost = dict(await self._payloads.read_back([ref, *ahead]))
-        event = self._payloads.get(ref)
+        unread = await self._payloads.read_back([ref, *ahead])
+        lost, event = dict(unread.lost), self._payloads.get(ref)
         if ref in lost:
             self._lost(ref, lost[ref])
+        elif ref in unread.resting:
+            self._inbox.postpone(ref, unread.resting[ref])
         elif event is None:
             self._inbox.put_back(ref)
         return event

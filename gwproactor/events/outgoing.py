@@ -2,27 +2,22 @@
 
 An event that is posted goes three ways at once: into the outbox, which gives it its place; to the
 writer, which makes it durable with whatever else waits; and into memory, from where the link may
-send it before the commit is done. Payloads stay in memory while they are few; the others are read
-back in batches when their turn comes. What is reported, `stored` and later `acked`, follows the
-disk, never the wire.
+send it before the commit is done (`gwproactor.events.sending`). What is reported, `stored` and
+later `acked`, follows the disk, never the wire.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
-from gwproactor.events.core.outbox import Ack, Outbox
-from gwproactor.events.dropping import DropReports
-from gwproactor.events.payloads import (
-    DEFAULT_MEMORY_BYTES,
-    READ_AHEAD_BYTES,
-    READ_AHEAD_COUNT,
-    Payloads,
-)
+from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.counted_reports import CountedReports, say_dropped
+from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
+from gwproactor.events.refused import RefusedEvents
 from gwproactor.events.reporting import ReportProblem, report_damages
+from gwproactor.events.sending import SendingEvents
 from gwproactor.events.slices import in_slices
 from gwproactor.events.store import (
-    Damage,
     EventRef,
     EventStore,
     StoredEvent,
@@ -31,7 +26,7 @@ from gwproactor.events.store import (
     event_size_bytes,
     one_line,
 )
-from gwproactor.events.tickets import ENDED, EventTicket, TicketOffice
+from gwproactor.events.tickets import ENDED, EventTicket
 from gwproactor.events.writer import GroupCommitter
 
 DEFAULT_MAX_WAITING_BYTES = 32 * 1024 * 1024
@@ -41,7 +36,7 @@ _MAX_STORED_AGAIN = 100_000
 """Repeated posts of pending events that wait for the disk to be reported."""
 
 
-class OutgoingEvents:
+class OutgoingEvents(SendingEvents):
     """Keeps and hands out the events for the upstream peer. Everything is for the loop's thread.
 
     Args:
@@ -53,6 +48,8 @@ class OutgoingEvents:
             that it is not sent again. Always after `on_stored`. Must not raise.
         report: Called with a summary and details when something is wrong with the store or with
             an event in it. It may post an event. Must not raise.
+        refused: Where events go that the peer never takes; opened and closed here. Without one
+            they stay where they are.
         memory_bytes: Payloads that stay in memory for convenience.
         max_waiting_bytes: Events in memory that the disk has not taken; beyond it, `post` refuses.
     """
@@ -65,27 +62,21 @@ class OutgoingEvents:
         on_stored: Callable[[EventRef], None],
         on_acked: Callable[[EventRef], None],
         report: ReportProblem,
+        refused: EventStore | None = None,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         max_waiting_bytes: int = DEFAULT_MAX_WAITING_BYTES,
     ) -> None:
-        self._store = store
-        self._outbox = outbox
-        self._on_stored = on_stored
-        self._on_acked = on_acked
-        self._report = report
-        self._max_waiting_bytes = max_waiting_bytes
-        self._payloads = Payloads(store, "stored events", max_bytes=memory_bytes, report=report)
-        self._writer = GroupCommitter(
+        writer = GroupCommitter(
             "The event store", commit=self._commit, committed=self._committed, report=report
         )
+        payloads = Payloads(store, "stored events", max_bytes=memory_bytes, report=report)
+        super().__init__(outbox, payloads, writer, RefusedEvents(refused, report), report)
+        self._store = store
+        self._on_stored = on_stored
+        self._on_acked = on_acked
+        self._max_waiting_bytes = max_waiting_bytes
         self._stored_again: list[EventRef] = []
-        self._tickets = TicketOffice(outbox)
-        self._drops = DropReports(report)
-        self._sendable = asyncio.Event()
-        self._released = asyncio.Event()
-        self._released.set()
-        self._empty = asyncio.Event()
-        self._running = False
+        self._drops = CountedReports(report, say_dropped)
         self._end: GwproactorError | None = None
 
     @property
@@ -101,8 +92,9 @@ class OutgoingEvents:
         Raises:
             StoreError: The store cannot be used.
         """
-        damages = await self._store.open()
-        next_sequence = self._store.next_sequence
+        damages = [*await self._refused.open(), *await self._store.open()]
+        # Both stores know an event by its sequence, so none of those refused is given out again.
+        next_sequence = max(self._store.next_sequence, self._refused.next_sequence)
         self._outbox.restore((), next_sequence)
         async for refs in in_slices(self._store.pending()):
             for double in self._outbox.restore(refs, next_sequence):
@@ -113,7 +105,9 @@ class OutgoingEvents:
 
     async def run(self) -> None:
         """Make durable what is posted, until `close`. Cancelling is safe; `close` does the rest."""
-        await self._writer.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._refused.run(self), name="gwproactor refused events")
+            await self._writer.run()
 
     async def flush(self) -> None:
         """Wait until everything posted so far is durable. Cancelling is safe.
@@ -135,6 +129,7 @@ class OutgoingEvents:
             return
         self._running = False
         self._drops.close()
+        self._refusals.close()
         self.release()
         self.deactivated()
         try:
@@ -146,7 +141,7 @@ class OutgoingEvents:
         finally:
             self._end = self._end or NotRunningError(ENDED)
             self._tickets.close(self._end)
-            await self._store.close()
+            await asyncio.gather(self._refused.close(), self._store.close())
 
     # Events come in
 
@@ -169,11 +164,6 @@ class OutgoingEvents:
     def backlog_count(self) -> int:
         """How many the peer has not acknowledged of those posted before the link became active."""
         return self._outbox.backlog_count
-
-    @property
-    def in_flight_count(self) -> int:
-        """How many events have been sent since the activation and not been acked."""
-        return self._outbox.in_flight_count
 
     @property
     def pending_bytes(self) -> int:
@@ -245,11 +235,11 @@ class OutgoingEvents:
     def _drop(self, dropped: Sequence[tuple[EventRef, bool]]) -> None:
         """Carry out what the outbox has dropped; what is not stored yet is removed after that."""
         for ref, was_stored in dropped:
-            self._payloads.drop(ref.sequence)
+            self._payloads.forget(ref.sequence)
             self._tickets.dropped(ref, was_stored=was_stored)
             if was_stored:
                 self._writer.remove(ref)
-        self._drops.note([ref for ref, _ in dropped])
+        self._drops.note(*(ref.event_id for ref, _ in dropped))
 
     def _check_waiting(self, size_bytes: int) -> None:
         waiting_bytes = self._writer.waiting_bytes
@@ -281,7 +271,7 @@ class OutgoingEvents:
         self._note_count()
 
     def _tell_stored(self, ref: EventRef) -> None:
-        if self._payloads.is_full and not self._outbox.is_in_flight(ref):
+        if self._payloads.is_full and not self._departures.is_in_flight(ref):
             self._payloads.drop(ref.sequence)
         self._on_stored(ref)
         self._tickets.stored(ref)
@@ -296,126 +286,3 @@ class OutgoingEvents:
                 self._on_stored(ref)
             else:
                 self._stored_again.append(ref)
-
-    # Events go out
-
-    def activated(self) -> None:
-        """The upstream link has become active: hand out events, from the oldest un-acked on."""
-        self._outbox.activate()
-        self._sendable.set()
-
-    def deactivated(self) -> None:
-        """The upstream link is not active any more: what was in flight will be sent again."""
-        self._outbox.deactivate()
-        self._sendable.set()
-
-    def hold(self) -> None:
-        """Give nothing to send until `release`: who hears of acks cannot keep up."""
-        self._released.clear()
-
-    def release(self) -> None:
-        """Go on after `hold`."""
-        self._released.set()
-
-    async def next_to_send(self) -> Sequence[StoredEvent]:
-        """Wait until something may be sent, and give it, at least one event, in order.
-
-        What is returned counts as in flight. Cancelling is safe: nothing counts that was not
-        returned.
-
-        Raises:
-            NotRunningError: After `close`.
-        """
-        while True:
-            await self._sendable.wait()
-            await self._released.wait()
-            if not self._running:
-                raise NotRunningError(ENDED)
-            refs = self._outbox.sendable()
-            events = [event for ref in refs if (event := self._payloads.get(ref))]
-            if not refs:
-                self._sendable.clear()
-            elif len(events) == len(refs):
-                self._outbox.sent(refs)
-                return events
-            else:
-                await self._read_back(refs)
-
-    async def _read_back(self, refs: Sequence[EventRef]) -> None:
-        """Get what is needed now, and some of what follows, into memory."""
-        ahead = self._outbox.upcoming(READ_AHEAD_COUNT, READ_AHEAD_BYTES)
-        for ref, damage in await self._payloads.read_back([*refs, *ahead]):
-            if self._outbox.is_pending(ref):
-                self._lose(ref, damage)
-        for ref in (*refs, *ahead):
-            if not self._outbox.is_pending(ref):
-                self._payloads.drop(ref.sequence)  # acked meanwhile
-        self._note_count()
-
-    def _lose(self, ref: EventRef, damage: Damage) -> None:
-        self._outbox.removed([ref])
-        self._tickets.lost(ref, StoreError(f"{damage.place}: {damage.reason}"))
-        self._writer.remove(ref)
-        report_damages(self._report, "A stored event", [damage])
-
-    @property
-    def batch_count(self) -> int:
-        """How many events should go into one message, where the peer takes several."""
-        return self._outbox.window.batch_count
-
-    def allow_batches(self, allowed: bool) -> None:
-        """The peer takes many events in one message, or does so no longer."""
-        self._outbox.window.allow_batches(allowed)
-        self._sendable.set()
-
-    def acked(self, event_id: str) -> bool:
-        """The peer has acknowledged `event_id`; return whether it is an event of ours."""
-        ack, ref = self._outbox.acked(event_id)
-        self._note_ack(ack, ref)
-        return ref is not None
-
-    def acked_many(self, event_ids: Sequence[str], waited: float) -> None:
-        """The peer has acknowledged these events by one message.
-
-        Args:
-            event_ids: The events.
-            waited: How long that took, as a share of the ack timeout.
-        """
-        self._outbox.window.acked(len(event_ids), waited)
-        for event_id in event_ids:
-            self._note_ack(*self._outbox.acked_in_batch(event_id))
-
-    def _note_ack(self, ack: Ack, ref: EventRef | None) -> None:
-        if ref is None:
-            return
-        self._payloads.drop(ref.sequence)  # it is never sent again
-        if ack is Ack.REMOVE:
-            self._writer.remove(ref)
-        self._sendable.set()
-
-    def refused(self, event_ids: Sequence[str]) -> None:
-        """The peer has said that it did not take these events: they are sent again."""
-        self._outbox.refused(event_ids)
-        self._sendable.set()
-
-    def unsendable(self, event_id: str, reason: str) -> None:
-        """An event that was given to be sent cannot be; the others go on without it.
-
-        It stays in the store, and the next run tries it again.
-        """
-        self._outbox.park(event_id)
-        self._sendable.set()
-        self._report(
-            f"Event {event_id} cannot be sent",
-            f"{reason}. It is kept; the next run tries it again.",
-        )
-
-    async def drained(self) -> None:
-        """Wait until nothing is pending. Cancelling is safe."""
-        await self._empty.wait()
-
-    def _note_count(self) -> None:
-        if self._outbox.pending_count == 0:
-            self._empty.set()
-        else:
-            self._empty.clear()

@@ -7,7 +7,7 @@ tickets: it looks into the outbox, and lets those wait for whom it is too early.
 import asyncio
 from collections import defaultdict
 
-from gwproactor.errors import EventDroppedError, GwproactorError, NotRunningError, StoreError
+from gwproactor.errors import EventDroppedError, GwproactorError, NotRunningError
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.store import EventRef
 
@@ -53,6 +53,7 @@ class EventTicket:
         Raises:
             StoreError: The event was damaged on the disk, and cannot be sent any more.
             EventDroppedError: It was dropped to make room for others.
+            EventRefusedError: The peer does not take it; it is set aside.
             NotRunningError: The node stopped first; a stored event is sent by its next run.
         """
         await self._office.wait_acked(self.ref)
@@ -110,7 +111,7 @@ class TicketOffice:
         self._outbox = outbox
         self._stored = Waiters()
         self._acked = Waiters()
-        self._lost: dict[int, StoreError] = {}
+        self._lost: dict[int, GwproactorError] = {}
         self._dropped: dict[int, bool] = {}
         """Whether it was stored before that, for the last that were dropped."""
         self._end: GwproactorError | None = None
@@ -127,8 +128,8 @@ class TicketOffice:
         """The peer has an event, and the store has been told."""
         self._acked.done(ref.sequence)
 
-    def lost(self, ref: EventRef, error: StoreError) -> None:
-        """An event is damaged on the disk."""
+    def lost(self, ref: EventRef, error: GwproactorError) -> None:
+        """An event is damaged on the disk, or set aside: the peer will not acknowledge it."""
         self._lost[ref.sequence] = error
         if len(self._lost) > _MAX_LOST_REMEMBERED:
             del self._lost[next(iter(self._lost))]

@@ -20,6 +20,10 @@ from gwproactor.wire.batches import (
 _REMEMBERED = 256
 """Batches whose late answers are still understood: several windows full."""
 
+_SHORTEST_BYTES = 8 * 1024
+"""No shorter for an answer that did not come: it may have had other reasons, and some forty events
+in a message are nearly as good as a thousand."""
+
 _ENVELOPE_BYTES = 1024
 """Kept free for the first line of a batch and the properties of its packet."""
 
@@ -30,10 +34,12 @@ class SentBatch(NamedTuple):
     Attributes:
         event_ids: Its events.
         sent_at: When it was sent, monotonic seconds.
+        size_bytes: The size of its events.
     """
 
     event_ids: tuple[str, ...]
     sent_at: float
+    size_bytes: int
 
 
 class Answered(NamedTuple):
@@ -54,7 +60,7 @@ class Batching:
         self._refused: dict[str, frozenset[int]] = {}
         self._alone: set[str] = set()
         self._longest_bytes = MAX_BATCH_BYTES
-        """Of a batch, as far as the broker has shown what it takes."""
+        """Of a batch, as far as broker and peer have shown what they take on this connection."""
 
     def heard(self, user_properties: Sequence[tuple[str, str]]) -> bool:
         """Take note of a ping or an ack of the peer; return whether what it takes has changed."""
@@ -65,6 +71,9 @@ class Batching:
         """The link is not active any more."""
         self.limits = None
         self._alone.clear()
+
+    def connected(self) -> None:
+        """There is a new connection, and maybe another broker."""
         self._longest_bytes = MAX_BATCH_BYTES
 
     def groups(self, events: Sequence[StoredEvent], count: int) -> Iterator[list[StoredEvent]]:
@@ -96,7 +105,8 @@ class Batching:
 
     def sent(self, batch_id: str, events: Sequence[StoredEvent], now: float) -> None:
         """Remember a batch until its answer."""
-        self._sent[batch_id] = SentBatch(tuple(event.event_id for event in events), now)
+        event_ids = tuple(event.event_id for event in events)
+        self._sent[batch_id] = SentBatch(event_ids, now, _lines_bytes(events))
         if len(self._sent) > _REMEMBERED:
             oldest = next(iter(self._sent))
             del self._sent[oldest]
@@ -104,8 +114,22 @@ class Batching:
 
     def too_long(self, events: Sequence[StoredEvent]) -> None:
         """The broker takes no batch as long as that of these events: the next ones are shorter."""
-        size_bytes = sum(len(event.payload) + 1 for event in events)
-        self._longest_bytes = min(self._longest_bytes, size_bytes // 2 + _ENVELOPE_BYTES)
+        self._shorten(_lines_bytes(events) // 2)
+
+    def overdue(self, batch_id: str) -> tuple[str, ...]:
+        """A batch was not answered in time: give its events; none where it is no batch of ours.
+
+        The next batches of this connection are shorter. There are brokers that pass over what is
+        too long for them and say nothing, and a slow peer is served by that, too.
+        """
+        batch = self._sent.get(batch_id)
+        if batch is None:
+            return ()
+        self._shorten(max(_SHORTEST_BYTES, batch.size_bytes // 2))
+        return batch.event_ids
+
+    def _shorten(self, size_bytes: int) -> None:
+        self._longest_bytes = min(self._longest_bytes, size_bytes + _ENVELOPE_BYTES)
 
     def refused(self, batch_id: str, refused: Sequence[int]) -> None:
         """Take note of the events that the answer, which is about to be told, names as refused."""
@@ -130,3 +154,7 @@ class Batching:
     def landed(self, event_id: str) -> None:
         """An event was acknowledged by itself."""
         self._alone.discard(event_id)
+
+
+def _lines_bytes(events: Sequence[StoredEvent]) -> int:
+    return sum(len(event.payload) + 1 for event in events)

@@ -28,8 +28,12 @@ class EventSource(Protocol):
         """The link is not active any more."""
         ...
 
-    def unsendable(self, event_id: str, reason: str) -> None:
+    def unsendable(self, event_id: str, reason: str, *, for_ever: bool = True) -> None:
         """An event that `next_to_send` gave cannot be sent; it must not hold up the others."""
+        ...
+
+    def overdue(self, event_ids: Sequence[str], *, in_batch: bool) -> None:
+        """The peer did not acknowledge a message in time: these events, or something else."""
         ...
 
     def acked(self, event_id: str) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from gwproactor.config.link import LinkSettings
-from gwproactor.errors import ConnectionLostError, UsageError
+from gwproactor.errors import ConnectionLostError, PacketTooLargeError, UsageError
 from gwproactor.events.store import StoredEvent
 from gwproactor.links.batching import Batching
 from gwproactor.links.emission import Emission, Outgoing
@@ -68,6 +68,7 @@ class Sender:
     def connection(self, connection: Connection | None) -> None:
         self._connection = connection
         if connection is not None:
+            self.batching.connected()
             self._emission.announcement = self._announcement(connection.takes_properties)
 
     def _announcement(self, takes_properties: bool) -> SendOptions:
@@ -139,13 +140,21 @@ class Sender:
             self._events.acked_many(answered.taken, waited_seconds / self._ack_timeout_seconds)
             self._events.refused(answered.refused)
 
+    def ack_overdue(self, message_id: str) -> object:
+        """No ack came in time: tell who waits, and the events. Returns the message's context."""
+        batch = self.batching.overdue(message_id)
+        if self._events is not None:
+            self._events.overdue(batch or (message_id,), in_batch=bool(batch))
+        return self.sent.expired(message_id)
+
     def _send_event(self, event: StoredEvent) -> None:
         try:
             outgoing = self._emission.event(event)
             self._publish(outgoing)
         except UsageError as error:  # it must not end the link for all
             if self._events is not None:
-                self._events.unsendable(event.event_id, str(error))
+                for_ever = not isinstance(error, PacketTooLargeError)  # another broker may take it
+                self._events.unsendable(event.event_id, str(error), for_ever=for_ever)
         else:
             self._was_sent(outgoing.awaited_id)
 

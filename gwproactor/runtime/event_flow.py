@@ -71,6 +71,7 @@ class EventFlow:
             max_bytes=_outbox_bytes(settings, persister),
             window=window,
             when_full=settings.when_full,
+            max_tries=settings.send_tries,
         )
         inbox = Inbox(
             max_bytes=settings.max_bytes,
@@ -79,11 +80,13 @@ class EventFlow:
         )
         durable = settings.durability is Durability.fsync
         outgoing_store: EventStore
+        refused: EventStore | None = None  # a persister keeps what it has, and knows no other place
         if persister is not None:
             outgoing_store = PersisterStore(persister, report=report)
         else:
             outgoing_folder = None if settings.outbox_in_memory else self._folder
             outgoing_store = _store(outgoing_folder, durable, lambda folder: folder.outbox_path)
+            refused = _store(outgoing_folder, durable, lambda folder: folder.refused_path)
         inbox_folder = None if settings.inbox_in_memory else self._folder
         self.outgoing = OutgoingEvents(
             outgoing_store,
@@ -91,6 +94,7 @@ class EventFlow:
             on_stored=on_stored,
             on_acked=on_acked,
             report=report,
+            refused=refused,
         )
         self.incoming = IncomingEvents(
             _store(inbox_folder, durable, lambda folder: folder.inbox_path),

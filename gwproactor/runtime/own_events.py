@@ -109,6 +109,11 @@ class OwnEvents:
         return self._events.outgoing.dropped_count
 
     @property
+    def refused_event_count(self) -> int:
+        """How many events were set aside since the start because the peer never takes them."""
+        return self._events.outgoing.refused_count
+
+    @property
     def reupload(self) -> ReuploadProgress | None:
         """How far the last re-upload has come; None before the first one. To be read."""
         return self._links.events.reupload

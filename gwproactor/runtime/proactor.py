@@ -35,7 +35,6 @@ from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.post_office import PostOffice
-from gwproactor.runtime.stacks import cut_to_bytes
 from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
@@ -50,9 +49,6 @@ from gwproactor.wire.payloads import (
 )
 
 logger = logging.getLogger(__name__)
-
-_MAX_TEXT_BYTES = 64 * 1024
-"""Longest text in an event of the node's own: twice the stacks, and far below what a peer takes."""
 
 _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
@@ -215,11 +211,9 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
 
         Args:
             summary: One line.
-            details: What else there is to say; of more than 64 KiB the rest is left out.
+            details: What else there is to say.
             is_error: Somebody must act; otherwise it is a warning.
         """
-        summary = cut_to_bytes(summary, _MAX_TEXT_BYTES)
-        details = cut_to_bytes(details, _MAX_TEXT_BYTES)
         logger.log(logging.ERROR if is_error else logging.WARNING, "%s: %s", summary, details)
         event = ProblemEvent(
             Src=self._name,
@@ -227,7 +221,6 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
             Summary=summary,
             Details=details,
         )
-        self.stats.add_problem(summary)
         self._tell(lambda observer: observer.problem(event))
         self._links.events.generate_own(event)
 
@@ -286,8 +279,8 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
         messages = run("messages of threads", self.process_messages)
         await self._web.serve()
         self._communicators.start(lambda what, work: talking.append(run(what, work)))
-        self._begin_oversight()
         self.start_tasks()
+        self._begin_oversight()
         self._ready.set()
         self._oversight.notify.ready()
         await self._stop_requested.wait()
@@ -315,8 +308,7 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
         await until_any(self.all_events_acked(), self._stop_now.wait())
         self._oversight.notify.stopping(self._stop_reason)
         self._links.events.flush()
-        reason = cut_to_bytes(self._stop_reason, _MAX_TEXT_BYTES)
-        self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=reason))
+        self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
         await until_any(self.all_events_acked(), self._stop_now.wait())
         upstream = self._links.upstream
         if upstream is not None and upstream.active:

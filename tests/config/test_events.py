@@ -3,6 +3,7 @@ import pytest
 from gwproactor.config.events import Durability, EventSettings
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.events.core.inbox import MAX_TRIES
+from gwproactor.events.core.refusals import MAX_SEND_TRIES
 from gwproactor.events.core.window import FIRST_WINDOW, MAX_WINDOW
 from gwproactor.events.store import DEFAULT_MAX_BYTES
 
@@ -13,6 +14,7 @@ def test_the_defaults_are_those_of_the_core() -> None:
     assert settings.max_bytes == DEFAULT_MAX_BYTES
     assert settings.max_window == MAX_WINDOW
     assert settings.handler_tries == MAX_TRIES
+    assert settings.send_tries == MAX_SEND_TRIES
     assert ProactorSettings().num_initial_event_reuploads == FIRST_WINDOW
 
 

@@ -26,7 +26,14 @@ from gwproactor_test.disk import SlowDisk, UnreliableDisk
 class Node:
     """Outgoing events, and everything that was told about them."""
 
-    def __init__(self, store: EventStore, outbox: Outbox | None = None, **options: int) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        outbox: Outbox | None = None,
+        *,
+        refused: EventStore | None = None,
+        **options: int,
+    ) -> None:
         self.told: list[str] = []
         self.tags: list[str] = []
         self.reports: list[str] = []
@@ -36,6 +43,7 @@ class Node:
             on_stored=lambda ref: self.tell("stored", ref),
             on_acked=lambda ref: self.tell("acked", ref),
             report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
+            refused=refused,
             **options,
         )
 
@@ -59,9 +67,13 @@ def payload(event_id: str) -> bytes:
 
 @asynccontextmanager
 async def running(
-    store: EventStore, outbox: Outbox | None = None, **options: int
+    store: EventStore,
+    outbox: Outbox | None = None,
+    *,
+    refused: EventStore | None = None,
+    **options: int,
 ) -> AsyncIterator[Node]:
-    node = Node(store, outbox, **options)
+    node = Node(store, outbox, refused=refused, **options)
     await node.events.open()
     run = asyncio.create_task(node.events.run())
     try:
@@ -213,8 +225,8 @@ async def test_what_cannot_be_sent_is_told_kept_and_in_nobodys_way(tmp_path: Pat
         node.events.activated()
         node.post("a", "b", "c", "d")
         assert await node.sent() == ["a", "b"]
-        node.events.unsendable("a", "too long")
-        node.events.unsendable("b", "too long")
+        node.events.unsendable("a", "no event")
+        node.events.unsendable("b", "no event")
         assert await node.sent() == ["c", "d"]
         for event_id in ("c", "d"):
             assert node.events.acked(event_id)

@@ -42,7 +42,23 @@ def test_after_one_that_was_too_long_they_are_shorter() -> None:
     assert len(second) <= len(first) // 2
     found.forget()
     assert found.heard([BatchLimits(1000, 262_144).announcement])
+    assert len(next(iter(found.groups(many, 400)))) == len(second)
+    found.connected()  # to another broker, maybe
     assert len(next(iter(found.groups(many, 400)))) == len(first)
+
+
+def test_after_one_without_an_answer_they_are_shorter_to_a_bound() -> None:
+    found = batching()
+    many = events(*[200] * 400)
+    lengths = []
+    for number in range(6):
+        batch = next(iter(found.groups(many, 400)))
+        lengths.append(len(batch))
+        found.sent(f"b{number}", batch, 1.0)
+        assert found.overdue(f"b{number}") == tuple(event.event_id for event in batch)
+    assert lengths == [400, 200, 100, 50, 40, 40]
+    assert found.overdue("unknown") == ()
+    assert found.answered("b0") is not None  # an answer that comes late still counts
 
 
 def test_what_was_refused_goes_alone_until_it_is_acked() -> None:

@@ -273,7 +273,7 @@ async def test_a_connection_that_was_given_up_is_told_as_such(
 async def test_a_ping_long_after_the_greeting_does_not_wait(broker: AnyBroker) -> None:
     async with link_pair(broker.url, broker.url) as (child, _):
         conversation = child.link._conversation
-        conversation._greeter._greeted, waiting = True, conversation.core.num_acks
+        conversation._greeted, waiting = True, conversation.core.num_acks
         conversation._ping(SendPing())
         assert conversation.core.num_acks == waiting + 1
 
@@ -430,8 +430,8 @@ async def test_a_listener_that_fails_does_not_harm_the_link(
 async def test_a_packet_that_cannot_be_handled_does_not_harm_the_link(broker: AnyBroker) -> None:
     """Not even where the fault is ours."""
     async with link_pair(broker.url, broker.url) as (child, parent):
-        receiver, good = child.link._conversation.receiver, True
-        received = receiver._received
+        conversation, good = child.link._conversation, True
+        received = conversation._received
 
         def fail_once(packet: ReceivedPacket, read: Received) -> bool:
             nonlocal good
@@ -441,7 +441,7 @@ async def test_a_packet_that_cannot_be_handled_does_not_harm_the_link(broker: An
             raise RuntimeError("a fault")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(receiver, "_received", fail_once)
+            patch.setattr(conversation, "_received", fail_once)
             good = False
             parent.link.send(AnyEvent(Src=PARENT), ack_required=False)
             parent.link.send(AnyEvent(Src=PARENT, MessageId="next"), ack_required=False)
@@ -470,6 +470,7 @@ class Events:
             for number in range(count)
         }
         self.set_aside: dict[str, str] = {}
+        self.for_ever: bool | None = None
         self._to_send: list[StoredEvent] = []
         self._sendable = asyncio.Event()
 
@@ -487,7 +488,8 @@ class Events:
     def deactivated(self) -> None:
         self._to_send = []
 
-    def unsendable(self, event_id: str, reason: str) -> None:
+    def unsendable(self, event_id: str, reason: str, *, for_ever: bool = True) -> None:
+        self.for_ever = for_ever
         self.set_aside[event_id] = reason
         del self.unacked[event_id]
 
@@ -498,6 +500,10 @@ class Events:
 
     def allow_batches(self, allowed: bool) -> None:
         raise AssertionError(f"nobody takes batches here, nor says that: {allowed}")
+
+    def overdue(self, event_ids: Sequence[str], *, in_batch: bool) -> None:
+        assert not in_batch
+        assert event_ids
 
     def acked_many(self, event_ids: Sequence[str], waited: float) -> None:
         raise AssertionError(f"no batch was sent: {event_ids}, {waited}")
@@ -545,6 +551,7 @@ async def test_an_event_that_the_broker_does_not_take_is_set_aside(make_broker: 
         await child.heard.until(lambda: not events.unacked)
         assert set(events.set_aside) == {"id-1"}
         assert "20000" in events.set_aside["id-1"]
+        assert not events.for_ever  # another broker may take it
         with pytest.raises(PacketTooLargeError):
             child.link.send(AnyEvent(Src=CHILD, Filler="x" * 100_000))
         assert child.link.active

@@ -19,7 +19,7 @@ many may be delivered a second time after a kill, no more.
 
 **Order.** Events are delivered one at a time in the order of their arrival. One whose handler
 raised comes again later, after a growing delay, and holds up nobody; after `max_tries` it is to be
-set aside. Tries are counted anew after a restart.
+set aside. Tries are counted anew after a restart. One that cannot be read now comes later, too.
 
 **Bounded.** Beyond `max_bytes` in all, or `max_waiting_bytes` waiting for commit, an event is
 refused: it is not acknowledged, so its sender keeps it and sends it again.
@@ -227,6 +227,11 @@ class Inbox:
         self._unmarked.discard(ref.sequence)
         self._queue.put_back([ref.sequence])
 
+    def postpone(self, ref: EventRef, until_seconds: float) -> None:
+        """The delivery did not take place: the event comes later, and others pass meanwhile."""
+        self._unmarked.discard(ref.sequence)
+        heappush(self._later, (until_seconds, ref.sequence, ref))
+
     def failed(self, ref: EventRef, now_seconds: float, *, may_set_aside: bool = True) -> Failure:
         """The handler raised: the event comes again later, or is to be set aside.
 
@@ -241,8 +246,7 @@ class Inbox:
             return Failure(tries, None)
         doublings = min(tries - 1, 30)  # far beyond the longest delay; keeps the power small
         delay_seconds = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2**doublings)
-        self._unmarked.discard(ref.sequence)
-        heappush(self._later, (now_seconds + delay_seconds, ref.sequence, ref))
+        self.postpone(ref, now_seconds + delay_seconds)
         return Failure(tries, delay_seconds)
 
     def marked(self, refs: Iterable[EventRef]) -> list[EventRef]:

@@ -1,4 +1,4 @@
-"""Which events are on their way to the peer, and what is to be done next: the outbox core.
+"""The events that the peer has not acknowledged, and what becomes of them: the outbox core.
 
 It decides and never does: no clock, no file, no socket. An event goes through these stages, each
 told by one call::
@@ -14,14 +14,8 @@ reporting may not. An ack that comes before the commit is held back; the removal
 asked for when it is both stored and acked, and only when that has been written, too, is the event
 forgotten, and may be reported acked.
 
-**Order and window.** The events of one source are sent strictly in their order, and the sources
-take turns (`gwproactor.events.core.turns`). At most as many as the window says
-(`gwproactor.events.core.window`) are in flight, and never more than so many bytes, except that one
-event alone is always let through. What was in flight when the link became inactive goes back to the
-head of its queue, and so does what the peer refused.
-
-An event that this node finds it cannot send, as after a change of its settings, is parked: kept in
-the store for the next run, and no longer in the way.
+What is sent when, and how often, is the affair of its `departures`
+(`gwproactor.events.core.departures`).
 
 **Budget.** What is pending counts, by `size_bytes`, against a limit. An event beyond it is refused,
 or others are dropped for it, as the policy says (`gwproactor.events.core.drop_order`). What is in
@@ -29,20 +23,18 @@ flight is not dropped: its ack is on its way, and will make room by itself. What
 either: its room is as good as free. An ack of a dropped event is harmless.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import NamedTuple
 
 from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.errors import StoreFullError
+from gwproactor.events.core.departures import MAX_WINDOW_BYTES, Departures
 from gwproactor.events.core.drop_order import DropOrder, Needed
-from gwproactor.events.core.pending import NEAR_COUNT, Pending, first_within
-from gwproactor.events.core.turns import Turns
+from gwproactor.events.core.pending import NEAR_COUNT, Pending
+from gwproactor.events.core.refusals import MAX_SEND_TRIES
 from gwproactor.events.core.window import Window
 from gwproactor.events.store import DEFAULT_MAX_BYTES, EventRef, event_size_bytes
-
-MAX_WINDOW_BYTES = 4 * 1024 * 1024
-"""Large events must not flood the broker, nor fill the memory while they wait for their acks."""
 
 
 class Added(NamedTuple):
@@ -81,6 +73,7 @@ class Outbox:
         max_window_bytes: And so many bytes.
         when_full: What happens to an event for which there is no room.
         near_count: How many events are kept at hand; the others are packed.
+        max_tries: So often an event is sent that the peer does not take, while it takes others.
     """
 
     def __init__(
@@ -91,22 +84,17 @@ class Outbox:
         max_window_bytes: int = MAX_WINDOW_BYTES,
         when_full: LimitPolicy = LimitPolicy.refuse,
         near_count: int = NEAR_COUNT,
+        max_tries: int = MAX_SEND_TRIES,
     ) -> None:
         self._max_bytes = max_bytes
-        self.window = window or Window()
-        """How many events may be in flight, and how many go into one message."""
-        self._max_window_bytes = max_window_bytes
         self._next_sequence = 1
         self._pending: Pending[str] = Pending(_event_id, near_count)
         self._drop_order = DropOrder(when_full, self._pending.at)
         self._unstored: set[int] = set()
         self._acked: set[int] = set()
-        self._parked: set[int] = set()
         self._dropped_unstored: set[int] = set()
-        self._turns = Turns(self._is_due)
-        self._in_flight: dict[str, EventRef] = {}
-        self._in_flight_bytes = 0
-        self._active = False
+        self.departures = Departures(self._pending, window or Window(), max_window_bytes, max_tries)
+        """What is sent when."""
         self._backlog_end = 1
         self.backlog_count = 0
         """How many are not acked of those that were there at the last activation."""
@@ -133,16 +121,6 @@ class Outbox:
         """How many events the peer has not acknowledged, whatever is written of it."""
         return self.pending_count - len(self._acked)
 
-    @property
-    def in_flight_count(self) -> int:
-        """How many events have been sent since the activation and not been acked."""
-        return len(self._in_flight)
-
-    @property
-    def active(self) -> bool:
-        """Whether events may be sent."""
-        return self._active
-
     def is_pending(self, ref: EventRef) -> bool:
         """Whether this very event is still there."""
         return ref in self._pending
@@ -151,9 +129,13 @@ class Outbox:
         """Whether this event is durable, or was until the peer had it."""
         return ref.sequence not in self._unstored and ref.sequence not in self._dropped_unstored
 
-    def is_in_flight(self, ref: EventRef) -> bool:
-        """Whether this event has been sent and not been acked."""
-        return ref.event_id in self._in_flight
+    def is_acked(self, ref: EventRef) -> bool:
+        """Whether the peer has a pending event, and its removal is not yet written."""
+        return ref.sequence in self._acked
+
+    def find(self, event_id: str) -> EventRef | None:
+        """The pending event of that id."""
+        return self._pending.get(event_id)
 
     # Events come in
 
@@ -166,7 +148,7 @@ class Outbox:
         doubles = []
         for ref in refs:
             if self._pending.add(ref):
-                self._turns.add(ref.source, ref.sequence)
+                self.departures.add(ref)
                 self._drop_order.add(ref)
                 self._pending.let_go_far(ref)
             else:
@@ -197,7 +179,7 @@ class Outbox:
         self._next_sequence += 1
         self._pending.add(ref)
         self._unstored.add(ref.sequence)
-        self._turns.add(source, ref.sequence)
+        self.departures.add(ref)
         self._drop_order.add(ref)
         return Added(ref, is_new=True, dropped=dropped)
 
@@ -224,7 +206,7 @@ class Outbox:
         return [(ref, self._drop(ref)) for ref in victims]
 
     def _may_be_dropped(self, ref: EventRef) -> bool:
-        return ref.event_id not in self._in_flight and ref.sequence not in self._acked
+        return not self.departures.is_in_flight(ref) and ref.sequence not in self._acked
 
     def _drop(self, ref: EventRef) -> bool:
         """Forget an event for good; return whether it was stored."""
@@ -244,90 +226,23 @@ class Outbox:
             elif ref.sequence in self._dropped_unstored:
                 self._dropped_unstored.remove(ref.sequence)
                 remove.append(ref)
-            elif ref.event_id not in self._in_flight:
+            elif not self.departures.is_in_flight(ref):
                 self._pending.let_go_far(ref)
         return remove
 
-    # Events go out
-
     def activate(self) -> None:
-        """The link has become active: send from the oldest un-acked event on."""
-        self.deactivate()
-        self._active = True
+        """The link has become active: what is there now is the backlog."""
+        self.departures.activate()
         self._backlog_end, self.backlog_count = self._next_sequence, self.unacked_count
-        self.window.restart()
-
-    def deactivate(self) -> None:
-        """The link is not active any more: nothing is in flight, everything is to be sent again."""
-        self._active = False
-        self._return(list(self._in_flight.values()))
-
-    def sendable(self) -> list[EventRef]:
-        """Give the events that may be sent now, in order; none while the link is not active."""
-        refs: list[EventRef] = []
-        room = self.window.count - len(self._in_flight) if self._active else 0
-        room_bytes = self._max_window_bytes - self._in_flight_bytes
-        if room <= 0:
-            return refs
-        for ref in self._waiting():
-            room -= 1
-            room_bytes -= ref.size_bytes
-            alone = not refs and not self._in_flight
-            if room < 0 or (room_bytes < 0 and not alone):
-                break
-            refs.append(ref)
-        return refs
-
-    def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
-        """Give the next events of the queue, at most so many, whether they may be sent or not."""
-        return first_within(self._waiting(), count, size_bytes)
-
-    def _waiting(self) -> Iterator[EventRef]:
-        """What waits to be sent, in order."""
-        for sequence in self._turns:
-            ref = self._pending.at(sequence)
-            assert ref is not None  # else it would not be due
-            yield ref
-
-    def sent(self, refs: Sequence[EventRef]) -> None:
-        """Note that these events, as `sendable` gave them, are in flight."""
-        for ref in refs:
-            self._turns.take(ref.source, ref.sequence)
-            self._pending.bring_near(ref)
-            self._in_flight[ref.event_id] = ref
-            self._in_flight_bytes += ref.size_bytes
-
-    def refused(self, event_ids: Iterable[str]) -> None:
-        """The peer has not taken these events, and said so: they are sent again."""
-        found = (self._in_flight.get(event_id) for event_id in event_ids)
-        self._return([ref for ref in found if ref is not None])
-
-    def _return(self, refs: Sequence[EventRef]) -> None:
-        """Put events that were in flight back to their places at the head of their queues."""
-        for ref in refs:
-            self._land(ref)
-        self._turns.put_back(refs)
-
-    def park(self, event_id: str) -> None:
-        """Set an event aside that cannot be sent: it is kept, and holds up nobody in this run."""
-        ref = self._pending.get(event_id)
-        if ref is not None:
-            self._parked.add(ref.sequence)
-            self._leave(ref)
-
-    def _is_due(self, sequence: int) -> bool:
-        done = sequence in self._acked or sequence in self._parked
-        return not done and self._pending.has(sequence)
 
     # Events are done
 
     def acked(self, event_id: str) -> tuple[Ack, EventRef | None]:
         """The peer has acknowledged an event by itself, whether it was in flight or not."""
-        in_flight = event_id in self._in_flight
-        outcome = self.acked_in_batch(event_id)
-        if in_flight and outcome[0] is not Ack.REPEATED:
-            self.window.acked()
-        return outcome
+        ref = self._pending.get(event_id)
+        if ref is not None and self.departures.is_in_flight(ref):
+            self.departures.window.acked()
+        return self.acked_in_batch(event_id)
 
     def acked_in_batch(self, event_id: str) -> tuple[Ack, EventRef | None]:
         """The peer has acknowledged an event together with others; tell the window of all."""
@@ -337,7 +252,7 @@ class Outbox:
         if ref.sequence in self._acked:
             return Ack.REPEATED, ref
         self._acked.add(ref.sequence)
-        self._leave(ref)
+        self.departures.acked(ref)
         self._leave_backlog(ref)
         return (Ack.HELD if ref.sequence in self._unstored else Ack.REMOVE), ref
 
@@ -347,28 +262,16 @@ class Outbox:
             was_pending = self._pending.remove(ref)
             was_done = ref.sequence in self._acked
             self._acked.discard(ref.sequence)
-            self._parked.discard(ref.sequence)
             self._unstored.discard(ref.sequence)
             if was_pending:
+                self.departures.forget(ref)
                 self._drop_order.forget(ref, len(self._pending))
                 if not was_done:
-                    self._leave(ref)
                     self._leave_backlog(ref)
 
     def _leave_backlog(self, ref: EventRef) -> None:
         if ref.sequence < self._backlog_end:
             self.backlog_count -= 1
-
-    def _leave(self, ref: EventRef) -> None:
-        """An event is not to be sent any more: it leaves the air, or its queue."""
-        if not self._land(ref):
-            self._turns.trim(ref.source)
-
-    def _land(self, ref: EventRef) -> bool:
-        if self._in_flight.pop(ref.event_id, None) is None:
-            return False
-        self._in_flight_bytes -= ref.size_bytes
-        return True
 
 
 def _event_id(ref: EventRef) -> str:

@@ -7,6 +7,7 @@ another source goes before them.
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 
 from gwproactor.events.core.sequence_queue import SequenceQueue
 from gwproactor.events.store import EventRef
@@ -46,6 +47,22 @@ class Turns:
             pass  # done before its turn came
         self._queues.move_to_end(source)
         self.trim(source)
+
+    def remove(self, source: str, sequence: int) -> None:
+        """Take out an event that waits for something else; it keeps nobody's turn."""
+        queue = self._queues[source]
+        passed = []
+        while (first := queue.popleft()) != sequence:
+            passed.append(first)
+        queue.put_back(passed)
+        self.trim(source)
+
+    def has(self, source: str, sequence: int) -> bool:
+        """Whether an event is queued and due; quick for one near the head."""
+        queue = self._queues.get(source, ())
+        return self._is_due(sequence) and any(
+            each == sequence for each in takewhile(lambda other: other <= sequence, queue)
+        )
 
     def trim(self, source: str) -> None:
         """Forget what is not to be sent any more, at the head of the queue of `source`."""

@@ -50,6 +50,11 @@ class DataFolder:
         return self.path / "dead-letters"
 
     @property
+    def refused_path(self) -> Path:
+        """The events that the upstream peer never took."""
+        return self.path / "refused"
+
+    @property
     def seen_path(self) -> Path:
         """The ids of the events dealt with."""
         return self.path / "seen"

@@ -171,7 +171,7 @@ class OutboxMachine(RuleBasedStateMachine):
         if not flying:
             return
         taken = data.draw(st.lists(st.sampled_from(flying), unique_by=id))
-        self.outbox.window.acked(len(taken))
+        self.outbox.departures.window.acked(len(taken))
         self.window = min(self.window + len(taken), MAX_WINDOW)
         for thing in taken:
             ack, ref = self.outbox.acked_in_batch(thing.ref.event_id)
@@ -182,7 +182,7 @@ class OutboxMachine(RuleBasedStateMachine):
     def refuse(self, data: st.DataObject) -> None:
         flying = self.fly()
         refused = data.draw(st.lists(st.sampled_from(flying), unique_by=id)) if flying else []
-        self.outbox.refused([*(thing.ref.event_id for thing in refused), "unknown"])
+        self.outbox.departures.returned([*(thing.ref.event_id for thing in refused), "unknown"])
         for thing in refused:
             thing.in_flight = False
 
@@ -210,7 +210,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule()
     def deactivate(self) -> None:
-        self.outbox.deactivate()
+        self.outbox.departures.deactivate()
         self.active = False
         for thing in self.things:
             thing.in_flight = False
@@ -218,9 +218,9 @@ class OutboxMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def send(self, data: st.DataObject) -> None:
         expected = self.sendable()
-        assert self.outbox.sendable() == [thing.ref for thing in expected]
+        assert self.outbox.departures.sendable(0) == [thing.ref for thing in expected]
         count = data.draw(st.integers(0, len(expected)))
-        self.outbox.sent([thing.ref for thing in expected[:count]])
+        self.outbox.departures.sent([thing.ref for thing in expected[:count]], 0)
         for thing in expected[:count]:
             thing.in_flight = True
             self.turns.remove(thing.ref.source)
@@ -260,23 +260,23 @@ class OutboxMachine(RuleBasedStateMachine):
             return
         assert self.outbox.pending_count == len(self.things)
         assert self.outbox.pending_bytes == sum(thing.ref.size_bytes for thing in self.things)
-        assert self.outbox.in_flight_count == len(self.fly())
+        assert self.outbox.departures.in_flight_count == len(self.fly())
         assert self.outbox.unacked_count == sum(not thing.acked for thing in self.things)
-        assert self.outbox.window.count == self.window
-        assert self.outbox.active == self.active
+        assert self.outbox.departures.window.count == self.window
+        assert self.outbox.departures.active == self.active
         backlog = [thing for thing in self.backlog if thing in self.things and not thing.acked]
         assert self.outbox.backlog_count == len(backlog)
         for thing in self.things:
             assert self.outbox.is_pending(thing.ref)
             assert self.outbox.is_stored(thing.ref) == thing.stored
-            assert self.outbox.is_in_flight(thing.ref) == thing.in_flight
+            assert self.outbox.departures.is_in_flight(thing.ref) == thing.in_flight
 
     @invariant()
     def each_source_in_its_order(self) -> None:
         if not hasattr(self, "outbox"):
             return
         self.note_turns()
-        upcoming = self.outbox.upcoming(1000, 10**9)
+        upcoming = self.outbox.departures.upcoming(1000, 10**9)
         assert upcoming == [thing.ref for thing in self.waiting()]
 
     def note_turns(self) -> None:
@@ -304,12 +304,12 @@ def test_five_in_flight_and_one_more_for_each_ack() -> None:
     outbox = Outbox()
     refs = [outbox.add(f"e{n}", 100).ref for n in range(100)]
     outbox.activate()
-    first = outbox.sendable()
+    first = outbox.departures.sendable(0)
     assert first == refs[:5]
-    outbox.sent(first)
-    assert outbox.sendable() == []
+    outbox.departures.sent(first, 0)
+    assert outbox.departures.sendable(0) == []
     outbox.acked("e0")
-    assert outbox.sendable() == refs[5:7]  # its own place, and one more
+    assert outbox.departures.sendable(0) == refs[5:7]  # its own place, and one more
 
 
 def test_the_window_has_an_end() -> None:
@@ -318,35 +318,35 @@ def test_the_window_has_an_end() -> None:
         outbox.add(f"e{n}", 100)
     outbox.activate()
     for n in range(50):
-        outbox.sent(outbox.sendable())
+        outbox.departures.sent(outbox.departures.sendable(0), 0)
         outbox.acked(f"e{n}")
-    outbox.sent(outbox.sendable())
-    assert outbox.in_flight_count == 8
+    outbox.departures.sent(outbox.departures.sendable(0), 0)
+    assert outbox.departures.in_flight_count == 8
 
 
 def test_a_restart_begins_with_the_oldest() -> None:
     outbox = Outbox()
     refs = [outbox.add(f"e{n}", 100).ref for n in range(8)]
     outbox.activate()
-    outbox.sent(outbox.sendable())
+    outbox.departures.sent(outbox.departures.sendable(0), 0)
     outbox.acked("e2")
-    outbox.deactivate()
-    assert outbox.sendable() == []
+    outbox.departures.deactivate()
+    assert outbox.departures.sendable(0) == []
     outbox.activate()
-    assert outbox.sendable() == [refs[n] for n in (0, 1, 3, 4, 5)]
+    assert outbox.departures.sendable(0) == [refs[n] for n in (0, 1, 3, 4, 5)]
 
 
 def test_what_was_refused_goes_again_and_keeps_its_place() -> None:
     outbox = Outbox()
     refs = [outbox.add(f"e{n}", 100).ref for n in range(6)]
     outbox.activate()
-    outbox.sent(outbox.sendable())
-    outbox.refused(["e3", "e1"])
-    assert outbox.sendable() == [refs[1], refs[3]]
-    outbox.sent([refs[1]])
-    outbox.deactivate()
+    outbox.departures.sent(outbox.departures.sendable(0), 0)
+    outbox.departures.returned(["e3", "e1"])
+    assert outbox.departures.sendable(0) == [refs[1], refs[3]]
+    outbox.departures.sent([refs[1]], 0)
+    outbox.departures.deactivate()
     outbox.activate()
-    assert outbox.sendable() == refs[:5]
+    assert outbox.departures.sendable(0) == refs[:5]
 
 
 def test_an_event_larger_than_the_window_goes_alone() -> None:
@@ -354,18 +354,18 @@ def test_an_event_larger_than_the_window_goes_alone() -> None:
     outbox.add("small", 10)
     large = outbox.add("large", 5000).ref
     outbox.activate()
-    outbox.sent(outbox.sendable())
-    assert outbox.sendable() == []
+    outbox.departures.sent(outbox.departures.sendable(0), 0)
+    assert outbox.departures.sendable(0) == []
     outbox.acked("small")
-    assert outbox.sendable() == [large]
+    assert outbox.departures.sendable(0) == [large]
 
 
 def test_upcoming_is_bounded() -> None:
     outbox = Outbox()
     for n in range(10):
         outbox.add(f"e{n}", 100)
-    assert len(outbox.upcoming(3, 10**6)) == 3
-    assert len(outbox.upcoming(10, 400)) == 2
+    assert len(outbox.departures.upcoming(3, 10**6)) == 3
+    assert len(outbox.departures.upcoming(10, 400)) == 2
 
 
 def test_a_new_source_does_not_wait_behind_a_backlog() -> None:
@@ -373,7 +373,7 @@ def test_a_new_source_does_not_wait_behind_a_backlog() -> None:
     backlog = [outbox.add(f"old{n}", 100, source="old").ref for n in range(1000)]
     new = [outbox.add(f"new{n}", 100, source="new").ref for n in range(2)]
     outbox.activate()
-    assert outbox.sendable() == [backlog[0], new[0], backlog[1], new[1], backlog[2]]
+    assert outbox.departures.sendable(0) == [backlog[0], new[0], backlog[1], new[1], backlog[2]]
 
 
 def test_what_has_no_known_source_goes_before_all_that_is_younger() -> None:
@@ -382,7 +382,7 @@ def test_what_has_no_known_source_goes_before_all_that_is_younger() -> None:
     unknown = outbox.add("unknown", 100).ref
     last = [outbox.add(name, 100, source=name).ref for name in ("a", "b")]
     outbox.activate()
-    assert outbox.sendable() == [first, unknown, *reversed(last)]  # it is the turn of b
+    assert outbox.departures.sendable(0) == [first, unknown, *reversed(last)]  # it is the turn of b
 
 
 def test_packed_events_are_acked_and_sent_as_others_are() -> None:
@@ -393,7 +393,7 @@ def test_packed_events_are_acked_and_sent_as_others_are() -> None:
     assert outbox.acked("e50") == (Ack.REMOVE, refs[50])
     outbox.removed([refs[50]])
     outbox.activate()
-    outbox.sent(outbox.sendable())
-    assert outbox.in_flight_count == 5
-    outbox.deactivate()
-    assert outbox.upcoming(1000, 10**9) == [*refs[:50], *refs[51:]]
+    outbox.departures.sent(outbox.departures.sendable(0), 0)
+    assert outbox.departures.in_flight_count == 5
+    outbox.departures.deactivate()
+    assert outbox.departures.upcoming(1000, 10**9) == [*refs[:50], *refs[51:]]

@@ -1,0 +1,311 @@
+"""Which events are sent next, which are in flight, and what follows when the peer takes one not.
+
+It decides and never does: the time comes in as a number of seconds.
+
+**Order and window.** The events of one source are sent strictly in their order, and the sources
+take turns (`gwproactor.events.core.turns`). At most as many as the window says
+(`gwproactor.events.core.window`) are in flight, and never more than so many bytes, except that one
+event alone is always let through. What was in flight when the link became inactive goes back to the
+head of its queue, and so does what the peer refused in a batch.
+
+**An event that the peer does not take** must hold up nobody, and must not be mistaken for a peer
+that is gone. What tells them apart is what happens to others. An ack that is overdue, while an
+event that was *sent later* over the same activation *is* acknowledged, is a failed try of this very
+event: it is put off and the others go on (`gwproactor.events.core.refusals`). With it go the
+tries of those that have waited nearly as long, or each of them would cost the link its `active`.
+Without such an ack nothing is held against anybody, and all go again in order.
+
+But events that are not taken may fill the whole window, so that none behind them is sent and could
+be acknowledged. So after two activations in a row that ended with an overdue ack and proved
+nothing, half of the first window is left to those that were in flight, and the rest goes to events
+behind them. When one of those left, or one sent after them, is acknowledged, all go in order again.
+
+An event that this node finds it cannot send is withheld: kept, and no longer in the way.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from gwproactor.events.core.pending import Pending, first_within
+from gwproactor.events.core.refusals import MAX_SEND_TRIES, Refusals
+from gwproactor.events.core.turns import Turns
+from gwproactor.events.core.window import Window
+from gwproactor.events.store import EventRef
+
+MAX_WINDOW_BYTES = 4 * 1024 * 1024
+"""Large events must not flood the broker, nor fill the memory while they wait for their acks."""
+
+_PATIENCE = 2
+"""Activations in a row that proved nothing, before others than the oldest are tried."""
+
+
+class _Flight(NamedTuple):
+    """An event in flight.
+
+    Attributes:
+        ref: The event.
+        place: Its place in the order of sending, in this activation.
+        sent_at: When it was sent, monotonic seconds.
+        alone: It was sent by itself for certain.
+    """
+
+    ref: EventRef
+    place: int
+    sent_at: float
+    alone: bool
+
+
+class Departures:
+    """The events that the peer has not acknowledged, on their way out.
+
+    Args:
+        pending: All events that are pending.
+        window: How many may be in flight.
+        max_window_bytes: And so many bytes.
+        max_tries: So often an event is sent that the peer does not take, while it takes others.
+    """
+
+    def __init__(
+        self,
+        pending: Pending[str],
+        window: Window,
+        max_window_bytes: int = MAX_WINDOW_BYTES,
+        max_tries: int = MAX_SEND_TRIES,
+    ) -> None:
+        self._pending = pending
+        self.window = window
+        """How many events may be in flight, and how many go into one message."""
+        self._max_window_bytes = max_window_bytes
+        self._turns = Turns(self._is_due)
+        self._refusals = Refusals(max_tries, self._is_due)
+        self._withheld: set[int] = set()
+        self._flights: dict[str, _Flight] = {}
+        self._in_flight_bytes = 0
+        self._landed: dict[str, _Flight] = {}
+        """What was in flight when the last activation ended."""
+        self.active = False
+        """Whether events may be sent."""
+        self._next_place = 0
+        self._acked_place = -1
+        self._is_fruitless = False
+        self._fruitless_count = 0
+        self._doubtful: set[int] = set()
+        self._behind: list[EventRef] = []
+
+    @property
+    def in_flight_count(self) -> int:
+        """How many events have been sent since the activation and not been acked."""
+        return len(self._flights)
+
+    def is_in_flight(self, ref: EventRef) -> bool:
+        """Whether this event has been sent and not been acked."""
+        return ref.event_id in self._flights
+
+    def is_queued(self, ref: EventRef) -> bool:
+        """Whether this event waits for its turn."""
+        return self._turns.has(ref.source, ref.sequence)
+
+    def _is_due(self, sequence: int) -> bool:
+        return sequence not in self._withheld and self._pending.has(sequence)
+
+    # From activation to activation
+
+    def activate(self) -> None:
+        """The link has become active: send from the oldest un-acked event on."""
+        self.deactivate()
+        self.window.restart()
+        self._fruitless_count = self._fruitless_count + 1 if self._is_fruitless else 0
+        if self._fruitless_count >= _PATIENCE:
+            self._let_others_pass()
+        elif not self._fruitless_count:
+            self._let_all_go()
+        self.active, self._is_fruitless = True, False
+        self._landed = {}
+        self._next_place, self._acked_place = 0, -1
+
+    def deactivate(self) -> None:
+        """The link is not active any more: nothing is in flight, everything is to be sent again."""
+        if not self.active:
+            return
+        self.active = False
+        self._landed, self._flights, self._in_flight_bytes = self._flights, {}, 0
+        self._turns.put_back(flight.ref for flight in self._landed.values())
+
+    def _let_others_pass(self) -> None:
+        """Leave half of the window to those that were in flight; the rest of them waits."""
+        self.window.count = max(2, self.window.count)  # one of each kind at least
+        landed = sorted(
+            flight.ref for flight in self._landed.values() if self.is_queued(flight.ref)
+        )
+        left = self.window.count // 2
+        self._doubtful = {ref.sequence for ref in landed[:left]}
+        for ref in landed[left:]:
+            self._turns.remove(ref.source, ref.sequence)
+            self._behind.append(ref)
+
+    def _let_all_go(self) -> None:
+        """The peer takes events, or it is another connection: all are sent in their order."""
+        behind, self._behind, self._doubtful = self._behind, [], set()
+        self._turns.put_back(ref for ref in behind if self._is_due(ref.sequence))
+
+    # Events go out
+
+    def add(self, ref: EventRef) -> None:
+        """Queue a new event, the youngest of all."""
+        self._turns.add(ref.source, ref.sequence)
+
+    def sendable(self, now_seconds: float) -> list[EventRef]:
+        """Give the events that may be sent now, in order; none while the link is not active."""
+        self._turns.put_back(self._refusals.take_due(now_seconds))
+        refs: list[EventRef] = []
+        room = self.window.count - len(self._flights) if self.active else 0
+        room_bytes = self._max_window_bytes - self._in_flight_bytes
+        if room <= 0:
+            return refs
+        for ref in self._waiting():
+            room -= 1
+            room_bytes -= ref.size_bytes
+            first = not refs
+            if room < 0 or (room_bytes < 0 and not (first and not self._flights)):
+                break
+            if self._refusals.goes_alone(ref.sequence):
+                return [ref] if first else refs
+            refs.append(ref)
+        return refs
+
+    def wake_at_seconds(self) -> float | None:
+        """When to ask for what is sendable though nothing has happened; None for never."""
+        return self._refusals.wake_at_seconds
+
+    def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
+        """Give the next events of the queue, at most so many, whether they may be sent or not."""
+        return first_within(self._waiting(), count, size_bytes)
+
+    def _waiting(self) -> Iterator[EventRef]:
+        """What waits to be sent, in order."""
+        for sequence in self._turns:
+            ref = self._pending.at(sequence)
+            assert ref is not None  # else it would not be due
+            yield ref
+
+    def sent(self, refs: Sequence[EventRef], now_seconds: float) -> None:
+        """Note that these events, as `sendable` gave them, are in flight."""
+        one_by_one = self.window.batch_count == 1
+        for ref in refs:
+            self._turns.take(ref.source, ref.sequence)
+            self._pending.bring_near(ref)
+            alone = one_by_one or self._refusals.goes_alone(ref.sequence)
+            flight = _Flight(ref, self._next_place, now_seconds, alone)
+            self._flights[ref.event_id] = flight
+            self._next_place += 1
+            self._in_flight_bytes += ref.size_bytes
+
+    # Events come back
+
+    def returned(self, event_ids: Iterable[str]) -> None:
+        """The peer has not taken these events of a batch, and said so: they are sent again."""
+        found = (self._flights.get(event_id) for event_id in event_ids)
+        refs = [flight.ref for flight in found if flight is not None]
+        self._turns.put_back(ref for ref in refs if self._land(ref))
+
+    def overdue(
+        self, event_ids: Collection[str], now_seconds: float, *, in_batch: bool
+    ) -> list[EventRef]:
+        """The peer has not acknowledged these events in time, which ends the activation.
+
+        It may have ended already; what is said is of the events that were in flight then.
+
+        Args:
+            event_ids: The events of one message.
+            now_seconds: The present moment, monotonic.
+            in_batch: That message was a batch, so that no single event is known to be at fault.
+
+        Returns:
+            Events that were tried often enough: they are withheld, and to be set aside.
+        """
+        flights = self._flights or self._landed
+        late = [flights[event_id] for event_id in event_ids if event_id in flights]
+        if not late:
+            return []
+        if late[0].place > self._acked_place:
+            self._is_fruitless = True
+            return []
+        self._is_fruitless = False
+        if in_batch:
+            for flight in late:
+                self._refusals.suspect(flight.ref.sequence)
+            return []
+        latest = (late[0].sent_at + now_seconds) / 2
+        failed = [
+            flight.ref
+            for flight in list(flights.values())
+            if flight is late[0]
+            or (flight.alone and flight.place < self._acked_place and flight.sent_at <= latest)
+        ]
+        return [ref for ref in failed if self.try_failed(ref, now_seconds)]
+
+    def try_failed(self, ref: EventRef, now_seconds: float) -> bool:
+        """This very event could not be sent: put it off. True where that was the last try.
+
+        Args:
+            ref: The event, in flight until now.
+            now_seconds: The present moment, monotonic.
+        """
+        self._landed.pop(ref.event_id, None)
+        if self.is_queued(ref):
+            self._turns.remove(ref.source, ref.sequence)
+        elif not self._land(ref):
+            return False  # it has been acked or dropped meanwhile
+        if not self._refusals.failed(ref, now_seconds):
+            return False
+        self._withheld.add(ref.sequence)
+        return True
+
+    def put_off(self, ref: EventRef, until_seconds: float) -> None:
+        """Let an event wait that was about to be sent, and others pass meanwhile."""
+        self._turns.remove(ref.source, ref.sequence)
+        self._refusals.put_off(ref, until_seconds)
+
+    def withhold(self, ref: EventRef) -> None:
+        """Send an event no more in this run: it is kept, and holds up nobody."""
+        self._withheld.add(ref.sequence)
+        self._leave(ref)
+
+    # Events are done
+
+    def acked(self, ref: EventRef) -> None:
+        """The peer has an event, whether it was in flight or not."""
+        flight = self._flights.get(ref.event_id)
+        self.withhold(ref)
+        self._refusals.forget(ref.sequence)
+        if flight is not None:
+            self._acked_place = max(self._acked_place, flight.place)
+            was_doubtful = ref.sequence in self._doubtful
+            if self._behind and (was_doubtful or self._is_telling(flight)):
+                self._let_all_go()
+
+    def _is_telling(self, acked: _Flight) -> bool:
+        """Whether the ack of this one tells what is to be thought of those left in doubt."""
+        if not any(map(self._is_due, self._doubtful)):
+            return True
+        return any(
+            other.place < acked.place and other.ref.sequence in self._doubtful
+            for other in self._flights.values()
+        )
+
+    def forget(self, ref: EventRef) -> None:
+        """An event is not pending any more."""
+        self._withheld.discard(ref.sequence)
+        self._refusals.forget(ref.sequence)
+        self._leave(ref)
+
+    def _leave(self, ref: EventRef) -> None:
+        """An event is not to be sent any more: it leaves the air, or its queue."""
+        if not self._land(ref):
+            self._turns.trim(ref.source)
+
+    def _land(self, ref: EventRef) -> bool:
+        if self._flights.pop(ref.event_id, None) is None:
+            return False
+        self._in_flight_bytes -= ref.size_bytes
+        return True

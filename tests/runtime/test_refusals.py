@@ -1,0 +1,49 @@
+"""Proactors whose peer never takes some of their events."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gwproactor.boxes.requeue import requeue
+from gwproactor.errors import EventRefusedError
+from gwproactor.wire.payloads import AnyEvent
+from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.clients import until
+from tests.runtime.test_batches import CHILD, PARENT, Node, active
+
+LONG = 20_000
+SMALL = {"max_payload_bytes": 10_000}
+QUICK = {"ack_timeout_seconds": 0.3}
+
+
+def long_event(number: int) -> AnyEvent:
+    return AnyEvent(MessageId=f"n-long-{number}", Text="x" * LONG)
+
+
+@pytest.mark.parametrize("batches", [True, False])
+async def test_events_that_the_peer_refuses_for_ever_hold_up_nobody(
+    broker: AnyBroker, tmp_path: Path, batches: bool
+) -> None:
+    """Eight at the head of one source, more than the first window holds."""
+    async with Node(
+        CHILD, tmp_path / "c", url=broker.url, link=QUICK, send_tries=1, batches=batches
+    ) as child:
+        tickets = [child.post_event(long_event(number)) for number in range(8)]
+        for number in range(100):
+            child.post_event(AnyEvent(MessageId=f"n{number}"))
+        good = [f"n{number}" for number in range(100)]
+        async with Node(PARENT, tmp_path / "p", url=broker.url, link=SMALL) as parent:
+            await active(child, parent)
+            await until(lambda: set(parent.numbered()) == set(good))
+            await until(lambda: child.refused_event_count == 8)
+            for ticket in tickets:
+                with pytest.raises(EventRefusedError):
+                    await ticket.acked()
+    assert await asyncio.to_thread(requeue, tmp_path / "c", None) == 8
+    async with (
+        Node(PARENT, tmp_path / "p", url=broker.url) as parent,
+        Node(CHILD, tmp_path / "c", url=broker.url, batches=batches) as child,
+    ):
+        await until(lambda: len(parent.numbered()) == 8)
+        assert parent.numbered() == [f"n-long-{number}" for number in range(8)]
