@@ -17,6 +17,7 @@ from gwproactor.config.paths import Paths
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.logger import ProactorLogger
 from gwproactor.logging_setup import add_logging_arguments, close_logging, setup_logging
+from gwproactor.logs.one_line import Lines
 
 BASE = "gridworks"
 SUMMARY, LIFECYCLE, COMM_EVENT = (f"{BASE}.{name}" for name in LoggerLevels.model_fields)
@@ -212,6 +213,21 @@ def test_a_peer_cannot_forge_a_line(folder: Path) -> None:
     lines = written(folder)
     assert len(lines) == 2
     assert all(r"\n2026-01-01" in line for line in lines)
+
+
+def test_text_with_lines_of_its_own_is_below_its_record(folder: Path) -> None:
+    stacks = Lines("first\nsecond\x1b\n2026-01-01 third")
+    setup_logging(None, settings(folder / "text"), None, False)
+    proactor_logger().error("%s is stuck: %s", "loop", stacks)
+    close_logging()
+    first, *others = (folder / "text" / "proactor.log").read_text().splitlines()
+    assert first.endswith("loop is stuck: first")
+    assert others == ["    | second\\x1b", "    | 2026-01-01 third"]
+    setup_logging(arguments("--log-json"), settings(folder / "json"), None, False)
+    proactor_logger().error("%s is stuck: %s", "loop", stacks)
+    close_logging()
+    (line,) = (folder / "json" / "proactor.log").read_text().splitlines()
+    assert json.loads(line)["details"] == stacks.more
 
 
 def test_repeated_trouble_is_throttled_with_counts(folder: Path) -> None:

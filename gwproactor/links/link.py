@@ -369,6 +369,10 @@ class Link:
             payload, options, ack_required=ack_required, receiver=receiver
         )
 
+    def tell_of_sent(self, on_sent: Callable[[str, str, str], None]) -> None:
+        """Have every message told that goes out on the link: link's name, topic, awaited id."""
+        self._conversation.sender.on_sent = on_sent
+
     def publish(
         self,
         message: Message[Any],

@@ -116,6 +116,7 @@ class LinkManager(NamedLinks):
     def add(self, settings: LinkSettings, **options: Any) -> Link:
         """Add a link; see `LinkSet.add`."""
         link = super().add(settings, **options)
+        link.tell_of_sent(self._ears.message_sent)
         if not self.stats.has_link(link.name):
             self.stats.add_link(link.name)
         return link

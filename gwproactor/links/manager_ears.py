@@ -73,6 +73,13 @@ class ManagerEars:
         if self.mqtt_logger is not None:
             size = len(packet.payload)
             self.mqtt_logger.debug("%s: %r, %d bytes", link_name, packet.topic, size)
+        if isinstance(self._logger, ProactorLogger):
+            self._logger.message_summary("IN mqtt", link_name, packet.topic, type_name or None)
+
+    def message_sent(self, link_name: str, topic: str, awaited_id: str) -> None:
+        """Log it: any message of the link that went out."""
+        if isinstance(self._logger, ProactorLogger):
+            self._logger.message_summary("OUT mqtt", link_name, topic, message_id=awaited_id)
 
     def message_received(self, received: ReceivedMessage) -> None:
         """Hand it on; into the queue too, where it is done when it is in."""

@@ -14,6 +14,7 @@ from gwproactor.events.store import StoredEvent
 from gwproactor.links.batching import Batching
 from gwproactor.links.emission import Emission, Outgoing
 from gwproactor.links.event_pump import EventSource
+from gwproactor.links.listener import tell
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.sent_messages import SentMessage, SentMessages
 from gwproactor.links.transport import PLAIN, Connection, Greeting, SendOptions
@@ -58,6 +59,9 @@ class Sender:
         """What the peer takes in one message."""
         self.sent = SentMessages(self._name)
         """Who waits for which ack."""
+        self.on_sent: Callable[[str, str, str], None] | None = None
+        """Is told of each message that went out: the link's name, its topic, and the id whose ack
+        is wanted, empty where none is."""
 
     @property
     def connection(self) -> Connection | None:
@@ -201,3 +205,5 @@ class Sender:
 
     def _publish(self, outgoing: Outgoing) -> None:
         self.required_connection().publish(outgoing.topic, outgoing.payload, outgoing.options)
+        if self.on_sent is not None:
+            tell(self.on_sent, self._name, outgoing.topic, outgoing.awaited_id or "")

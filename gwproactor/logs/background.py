@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from gwproactor.logs.one_line import Lines
 from gwproactor.logs.throttle import RepeatFilter
 
 MAX_RECORDS: Final = 10_000
@@ -122,11 +123,22 @@ def _handle(handler: logging.Handler, record: logging.LogRecord) -> None:
 def _ready(record: logging.LogRecord) -> logging.LogRecord:
     """A copy that holds its text and no objects that it is made of."""
     ready = copy.copy(record)
-    ready.msg, ready.args = record.getMessage(), None
+    ready.msg, ready.args = _message_of(record, ready), None
     if record.exc_info and not record.exc_text:
         ready.exc_text = _PLAIN.formatException(record.exc_info)
     ready.exc_info = None
     return ready
+
+
+def _message_of(record: logging.LogRecord, ready: logging.LogRecord) -> str:
+    """The message; what is below its first line goes to `details`."""
+    args = record.args if isinstance(record.args, tuple) else ()
+    below = [arg.more for arg in args if isinstance(arg, Lines) and arg.more]
+    if not below:
+        return record.getMessage()
+    ready.args = tuple(arg.first if isinstance(arg, Lines) else arg for arg in args)
+    ready.details = "\n".join(below)
+    return ready.getMessage()
 
 
 _PLAIN = logging.Formatter()

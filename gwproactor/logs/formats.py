@@ -42,7 +42,7 @@ class LineFormatter(logging.Formatter):
         record.message = in_one_line(bounded(record.getMessage()))
         if self.usesTime():
             record.asctime = self.formatTime(record, self.datefmt)
-        lines = _traceback_of(record, self).splitlines()
+        lines = [*_details_of(record).splitlines(), *_traceback_of(record, self).splitlines()]
         return "\n".join(
             [self.formatMessage(record), *(CONTINUATION + in_one_line(x) for x in lines)]
         )
@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
     """An object of JSON for each record, in ASCII.
 
     It has `time` (ISO 8601, UTC), `level`, `logger`, `message`, `traceback` where there is one, and
-    whatever the record was given as `extra`.
+    whatever the record was given as `extra`; `details` is what else belongs to the message.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -79,6 +79,11 @@ def _as_json(said: dict[str, object]) -> str:
 
 def _in_words(value: object) -> str:
     return bounded(value if isinstance(value, str) else repr(value))
+
+
+def _details_of(record: logging.LogRecord) -> str:
+    """What stood below the first line of a `Lines`."""
+    return bounded(str(getattr(record, "details", "")), MAX_TRACEBACK_CHARACTERS)
 
 
 def _traceback_of(record: logging.LogRecord, formatter: logging.Formatter) -> str:

@@ -22,3 +22,24 @@ def bounded(text: str, max_characters: int = MAX_CHARACTERS) -> str:
     """The beginning of a text, and how much more there was."""
     more = len(text) - max_characters
     return text if more <= 0 else f"{text[:max_characters]}... ({more} characters more)"
+
+
+class Lines(str):
+    """Text with lines of its own: a traceback, the stacks of all tasks.
+
+    Where a record has one among its arguments, our formatters write the first line of it in the
+    record's line and the others below, each with a mark that no record begins with. To anybody else
+    it is a text.
+    """
+
+    __slots__ = ()
+
+    @property
+    def first(self) -> str:
+        """The first line."""
+        return self.partition("\n")[0]
+
+    @property
+    def more(self) -> str:
+        """The others."""
+        return self.partition("\n")[2]

@@ -72,4 +72,5 @@ def _told(withheld: Withheld[logging.LogRecord]) -> logging.LogRecord:
     times = "once more" if withheld.count == 1 else f"{withheld.count} times more"
     record.msg, record.args = f"{record.getMessage()} ... {times}", None
     record.exc_info = record.exc_text = record.stack_info = None
+    record.details = ""
     return record

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from gwproactor.logs.one_line import Lines
 from gwproactor.runtime.stacks import thread_stacks_text
 
 logger = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class LoopWatch:
             stacks = thread_stacks_text()
             first_stacks = first_stacks or stacks
             seconds = time.monotonic() - asked_at
-            logger.error("the event loop has stood still for %.1f s\n%s", seconds, stacks)
+            logger.error("the event loop has stood still for %.1f s: %s", seconds, Lines(stacks))
             if self._answered.wait(pause_seconds):
                 break
             pause_seconds *= 2

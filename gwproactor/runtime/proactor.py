@@ -12,7 +12,6 @@ the other way: `post_event` for what must not be lost, `Link.send` for the rest.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
@@ -21,20 +20,17 @@ from gwproactor.layout import HardwareLayout, NamesOnly
 from gwproactor.links.kept_events import window_of
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
-from gwproactor.links.link_state import Transition
-from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
-from gwproactor.runtime.hooks import Hooks
 from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.mail import Mail
 from gwproactor.runtime.mailbox import Mailbox
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.post_office import PostOffice
+from gwproactor.runtime.reporting import Reporting, quiet_logger
 from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
@@ -42,8 +38,6 @@ from gwproactor.stats import ProactorStats
 from gwproactor.web.servers import WebServers
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.payloads import (
-    ProblemEvent,
-    ProblemType,
     ShutdownEvent,
     StartupEvent,
 )
@@ -54,7 +48,7 @@ _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
 
-class Proactor(OwnEvents, WebServices, Mail, Hooks):
+class Proactor(OwnEvents, WebServices, Mail, Reporting):
     """One node: its links, its events and its handlers on one event loop.
 
     Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
@@ -83,7 +77,8 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
             raise UsageError(str(error)) from None
         self._settings = settings or ProactorSettings()
         self._layout = NamesOnly() if hardware_layout is None else hardware_layout
-        self._observers: list[Observer] = []
+        self._logger = quiet_logger(self._settings.logging)
+        self._observers = []
         self._stop_now = asyncio.Event()
         self._events = EventFlow(
             self._name,
@@ -105,6 +100,7 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
             listener=self,
             batches=self._events.incoming if self._settings.events.takes_batches else None,
             stats=self.make_stats(),
+            logger=self._logger,
         )
         self._web = WebServers(self.report_problem, stop_seconds=self._settings.stop_seconds / 2)
         limits = self._settings.mailbox_messages, self._settings.handler_tries
@@ -200,30 +196,6 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
             raise UsageError(f"there is no link '{name}'; links: {known}")
         return self._links[name]
 
-    def observe(self, observer: Observer) -> None:
-        """Tell `observer` what happens from now on."""
-        self._observers.append(observer)
-
-    # Problems
-
-    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
-        """Log a problem, tell observers, and send it upstream as an event where that is possible.
-
-        Args:
-            summary: One line.
-            details: What else there is to say.
-            is_error: Somebody must act; otherwise it is a warning.
-        """
-        logger.log(logging.ERROR if is_error else logging.WARNING, "%s: %s", summary, details)
-        event = ProblemEvent(
-            Src=self._name,
-            ProblemType=ProblemType.error if is_error else ProblemType.warning,
-            Summary=summary,
-            Details=details,
-        )
-        self._tell(lambda observer: observer.problem(event))
-        self._links.events.generate_own(event)
-
     # What runs
 
     def stop(self, reason: str = "stop called", *, wait_for_acks: bool = False) -> None:
@@ -249,6 +221,7 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._logger.lifecycle("%s starts", self._label())
         try:
             await self._events.open()
             await self._web.bind()
@@ -265,6 +238,7 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
             await self._oversight.close()
             await self._events.close(self._settings.stop_seconds)
             await self._hatch.settle()
+            self._logger.lifecycle("%s has stopped", self._label())
         self._raise_failure()
 
     async def _run_tasks(self) -> None:
@@ -282,8 +256,10 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
         self.start_tasks()
         self._begin_oversight()
         self._ready.set()
+        self._logger.lifecycle("%s runs", self._label())
         self._oversight.notify.ready()
         await self._stop_requested.wait()
+        self._logger.lifecycle("%s stops: %s", self._label(), self._stop_reason)
         await self._web.stop()
         await self._end_tasks()
         await self._stop_communicators(self._settings.stop_seconds)
@@ -316,47 +292,11 @@ class Proactor(OwnEvents, WebServices, Mail, Hooks):
                 async with asyncio.timeout(_FAREWELL_SECONDS):
                     await self.all_events_acked()
 
-    # What the links report (LinkListener)
-
-    def link_transitioned(self, transition: Transition) -> None:
-        """Tell observers, and the hooks."""
-        logger.info("%s", transition)
-        if transition:
-            self._tell(lambda observer: observer.link_transitioned(transition))
-            self._call_link_hooks(transition)
-
-    def message_received(self, received: ReceivedMessage) -> None:
-        """Pass a message on to where it belongs."""
-        self._dispatch.take(received)
-
-    def message_acked(self, link_name: str, message_id: str) -> None:
-        """Nothing: who sent the message was told, and so were the events."""
-
-    def ack_timed_out(self, link_name: str, message_id: str, context: object) -> None:
-        """Nothing: who sent the message was told, and the link has left `active`."""
-
-    def link_problem(
-        self,
-        link_name: str,  # noqa: ARG002 - the summary names it
-        summary: str,
-        details: str,
-        is_error: bool,
-    ) -> None:
-        """Report what is wrong with a link."""
-        self.report_problem(summary, details, is_error)
-
     # Helpers
 
     def _acknowledge(self, link_name: str, message_id: str) -> None:
         if link_name in self._links:  # an inbox may hold events of a link that is no more
             self._links[link_name].acknowledge(message_id)
-
-    def _tell(self, call: Callable[[Observer], None]) -> None:
-        for observer in self._observers:
-            try:
-                call(observer)
-            except Exception:
-                logger.exception("an observer failed")
 
 
 async def _end(*tasks: SupervisedTask) -> None:

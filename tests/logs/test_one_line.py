@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproactor.logs.one_line import MAX_CHARACTERS, bounded, in_one_line
+from gwproactor.logs.one_line import MAX_CHARACTERS, Lines, bounded, in_one_line
 
 
 @given(st.text(st.characters()))
@@ -23,3 +23,10 @@ def test_a_long_text_says_how_much_is_missing() -> None:
     assert bounded("abc", 3) == "abc"
     assert bounded("abcd", 3) == "abc... (1 characters more)"
     assert len(bounded("x" * 10**6)) < MAX_CHARACTERS + 40
+
+
+def test_lines_are_a_text_with_a_first_one() -> None:
+    text = Lines("a\nb\nc")
+    assert text == "a\nb\nc"
+    assert (text.first, text.more) == ("a", "b\nc")
+    assert (Lines("a").first, Lines("a").more) == ("a", "")

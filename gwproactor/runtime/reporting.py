@@ -1,0 +1,109 @@
+"""What a proactor tells of itself: to its log, to observers, and to the peer as problem events.
+
+It hears everything that the links report, so it is a `LinkListener`, and passes on what is for
+others: messages to where they belong, activations to the hooks.
+"""
+
+import logging
+from collections.abc import Callable
+
+from gwproactor.config.logging import LoggingSettings
+from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.link_state import Transition
+from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.logger import ProactorLogger
+from gwproactor.logs.one_line import Lines
+from gwproactor.runtime.dispatch import Dispatch
+from gwproactor.runtime.hooks import Hooks
+from gwproactor.runtime.observer import Observer
+from gwproactor.wire.payloads import ProblemEvent, ProblemType
+
+
+def quiet_logger(settings: LoggingSettings) -> ProactorLogger:
+    """The log of a proactor; silent until the program asks for it, as a library is to be."""
+    base = logging.getLogger(settings.base_log_name)
+    if not base.handlers:
+        base.addHandler(logging.NullHandler())
+    names = settings.qualified_logger_names()
+    return ProactorLogger(
+        names["base"], names["message_summary"], names["lifecycle"], names["comm_event"]
+    )
+
+
+class Reporting(Hooks):
+    """The part of a proactor that hears and tells. For the event loop's thread."""
+
+    _name: str
+    _logger: ProactorLogger
+    _links: LinkManager
+    _dispatch: Dispatch
+    _observers: list[Observer]
+
+    @property
+    def logger(self) -> ProactorLogger:
+        """The proactor's log, for its application too. For any thread."""
+        return self._logger
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` what happens from now on."""
+        self._observers.append(observer)
+
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        """Log a problem, tell observers, and send it upstream as an event where that is possible.
+
+        Args:
+            summary: One line.
+            details: What else there is to say.
+            is_error: Somebody must act; otherwise it is a warning.
+        """
+        level = logging.ERROR if is_error else logging.WARNING
+        self._logger.log(level, "%s: %s", summary, Lines(details))
+        event = ProblemEvent(
+            Src=self._name,
+            ProblemType=ProblemType.error if is_error else ProblemType.warning,
+            Summary=summary,
+            Details=details,
+        )
+        self._tell(lambda observer: observer.problem(event))
+        self._links.events.generate_own(event)
+
+    # What the links report (LinkListener)
+
+    def link_transitioned(self, transition: Transition) -> None:
+        """Tell observers, and the hooks; the log knows it from the links."""
+        if transition:
+            self._tell(lambda observer: observer.link_transitioned(transition))
+            self._call_link_hooks(transition)
+
+    def message_received(self, received: ReceivedMessage) -> None:
+        """Pass a message on to where it belongs."""
+        if not self._logger.path_enabled:
+            self._dispatch.take(received)
+            return
+        header = received.message.Header
+        self._logger.message_enter("%s from %s", header.MessageType, received.link_name)
+        self._dispatch.take(received)
+        self._logger.message_exit("%s for %s", header.MessageType, header.Dst or "everybody")
+
+    def message_acked(self, link_name: str, message_id: str) -> None:
+        """Nothing: who sent the message was told, and so were the events."""
+
+    def ack_timed_out(self, link_name: str, message_id: str, context: object) -> None:
+        """Nothing: who sent the message was told, and the link has left `active`."""
+
+    def link_problem(
+        self,
+        link_name: str,  # noqa: ARG002 - the summary names it
+        summary: str,
+        details: str,
+        is_error: bool,
+    ) -> None:
+        """Report what is wrong with a link."""
+        self.report_problem(summary, details, is_error)
+
+    def _tell(self, call: Callable[[Observer], None]) -> None:
+        for observer in self._observers:
+            try:
+                call(observer)
+            except Exception:
+                self._logger.exception("an observer failed")
