@@ -9,7 +9,12 @@ import logging
 
 from gwproactor.actors.actor import Actor
 from gwproactor.actors.communicator import Communicator
+from gwproactor.actors.interrupt import Interrupt
+from gwproactor.actors.queue_writers import AsyncQueueWriter, SyncAsyncQueueWriter
 from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.actors.responsive_sleep import responsive_sleep
+from gwproactor.actors.sync_thread import SyncAsyncInteractionThread
+from gwproactor.actors.sync_thread_actor import SyncThreadActor
 from gwproactor.config.checked_settings import CheckedSettings
 from gwproactor.config.effective import EffectiveSetting, effective_settings
 from gwproactor.config.events import Durability, EventSettings, EventStoreKind, InboxKind
@@ -63,6 +68,7 @@ __all__ = [
     "Actor",
     "ActorInterface",
     "AnyEvent",
+    "AsyncQueueWriter",
     "CheckedSettings",
     "Communicator",
     "CommunicatorInterface",
@@ -82,6 +88,7 @@ __all__ = [
     "Histogram",
     "IOLoopInterface",
     "InboxKind",
+    "Interrupt",
     "LimitPolicy",
     "Link",
     "LinkHistory",
@@ -118,7 +125,10 @@ __all__ = [
     "StateName",
     "Subscription",
     "SubscriptionStatus",
+    "SyncAsyncInteractionThread",
     "SyncAsyncQueue",
+    "SyncAsyncQueueWriter",
+    "SyncThreadActor",
     "TLSInfo",
     "TaskPolicy",
     "ThrottleSettings",
@@ -133,6 +143,7 @@ __all__ = [
     "default_data_folder",
     "effective_settings",
     "format_exceptions",
+    "responsive_sleep",
     "setup_logging",
 ]
 

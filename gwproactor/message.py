@@ -42,9 +42,11 @@ class Shutdown(BaseModel):
 
     Args:
         Reason: Why; stands in the shutdown event.
+        Failed: Something failed that it cannot go on without: it ends with an error.
     """
 
     Reason: str = ""
+    Failed: bool = False
     TypeName: Literal["gridworks.shutdown"] = "gridworks.shutdown"
 
 
@@ -54,9 +56,18 @@ class InternalShutdownMessage(Message[Shutdown]):
     Args:
         Src: Who asks.
         Reason: Why.
+        Failed: See `Shutdown`.
         fields: Further fields of the header.
     """
 
-    def __init__(self, *, Src: str, Reason: str = "", **fields: Any) -> None:  # noqa: N803 - as in the header
-        fields = {"Dst": KnownNames.proactor, "Payload": Shutdown(Reason=Reason)} | fields
+    def __init__(
+        self,
+        *,
+        Src: str,  # noqa: N803 - as in the header
+        Reason: str = "",  # noqa: N803 - as in the payload
+        Failed: bool = False,  # noqa: N803 - as in the payload
+        **fields: Any,
+    ) -> None:
+        payload = Shutdown(Reason=Reason, Failed=Failed)
+        fields = {"Dst": KnownNames.proactor, "Payload": payload} | fields
         super().__init__(Src=Src, **fields)

@@ -20,7 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("wire",),
     ("config",),
     ("logs",),
-    ("layout", "logger", "logging_setup", "message", "problems", "stats"),
+    ("layout", "logger", "logging_setup", "message", "problems", "restarts", "stats"),
     ("interfaces",),
     ("events",),
     ("boxes", "persister"),
@@ -84,7 +84,7 @@ CORE_MODULES = (
     "links/subscriptions.py",
     "links/timer_interface.py",
     "runtime/pat_table.py",
-    "runtime/restarts.py",
+    "restarts.py",
     "web/poll_times.py",
     "web/poll_troubles.py",
 )

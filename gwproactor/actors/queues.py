@@ -10,13 +10,13 @@ coroutine by a future that is set through the loop. Somebody who was woken is in
 so however many items are put until it runs, the loop is called once.
 """
 
-import asyncio
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Generic, TypeVar
 
+from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queue_state import QueueState, Waiter
+from gwproactor.actors.waits import Limit, SleepingThread, WaitingTask, limit_of, refuse_on_a_loop
 from gwproactor.errors import QueueClosedError, UsageError
 
 T = TypeVar("T")
@@ -123,49 +123,66 @@ class _End(Generic[T]):
 class ThreadEnd(_End[T]):
     """The end for threads, which block; with the methods of `queue.Queue`."""
 
-    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
+    def put(
+        self,
+        item: T,
+        block: bool = True,
+        timeout: float | None = None,
+        *,
+        interrupt: Interrupt | None = None,
+    ) -> None:
         """Put an item in, and wait for room if there is none. Never on the loop's own thread.
 
         Args:
             item: The item.
             block: Wait at all.
             timeout: The longest wait in seconds; None for as long as it takes.
+            interrupt: Ends the wait when it is set.
 
         Raises:
-            QueueFullError: No room in time; the item was not taken.
+            QueueFullError: No room in time, or before the interrupt; the item was not taken.
             QueueClosedError: It was closed, before or meanwhile; the item was not taken.
-            UsageError: It would hold up an event loop, which runs on this thread.
+            UsageError: It would hold up an event loop, which runs on this thread; or the timeout
+                is no number of seconds.
         """
-        deadline = _deadline(block, timeout)
+        limit = limit_of(block, timeout, interrupt)
         while True:
             with self._lock:
-                if self._state.has_room or not block or _is_past(deadline):
+                if self._state.has_room or limit.is_reached:
                     self._state.put(item)
                     return
-                waiter = _SleepingThread()
+                waiter = SleepingThread()
                 self._state.writers.append(waiter)
-            self._sleep(waiter, deadline)
+            self._sleep(waiter, limit)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> T:
+    def get(
+        self,
+        block: bool = True,
+        timeout: float | None = None,
+        *,
+        interrupt: Interrupt | None = None,
+    ) -> T:
         """Take the oldest item out, and wait for one. Never on the loop's own thread.
 
         Args:
             block: Wait at all.
             timeout: The longest wait in seconds; None for as long as it takes.
+            interrupt: Ends the wait when it is set.
 
         Raises:
-            QueueEmptyError: None came in time.
+            QueueEmptyError: None came in time, or before the interrupt.
             QueueClosedError: It was closed, and all that it took is read.
-            UsageError: It would hold up an event loop, which runs on this thread.
+            UsageError: It would hold up an event loop, which runs on this thread; or the timeout
+                is no number of seconds.
         """
-        deadline = _deadline(block, timeout)
+        limit = limit_of(block, timeout, interrupt)
         while True:
             with self._lock:
-                if self._state.has_news or not block or _is_past(deadline):
+                if self._state.has_news or limit.is_reached:
                     return self._state.get()
-                waiter = _SleepingThread()
+                waiter = SleepingThread()
                 self._state.readers.append(waiter)
-            self._sleep(waiter, deadline)
+            self._sleep(waiter, limit)
 
     def __iter__(self) -> Iterator[T]:
         """Iterate over the items as they come, until the queue is closed and empty."""
@@ -176,12 +193,12 @@ class ThreadEnd(_End[T]):
                 return
             yield item
 
-    def _sleep(self, waiter: "_SleepingThread", deadline: float | None) -> None:
-        """Sleep until woken or until the deadline; nothing is lost where that is interrupted."""
+    def _sleep(self, waiter: SleepingThread, limit: Limit) -> None:
+        """Sleep until woken or at the limit; nothing is lost where that is interrupted."""
         woken = False
         try:
-            _refuse_on_a_loop()
-            woken = waiter.sleep(deadline)
+            refuse_on_a_loop()
+            woken = limit.sleep(waiter)
         finally:
             if not woken:
                 self._leave(waiter)
@@ -213,7 +230,7 @@ class LoopEnd(_End[T]):
                 if self._state.has_room:
                     self._state.put(item)
                     return
-                waiter = _WaitingTask()
+                waiter = WaitingTask()
                 self._state.writers.append(waiter)
             await self._wait(waiter)
 
@@ -229,7 +246,7 @@ class LoopEnd(_End[T]):
             with self._lock:
                 if self._state.has_news:
                     return self._state.get()
-                waiter = _WaitingTask()
+                waiter = WaitingTask()
                 self._state.readers.append(waiter)
             await self._wait(waiter)
 
@@ -242,73 +259,9 @@ class LoopEnd(_End[T]):
                 return
             yield item
 
-    async def _wait(self, waiter: "_WaitingTask") -> None:
+    async def _wait(self, waiter: WaitingTask) -> None:
         try:
             await waiter.woken
         except BaseException:
             self._leave(waiter)
             raise
-
-
-class _SleepingThread:
-    """A thread that waits: it sleeps on a lock that whoever wakes it releases."""
-
-    def __init__(self) -> None:
-        self._asleep = threading.Lock()
-        self._asleep.acquire()
-
-    def wake(self) -> bool:
-        self._asleep.release()
-        return True
-
-    def sleep(self, deadline: float | None) -> bool:
-        """Whether it was woken by the deadline, monotonic seconds."""
-        if deadline is None:
-            return self._asleep.acquire()
-        seconds = min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
-        return self._asleep.acquire(timeout=seconds)
-
-
-class _WaitingTask:
-    """A coroutine that waits: a future, set on its loop."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
-        self.woken: asyncio.Future[None] = self._loop.create_future()
-
-    def wake(self) -> bool:
-        here = threading.get_ident() == self._thread  # then the loop need not be roused
-        try:
-            (self._loop.call_soon if here else self._loop.call_soon_threadsafe)(self._set)
-        except RuntimeError:  # its loop is closed, so it will never run again
-            return False
-        return True
-
-    def _set(self) -> None:
-        if not self.woken.done():
-            self.woken.set_result(None)
-
-
-def _deadline(block: bool, timeout: float | None) -> float | None:
-    """When a wait ends, monotonic seconds; None for never."""
-    if timeout is None or not block:
-        return None
-    if not timeout >= 0:
-        raise UsageError(f"a timeout of {timeout} s cannot be waited for; give 0 or more, or None")
-    return time.monotonic() + timeout
-
-
-def _is_past(deadline: float | None) -> bool:
-    return deadline is not None and time.monotonic() >= deadline
-
-
-def _refuse_on_a_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise UsageError(
-        "this wait would hold up the event loop of its own thread: await loop_end.put or"
-        " loop_end.get there, or give block=False"
-    )

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue
-from gwproactor.errors import UsageError
+from gwproactor.errors import ProactorFailedError, TaskDiedError, UsageError
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.message import KnownNames, Shutdown
@@ -40,6 +40,10 @@ class Principal(Protocol):
 
     def stop(self, reason: str = ...) -> None:
         """Stop in good order."""
+        ...
+
+    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+        """Stop in good order, with an error."""
         ...
 
 
@@ -116,7 +120,7 @@ class PostOffice:
         """Deal with a message to the proactor: an order, an event, or one of the application."""
         payload: Any = message.Payload
         if message.Header.MessageType == SHUTDOWN:
-            self._principal.stop(payload.Reason)
+            self._stop(payload)
         elif isinstance(payload, ProblemEvent):
             is_error = payload.ProblemType is ProblemType.error
             self._principal.report_problem(payload.Summary, payload.Details, is_error)
@@ -124,6 +128,14 @@ class PostOffice:
             self._principal.post_event(payload)
         else:
             self._put(self._own_mailbox, message)
+
+    def _stop(self, order: Any) -> None:
+        """Stop the proactor; the first line of the reason is the error's, where there is one."""
+        if getattr(order, "Failed", False):
+            summary, _, details = order.Reason.partition("\n")
+            self._principal.fail(TaskDiedError(summary), details)
+        else:
+            self._principal.stop(order.Reason)
 
     def _pat(self, message: Message[Any]) -> None:
         match self._watchdog.process_message(message):

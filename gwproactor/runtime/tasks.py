@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError
-from gwproactor.runtime.restarts import Restarts
+from gwproactor.restarts import Restarts
 from gwproactor.runtime.stacks import task_stack_text
 from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.waiting import is_being_cancelled

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
@@ -10,9 +11,10 @@ from typing import TypeVar
 
 import pytest
 
+from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.errors import QueueClosedError, QueueEmptyError, QueueFullError, UsageError
-from gwproactor_test.clients import until
+from gwproactor_test.clients import POLL_SECONDS, until
 
 T = TypeVar("T")
 
@@ -31,6 +33,14 @@ def in_thread(work: Callable[[], T]) -> "Future[T]":
 
     threading.Thread(target=run).start()
     return future
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """As `until`, in a test without a loop."""
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(POLL_SECONDS)
 
 
 def line_of(queue: SyncAsyncQueue[int], kind: str) -> int:
@@ -267,3 +277,49 @@ async def test_both_ends_can_be_iterated_over() -> None:
         False,
         5,
     )
+
+
+def test_an_interrupt_ends_a_wait_and_takes_nothing_from_others() -> None:
+    queue: SyncAsyncQueue[int] = SyncAsyncQueue(1)
+    interrupt = Interrupt()
+    interrupted = in_thread(lambda: queue.thread_end.get(interrupt=interrupt))
+    other = in_thread(queue.thread_end.get)
+    wait_until(lambda: line_of(queue, "readers") == 2)
+    interrupt.set()
+    with pytest.raises(QueueEmptyError):
+        interrupted.result(SECONDS)
+    assert line_of(queue, "readers") == 1
+    queue.thread_end.put(1)
+    assert other.result(SECONDS) == 1
+
+
+def test_once_interrupted_one_tries_and_does_not_wait() -> None:
+    queue: SyncAsyncQueue[int] = SyncAsyncQueue(1)
+    interrupt = Interrupt()
+    interrupt.set()
+    queue.thread_end.put(1, interrupt=interrupt)
+    with pytest.raises(QueueFullError):
+        queue.thread_end.put(2, interrupt=interrupt)
+    assert queue.thread_end.get(interrupt=interrupt) == 1
+    with pytest.raises(QueueEmptyError):
+        queue.thread_end.get(timeout=SECONDS, interrupt=interrupt)
+    assert not interrupt._sleepers
+
+
+def test_an_interrupt_that_comes_with_the_hint_passes_it_on() -> None:
+    """Whatever the order in which a queue and an interrupt wake a thread, no item is forgotten."""
+    for _ in range(100):
+        queue: SyncAsyncQueue[int] = SyncAsyncQueue(1)
+        interrupt = Interrupt()
+        first = in_thread(partial(queue.thread_end.get, interrupt=interrupt))
+        second = in_thread(queue.thread_end.get)
+        wait_until(lambda queue=queue: line_of(queue, "readers") == 2)  # type: ignore[misc]
+        setting = in_thread(interrupt.set)
+        queue.thread_end.put(1)
+        try:
+            assert first.result(SECONDS) == 1
+            queue.thread_end.put(2)
+            assert second.result(SECONDS) == 2
+        except QueueEmptyError:
+            assert second.result(SECONDS) == 1
+        setting.result(SECONDS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.runtime.restarts import Restarts
+from gwproactor.restarts import Restarts
 
 
 def delays(policy: TaskPolicy, *moments: float) -> list[float | None]:

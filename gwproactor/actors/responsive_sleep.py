@@ -1,0 +1,39 @@
+"""A sleep for a thread's own code that ends when the thread is to stop."""
+
+import time
+from typing import Any
+
+from gwproactor.actors.sync_thread import SyncAsyncInteractionThread
+
+
+def responsive_sleep(
+    obj: Any,
+    seconds: float,
+    step_duration: float = 0.1,
+    running_field_name: str = "_main_loop_running",
+    running_field: bool = True,
+) -> bool:
+    """Sleep, but no longer than until a field of an object says that its thread is to stop.
+
+    A `SyncAsyncInteractionThread` with its `running` is woken at once; of any other object the
+    field is looked at once in a while.
+
+    Args:
+        obj: The object.
+        seconds: How long to sleep.
+        step_duration: Seconds between two looks at the field.
+        running_field_name: The name of the field.
+        running_field: What it is while the thread runs; False for a field that asks for the stop.
+
+    Returns:
+        Whether the thread is to go on.
+    """
+    if isinstance(obj, SyncAsyncInteractionThread) and running_field_name == "running":
+        return obj.sleep(seconds) == running_field
+    deadline = time.monotonic() + seconds
+    while getattr(obj, running_field_name) == running_field:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return True
+        time.sleep(min(left, step_duration))
+    return False

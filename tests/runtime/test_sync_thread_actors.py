@@ -1,0 +1,220 @@
+"""Threads as actors of a real proactor."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gwproactor.actors.sync_thread import STOP_ON_FAILURE, SyncAsyncInteractionThread
+from gwproactor.actors.sync_thread_actor import SyncThreadActor
+from gwproactor.config.proactor import ProactorSettings
+from gwproactor.config.tasks import TaskPolicy
+from gwproactor.errors import (
+    NotRunningError,
+    QueueClosedError,
+    QueueFullError,
+    TaskDiedError,
+    UsageError,
+    WatchdogExpiredError,
+)
+from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.proactor import Proactor
+from gwproactor.wire.envelope import Message
+from gwproactor.wire.payloads import AnyEvent, ProblemEvent
+from gwproactor_test.clients import until
+
+SECONDS = 10.0
+LONG_SECONDS = 1000.0
+
+
+class Meter(SyncAsyncInteractionThread):
+    """A driver that answers what it is asked, and sends what it reads to an actor."""
+
+    def __init__(self, work: Callable[["Meter"], None] | None = None, **options: Any) -> None:
+        options.setdefault("iterate_sleep_seconds", 0.001)
+        super().__init__(name="some thread", **options)
+        self.work = work
+        self.reading = 0
+
+    def _iterate(self) -> None:
+        if self.work is not None:
+            self.work(self)
+
+    def _handle_message(self, message: Any) -> None:
+        self.reading += 1
+        event = AnyEvent(TypeName="gridworks.event.reading", Reading=self.reading)
+        to_display = Message[Any](Src=self.name, Dst="display", Payload=event)
+        self._put_to_async_queue(to_display)
+
+
+class MeterActor(SyncThreadActor[Meter]):
+    """Asks its thread for what it is asked for."""
+
+    def process_message(self, message: Message[Any]) -> None:
+        self.send_driver_message(message.Header.MessageType)
+
+
+class Display(SyncThreadActor[Meter]):
+    """Notes the readings that come."""
+
+    def __init__(self, node: Proactor) -> None:
+        super().__init__("display", node.services, Meter(iterate_sleep_seconds=LONG_SECONDS))
+        self.shown: list[tuple[str, int]] = []
+        node.add_communicator(self)
+
+    def process_message(self, message: Message[Any]) -> None:
+        self.shown.append((message.Header.Src, message.Payload.Reading))
+
+
+class Problems(Observer):
+    def __init__(self, proactor: Proactor) -> None:
+        self.found: list[ProblemEvent] = []
+        proactor.observe(self)
+
+    def problem(self, event: ProblemEvent) -> None:
+        self.found.append(event)
+
+
+def node(**values: Any) -> Proactor:
+    return Proactor("d1.site.scada", ProactorSettings(**values))
+
+
+def add_meter(proactor: Proactor, meter: Meter, name: str = "meter") -> MeterActor:
+    actor = MeterActor(name, proactor.services, meter)
+    proactor.add_communicator(actor)
+    return actor
+
+
+async def test_messages_go_to_the_thread_and_come_back_from_it() -> None:
+    proactor = node()
+    add_meter(proactor, Meter(iterate_sleep_seconds=LONG_SECONDS))
+    display = Display(proactor)
+    async with proactor:
+        for _ in range(3):
+            proactor.send(Message[Any](Src="t", Dst="meter", MessageType="read", Payload=1))
+        await until(lambda: display.shown == [("meter", 1), ("meter", 2), ("meter", 3)])
+
+
+async def test_the_thread_has_the_name_of_its_actor_by_which_it_is_monitored() -> None:
+    proactor = node()
+    meter = Meter(pat_timeout=0.05)
+    actor = add_meter(proactor, meter)
+    assert meter.name == "meter"
+    ((monitored),) = actor.monitored_names
+    assert (monitored.name, monitored.timeout_seconds) == ("meter", 0.05)
+    assert list(add_meter(node(), Meter(pat_timeout=None)).monitored_names) == []
+
+
+async def test_a_driver_that_hangs_is_named_by_the_watchdog_with_its_stack() -> None:
+    proactor = node(stop_seconds=0.05)
+    problems = Problems(proactor)
+    go_on = threading.Event()
+
+    def read_a_register_that_never_answers(_meter: Meter) -> None:
+        go_on.wait(SECONDS)
+
+    meter = Meter(read_a_register_that_never_answers, pat_timeout=0.1)
+    add_meter(proactor, meter)
+    with pytest.raises(WatchdogExpiredError, match="meter"):
+        await proactor.run_forever()
+    assert "read_a_register_that_never_answers" in proactor._stop_reason
+    assert "'meter' did not stop" in [problem.Summary for problem in problems.found]
+    go_on.set()
+    async with asyncio.timeout(SECONDS):
+        await meter.async_join()
+
+
+async def test_a_driver_that_pats_is_left_alone() -> None:
+    proactor = node()
+    pats = 0
+
+    class Patting(Meter):
+        def pat_watchdog(self) -> None:
+            nonlocal pats
+            super().pat_watchdog()
+            pats += 1
+
+    add_meter(proactor, Patting(pat_timeout=0.2, iterate_sleep_seconds=LONG_SECONDS))
+    async with proactor:
+        await until(lambda: pats > 5)
+    assert proactor.has_stopped
+
+
+def fails(meter: Meter) -> None:
+    raise OSError("no such register")
+
+
+async def test_a_driver_that_raises_ends_the_proactor_with_an_error() -> None:
+    proactor = node()
+    add_meter(proactor, Meter(fails, policy=STOP_ON_FAILURE))
+    with pytest.raises(TaskDiedError, match="thread 'meter' failed"):
+        await proactor.run_forever()
+    assert "OSError: no such register" in proactor._stop_reason
+
+
+async def test_by_policy_a_driver_that_raises_begins_anew_and_the_problem_is_told() -> None:
+    proactor = node()
+    problems = Problems(proactor)
+    readings: list[int] = []
+
+    def fail_once(meter: Meter) -> None:
+        readings.append(len(readings))
+        if len(readings) == 1:
+            fails(meter)
+
+    add_meter(proactor, Meter(fail_once, policy=TaskPolicy(first_delay_seconds=0.001)))
+    async with proactor:
+        await until(lambda: len(readings) > 3)
+    (problem,) = problems.found
+    assert problem.Summary == "Thread 'meter' failed"
+    assert "OSError: no such register" in problem.Details
+
+
+async def test_a_driver_that_does_not_keep_up_is_no_secret_to_who_writes_to_it() -> None:
+    proactor = node()
+    actor = add_meter(proactor, Meter())
+    for number in range(1000):
+        actor.send_driver_message(number)
+    with pytest.raises(QueueFullError):
+        actor.send_driver_message(1000)
+
+
+async def test_a_thread_that_has_stopped_takes_no_messages() -> None:
+    proactor = node()
+    actor = add_meter(proactor, Meter())
+    async with proactor:
+        pass
+    with pytest.raises(QueueClosedError):
+        actor.send_driver_message(1)
+
+
+async def test_an_actor_of_a_thread_that_handles_no_messages_says_so() -> None:
+    proactor = node()
+    actor: SyncThreadActor[Meter] = SyncThreadActor("plain", proactor.services, Meter())
+    with pytest.raises(UsageError, match="override process_message"):
+        actor.process_message(Message[Any](Src="t", MessageType="read", Payload=1))
+    with pytest.raises(NotRunningError, match="was not started"):
+        actor.start()
+
+
+async def test_what_threads_write_at_the_end_still_goes_out() -> None:
+    """Events of a thread that were accepted before it ended are generated, whatever is going on."""
+    proactor = node(mailbox_messages=5)
+    display = Display(proactor)
+    accepted = 0
+
+    def write_much(meter: Meter) -> None:
+        nonlocal accepted
+        meter._handle_message(None)
+        accepted += 1
+
+    add_meter(proactor, Meter(write_much, iterate_sleep_seconds=None))
+    async with proactor:
+        await until(lambda: len(display.shown) > 100)
+    await asyncio.sleep(0)
+    assert len(proactor._post_office.queue) == 0
+    shown = [reading for _, reading in display.shown]
+    assert shown == sorted(shown)
+    assert accepted >= len(shown)
