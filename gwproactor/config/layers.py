@@ -63,15 +63,6 @@ class Layer:
     values: Values
     giver: Callable[[KeyPath], str]
 
-    def holds(self, path: KeyPath) -> bool:
-        """Whether something is said here of what stands at a path."""
-        value: Any = self.values
-        for key in path:
-            if not isinstance(value, Mapping) or key not in value:
-                return False
-            value = value[key]
-        return True
-
     def decides(self, path: KeyPath) -> bool:
         """Whether the value at a path is from here: it is, or something above it is no table."""
         value: Any = self.values

@@ -1,7 +1,8 @@
 """The files of a log: private to the user, bounded in number and size, and no end to the program.
 
-A disk that is full, or a folder that was taken away, is told once a minute on standard error, with
-how many records were lost; each record is tried anew, so the log goes on when the disk does.
+A file that was moved or removed, by hand or by a program that rotates logs, is made anew at the
+next record, with its folder. A disk that is full is told once a minute on standard error, with how
+many records were lost; each record is tried anew, so the log goes on when the disk does.
 """
 
 import io
@@ -53,6 +54,29 @@ class PrivateFiles(RotatingFileHandler):
         return io.TextIOWrapper(
             io.FileIO(descriptor, "a"), encoding="utf-8", errors=self.errors, write_through=True
         )
+
+    def emit(self, record: LogRecord) -> None:
+        """Write a record, to a new file where the one in use is no longer the one of that name."""
+        try:
+            if not self._is_in_place():
+                if self.stream is not None:
+                    self.stream.close()
+                make_folder(Path(self.baseFilename).parent)
+                self.stream = self._open()
+        except OSError:
+            self.handleError(record)
+        else:
+            super().emit(record)
+
+    def _is_in_place(self) -> bool:
+        if self.stream is None:
+            return False
+        try:
+            named = Path(self.baseFilename).stat()
+        except FileNotFoundError:
+            return False
+        in_use = os.fstat(self.stream.fileno())
+        return (named.st_dev, named.st_ino) == (in_use.st_dev, in_use.st_ino)
 
     def doRollover(self) -> None:  # noqa: N802 - the name is logging's
         """Begin a new file; where there is to be one only, begin it anew."""

@@ -1,6 +1,7 @@
 """`gwproactor settings`, called as a function."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_every_setting_has_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     lines = [line.split("\t") for line in output_of(capfd).splitlines()]
     assert [name for name, _, _ in lines] == [dotted(path) for path, _ in leaves(ProactorSettings)]
     assert ["stop_seconds", "0.8", "default"] in lines
+
+
+def test_a_terminal_gets_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert main(["settings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.index("default") for line in lines if line.endswith("  default")} >= {88}
+    assert not any("\t" in line for line in lines)
 
 
 def test_json_has_the_variables_too(

@@ -125,6 +125,53 @@ def test_a_class_may_name_its_files_and_order_its_sources(
     assert Ordered(name="argument").name == "environment"
 
 
+def test_a_source_of_the_classes_own_is_named_by_its_class() -> None:
+    class FromRegistry(PydanticBaseSettingsSource):
+        def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:
+            return None, field_name, False
+
+        def __call__(self) -> dict[str, Any]:
+            return {"table": {"number": "x"}}
+
+    class Sourced(Sample):
+        @classmethod
+        def settings_customise_sources(
+            cls, settings_cls: type[BaseSettings], *_: Any, **__: Any
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return (FromRegistry(settings_cls),)
+
+    with pytest.raises(SettingsError, match=r"table\.number of FromRegistry: it should be a valid"):
+        Sourced()
+
+
+def test_a_class_has_one_toml_file(tmp_path: Path) -> None:
+    class Several(Sample):
+        model_config = SettingsConfigDict(toml_file=[tmp_path / "a", tmp_path / "b"])
+
+    with pytest.raises(SettingsError, match="Several: toml_file is one file, not several"):
+        Several()
+
+
+def test_of_several_files_of_variables_all_are_named(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("SAMPLE_POLL_SECONDS=1")
+    second.write_text("SAMPLE_POLL_SECONDS=x")
+    said = refusal(_env_file=(first, second))
+    assert said.startswith(f"SAMPLE_POLL_SECONDS in {first} or {second}: ")
+
+
+def test_a_class_without_a_prefix_knows_no_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Plain(CheckedSettings):
+        some_name_of_test: int = 1
+
+    monkeypatch.setenv("CONFIG", "/nowhere")
+    monkeypatch.setenv("SOME_NAME_OF_TEST", "2")
+    assert Plain().some_name_of_test == 2
+    monkeypatch.setenv("SOME_NAME_OF_TEST", "x")
+    with pytest.raises(SettingsError, match=r"^SOME_NAME_OF_TEST: it should be a valid integer"):
+        Plain()
+
+
 def test_a_table_may_be_json_and_null_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAMPLE_TABLE", json.dumps({"number": 5, "path": "/p"}))
     monkeypatch.setenv("SAMPLE_TABLE__PATH", "null")

@@ -76,9 +76,9 @@ def test_all_events_lie_where_a_folder_of_events_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"data_dri": "/d"}, {"data_dir": 5}, {"log_dir": "~nobody-of-that-name/x"}]
+    "wrong", [{"data_dri": "/d"}, {"data_dir": 5}, {"log_dir": "~nobody-of-that-name/x"}, "/d"]
 )
-def test_what_is_no_path_is_refused(wrong: dict[str, Any]) -> None:
+def test_what_is_no_path_is_refused(wrong: Any) -> None:
     with pytest.raises(ValidationError):
         Paths.model_validate(wrong)
 

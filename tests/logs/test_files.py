@@ -2,7 +2,7 @@
 
 import io
 import logging
-import os
+import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -71,18 +71,41 @@ def test_any_text_can_be_written(files: PrivateFiles) -> None:
     assert Path(files.baseFilename).read_bytes() == b"\xc3\xa9 \\udcff\n"
 
 
-def test_a_full_disk_is_told_once_and_the_log_goes_on(
+def test_a_file_that_was_taken_away_is_made_anew(files: PrivateFiles) -> None:
+    path = Path(files.baseFilename)
+    files.emit(record("first"))
+    path.rename(path.with_suffix(".old"))
+    files.emit(record("second"))
+    assert path.read_text() == "second\n"
+    shutil.rmtree(path.parent)
+    files.emit(record("third"))
+    assert path.read_text() == "third\n"
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_disk_that_takes_nothing_is_told_once_and_the_log_goes_on(
     files: PrivateFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = io.StringIO()
     monkeypatch.setattr(sys, "stderr", told)
-    stream = files.stream
-    with open(os.devnull) as unwritable:  # noqa: PTH123 - any stream that takes nothing
-        files.stream = unwritable
-        for _ in range(5):
-            files.emit(record("lost"))
-    files.stream = stream
+    path = Path(files.baseFilename)
+    shutil.rmtree(path.parent)
+    path.parent.touch()  # a file where the folder was
+    for _ in range(5):
+        files.emit(record("lost"))
+    path.parent.unlink()
     files.emit(record("there again"))
     assert told.getvalue().count("\n") == 1
-    assert "1 records were lost: not writable" in told.getvalue()
-    assert Path(files.baseFilename).read_text() == "there again\n"
+    assert "1 records were lost: [Errno" in told.getvalue()
+    assert path.read_text() == "there again\n"
+
+
+def test_a_stream_that_takes_nothing_harms_nobody(
+    files: PrivateFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    files.formatter = logging.Formatter("%(no_such)s")
+    files.emit(record("lost"))
+    files.formatter = None
+    files.emit(record("fine"))
+    assert Path(files.baseFilename).read_text() == "fine\n"
