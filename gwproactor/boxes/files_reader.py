@@ -120,15 +120,27 @@ class FilesReader:
     def __iter__(self) -> Iterator[StoredEvent]:
         """Give the events, the oldest first."""
         for place, file in enumerate(self._files, 1):
-            content = self._read(file.path)
-            if content is None:
-                continue
-            content = content.removeprefix(head_of(file.path.name, file.uid))
-            fault = _fault(content, file.uid)
-            if fault:
-                self.damages.append(Damage(str(file.path), fault, file.uid))
-            else:
-                yield StoredEvent(place, file.uid, one_line(content))
+            event = self._event(place, file)
+            if event is not None:
+                yield event
+
+    def find(self, event_id: str) -> StoredEvent | None:
+        """The event of that id; no other one is read."""
+        for place, file in enumerate(self._files, 1):
+            if file.uid == event_id:
+                return self._event(place, file)
+        return None
+
+    def _event(self, place: int, file: _File) -> StoredEvent | None:
+        content = self._read(file.path)
+        if content is None:
+            return None
+        content = content.removeprefix(head_of(file.path.name, file.uid))
+        fault = _fault(content, file.uid)
+        if fault:
+            self.damages.append(Damage(str(file.path), fault, file.uid))
+            return None
+        return StoredEvent(place, file.uid, one_line(content))
 
     def _read(self, path: Path) -> bytes | None:
         """What is in a file; None where it is not there any more, or damaged."""

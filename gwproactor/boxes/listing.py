@@ -116,11 +116,6 @@ def _is_within(time: datetime | None, choice: Choice) -> bool:
     )
 
 
-def find(events: Iterable[StoredEvent], event_id: str) -> StoredEvent | None:
-    """The event of that id."""
-    return next((event for event in events if event.event_id == event_id), None)
-
-
 def stats(reader: BoxReader, progress: Progress = no_progress) -> dict[str, Any]:
     """Counts of one box: how many events of which types, from when to when, and their files."""
     types: Counter[str] = Counter()

@@ -86,6 +86,10 @@ class LogReader:
         finally:
             self._close()
 
+    def find(self, event_id: str) -> StoredEvent | None:
+        """The event of that id: ids stand in the events only, so those before it are read, too."""
+        return next((event for event in self if event.event_id == event_id), None)
+
     def _event(self, place: int) -> StoredEvent | None:
         number, offset, line_bytes = place >> 64, place >> 32 & _MASK, place & _MASK
         path = self._path / segment_name(number)

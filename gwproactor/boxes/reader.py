@@ -42,6 +42,10 @@ class BoxReader(Protocol):
         """Give the events, the oldest first; each is read when its turn comes."""
         ...
 
+    def find(self, event_id: str) -> StoredEvent | None:
+        """The event of that id; None where there is none that can be read."""
+        ...
+
 
 def open_box(boxes: Boxes, box: Box, progress: Progress = no_progress) -> BoxReader:
     """Find what is in a box.

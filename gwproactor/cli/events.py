@@ -15,7 +15,7 @@ import click
 
 from gwproactor.boxes.box import Box, Boxes
 from gwproactor.boxes.export_lines import export_line
-from gwproactor.boxes.listing import Choice, find, rows, stats, time_of
+from gwproactor.boxes.listing import Choice, rows, stats, time_of
 from gwproactor.boxes.reader import BoxReader, open_box
 from gwproactor.boxes.requeue import requeue as requeue_events
 from gwproactor.boxes.transfer import Files, Lines, import_events
@@ -93,7 +93,7 @@ def list_events(
 def show(boxes: Boxes, event_id: str, box: str | None) -> int:
     """Print the JSON of one event, as it is stored."""
     reader = _open(boxes, box)
-    event = find(reader, event_id)
+    event = reader.find(event_id)
     status = _damaged(reader)
     if event is None:
         where = f"{box or boxes.sending.value} of {boxes.data}"

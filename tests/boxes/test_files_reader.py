@@ -54,6 +54,18 @@ def test_it_is_read_in_the_turn_of_its_event_and_may_be_gone_by_then(folder: Pat
     assert reader.damages == []
 
 
+def test_one_event_is_found_without_reading_others(folder: Path) -> None:
+    files_of(folder)[0].write_bytes(b"damaged")
+    reader = FilesReader(folder)
+    found = reader.find("third")
+    assert found is not None
+    assert found.event_id == "third"
+    assert reader.find("nothing") is None
+    assert reader.damages == []
+    assert reader.find("first") is None
+    assert [damage.event_id for damage in reader.damages] == ["first"]
+
+
 def test_of_two_files_of_one_id_the_newer_counts_unless_it_is_empty(folder: Path) -> None:
     day = files_of(folder)[0].parent
     (day / "9000-01-01T00:00:00+00:00.uid[first].json").write_bytes(content("first"))
