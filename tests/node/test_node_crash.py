@@ -12,6 +12,7 @@ import random
 import signal
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -132,23 +133,29 @@ class Crashes:
             await asyncio.wait([self._feeding])
         child, parent = self._nodes["child"], self._nodes["parent"]
         await feed(child, self._unstored(), self._text)
-        await child.until(lambda: not self._unstored(), "all to be stored")
-        await self._all_printed(parent)
+        await none_is_left(child, Stored, set(self.ids).difference(self.stored))
+        await none_is_left(parent, Event, set(self.ids).difference(*self.printed))
         for node in (child, parent):
             await node.wait(Ready)  # before it, nothing but the system answers a signal
             node.terminate()
             assert await node.exited() == 0
         self._take_note("parent")
 
-    async def _all_printed(self, parent: NodeProcess) -> None:
-        """Wait as long as more comes: after so many kills much may be left."""
-        missing = set(self.ids).difference(*self.printed)
-        looked_at = 0
-        while missing:
-            await parent.until(lambda: len(parent.lines) > looked_at, f"{len(missing)} more")
-            news = parent.lines[looked_at:]
-            looked_at += len(news)
-            missing.difference_update(line.id for line in news if isinstance(line, Event))
+
+async def none_is_left(
+    node: NodeProcess, kind: type[Stored] | type[Event], missing: set[str]
+) -> None:
+    """Wait for lines with these ids as long as more come: after so many kills much may be left."""
+    looked_at = 0
+    while missing:
+        await node.until(partial(has_more_lines, node, looked_at), f"{len(missing)} more")
+        news = node.lines[looked_at:]
+        looked_at += len(news)
+        missing.difference_update(line.id for line in news if isinstance(line, kind))
+
+
+def has_more_lines(node: NodeProcess, count: int) -> bool:
+    return len(node.lines) > count
 
 
 async def feed(child: NodeProcess, ids: Sequence[str], text: str) -> None:
