@@ -592,6 +592,23 @@ def test_an_error_at_any_call_loses_nothing_and_leaves_no_junk(
         assert pending(opened(folder)) == [2]
 
 
+@pytest.mark.parametrize("committed_before", [0, 1])
+def test_what_a_failed_commit_has_written_is_not_found_by_the_next_run(
+    tmp_path: Path, opened: OpenLog, committed_before: int
+) -> None:
+    """What was refused as not stored is not sent after all, where the disk lets us cut it off."""
+    disk = UnreliableDisk()
+    log = opened(tmp_path, disk=disk)
+    before = list(range(1, committed_before + 1))
+    for sequence in before:
+        log.commit([event(sequence)], ())
+    disk.fail(1 if before else 2, 1, errno.EIO)  # the sync, when all is written
+    with pytest.raises(StoreError, match="EIO"):
+        log.commit([event(7)], ())
+    log.close()
+    assert pending(opened(tmp_path)) == before
+
+
 def test_a_folder_that_cannot_be_made_is_unusable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreUnusableError, match="file"):
