@@ -278,6 +278,10 @@ class ServicesInterface(ABC):
         """Send a message to the actor, or over the link, that its `Dst` names."""
 
     @abstractmethod
+    async def await_processing(self, message: Message[Any]) -> Result[bool, BaseException]:
+        """Send a message to the actor that its `Dst` names, and wait until it has dealt with it."""
+
+    @abstractmethod
     def send_threadsafe(self, message: Message[Any]) -> None:
         """The same from any thread."""
 

@@ -186,6 +186,10 @@ class ProactorStats:
     """Packets received on all links, by topic."""
     num_events_received: int
     """Packets received on the topic of an event."""
+    num_problems: int
+    """Problems reported, warnings included."""
+    num_problems_by_summary: Counts
+    """The same by their summaries."""
     links: dict[str, LinkStats]
     """What each link has counted, by its name."""
 
@@ -194,6 +198,8 @@ class ProactorStats:
         self.num_received_by_type = Counts()
         self.num_received_by_topic = Counts()
         self.num_events_received = 0
+        self.num_problems = 0
+        self.num_problems_by_summary = Counts()
         self.links = {}
         self._began_at = time.monotonic()
         for name in link_names or ():
@@ -207,6 +213,11 @@ class ProactorStats:
     def add_message(self, message: Message[Any]) -> None:
         """Count a message that is handed on inside the proactor."""
         self.num_received_by_type[message.Header.MessageType] += 1
+
+    def add_problem(self, summary: str) -> None:
+        """Count a problem that is reported."""
+        self.num_problems += 1
+        self.num_problems_by_summary[summary] += 1
 
     def add_packet(self, link_name: str, topic: str) -> None:
         """Count a packet that a link received. Raises KeyError where there is no such link."""
@@ -265,19 +276,22 @@ class ProactorStats:
             "num_received_by_type": dict(self.num_received_by_type),
             "num_received_by_topic": dict(self.num_received_by_topic),
             "num_events_received": self.num_events_received,
+            "num_problems": self.num_problems,
+            "num_problems_by_summary": dict(self.num_problems_by_summary),
             "links": {name: link.as_data() for name, link in self.links.items()},
         }
 
     def __str__(self) -> str:
-        """What the links received, and what was handed on; the topics stand with each link."""
+        """What was received, handed on and reported; the topics stand with each link."""
         summary = (
             f"Proactor: {self.num_received} received, {self.num_events_received} of them events,"
-            f" in {self.seconds:.0f} s"
+            f" {self.num_problems} problems in {self.seconds:.0f} s"
         )
         return "\n".join(
             (
                 summary,
                 *_table("Handed on by type", self.num_received_by_type),
+                *_table("Problems", self.num_problems_by_summary),
                 *(str(self.links[name]) for name in sorted(self.links)),
             )
         )

@@ -61,6 +61,18 @@ def test_the_program_of_the_web_servers_runs(tmp_path: Path) -> None:
     assert lines == ["kitchen: 23.0", '{"Celsius": 23.0}']
 
 
+def test_the_program_of_the_watchdogs_runs(tmp_path: Path) -> None:
+    lines = output_of(program_in(ROOT / "docs" / "watchdogs.md"), tmp_path).splitlines()
+    page = (ROOT / "docs" / "watchdogs.md").read_text()
+    (printed,) = re.findall(r"prints\n\n```\n(.*?)```", page, re.DOTALL)
+    assert lines == printed.splitlines()
+
+
+def test_the_program_of_the_poller_runs(tmp_path: Path) -> None:
+    lines = output_of(program_in(ROOT / "docs" / "polling.md"), tmp_path).splitlines()
+    assert lines == ["21.5 C", "22.0 C", "22.5 C"]
+
+
 def test_the_program_in_readme_is_short() -> None:
     body = program_in(README).partition("async def main")[2]
     assert len(body.splitlines()) <= 30

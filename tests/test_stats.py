@@ -79,6 +79,17 @@ def test_what_was_in_them_is_counted_by_type() -> None:
     assert stats.total_received("other") == 0
 
 
+def test_problems_are_counted_by_what_they_are() -> None:
+    stats = ProactorStats()
+    for summary in ("disk full", "no driver", "disk full"):
+        stats.add_problem(summary)
+    assert stats.num_problems == 3
+    assert "  Problems:\n          2  disk full\n          1  no driver" in str(stats)
+    data = stats.as_data()
+    assert data["num_problems"] == 3
+    assert data["num_problems_by_summary"] == {"disk full": 2, "no driver": 1}
+
+
 def test_links_come_and_go() -> None:
     stats = ProactorStats()
     stats.add_link("parent")
@@ -142,7 +153,8 @@ def test_the_proactor_reads_as_text() -> None:
     stats.add_message(Message(Src="a", Payload=Ping()))
     stats.add_packet("a", EVENT_TOPIC)
     text = str(stats)
-    assert text.startswith("Proactor: 1 received, 1 of them events, in ")
+    assert text.startswith("Proactor: 1 received, 1 of them events, 0 problems in ")
+    assert "Problems:" not in text
     assert "Handed on by type:\n          1  gridworks.ping" in text
     assert text.index("Link a: 1 received") < text.index("Link b: 0 received")
 

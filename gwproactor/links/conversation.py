@@ -1,12 +1,12 @@
 """The hands of a link's core: what it decides is done here, what comes is told to it here.
 
-A `Conversation` holds the core, its one timer, and the connection while there is one. Everything
-comes through three doors, all of them synchronous and on the loop, so that nothing can get between
-a decision and its execution:
+A `Conversation` holds the core, and the connection while there is one. Everything comes through
+three doors, all of them synchronous and on the loop, so that nothing can get between a decision and
+its execution:
 
-- `received` takes a packet from the broker: read, told to the core, handed on;
-- its `sender` takes what the node has to say;
-- the timer takes the time.
+- the `receiver` takes packets from the broker: read, told to the core, handed on;
+- the `sender` takes what the node has to say;
+- the clock takes the time (`core_clock`).
 
 Each ends in `_perform`, which carries out the core's effects in their order.
 """
@@ -20,7 +20,7 @@ from typing import Any
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectionLostError
 from gwproactor.links.backoff import Random
-from gwproactor.links.deadline_timer import DeadlineTimer
+from gwproactor.links.core_clock import CoreClock
 from gwproactor.links.effects import (
     Acked,
     AckExpired,
@@ -37,36 +37,28 @@ from gwproactor.links.effects import (
     Unsubscribe,
 )
 from gwproactor.links.event_pump import EventSource
+from gwproactor.links.fault_desk import FaultDesk
+from gwproactor.links.greeter import Greeter
 from gwproactor.links.link_core import LinkCore, MessageKind
 from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
 from gwproactor.links.losses import Losses
 from gwproactor.links.message_times import BEFORE_ALL_TIME
-from gwproactor.links.own_faults import only_one, traceback_of
-from gwproactor.links.packet_acks import PacketAcks
 from gwproactor.links.presence import Intruder
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.reception import Received, Reception, Refusal, in_words
+from gwproactor.links.receiver import OnPacket, Receiver
+from gwproactor.links.reception import Reception
 from gwproactor.links.sender import Sender
 from gwproactor.links.subscriptions import QOS, Subscription
 from gwproactor.links.timer_interface import TimerManagerInterface
-from gwproactor.links.transport import Connection, Greeting, ReceivedPacket
+from gwproactor.links.transport import Connection, Greeting
 from gwproactor.wire.batches import (
     MAX_BATCH_BYTES,
     MAX_BATCH_COUNT,
-    BatchAnswer,
-    BatchedEvent,
     BatchLimits,
 )
 from gwproactor.wire.codec import MQTTCodec
-
-GREETING_ANSWER_SECONDS = 0.02
-"""How long the answer to a greeting may take before the peer is asked once more: some round trips
-in one building. Over a longer way the second ping costs a message and nothing else."""
-
-LATE_SECONDS = 0.05
-"""So late a timer means that the loop stood still, and answers may wait unread; see `_now`."""
 
 OUTAGE_REPORT_SECONDS = 2.0
 """An outage after a good connection becomes a problem when it lasts so long: restarts are shorter.
@@ -104,46 +96,55 @@ class Conversation:
         timers: TimerManagerInterface,
         events: EventSource | None,
         random: Random,
-        on_packet: Callable[[str, ReceivedPacket, str], None] | None = None,
+        on_packet: OnPacket | None = None,
         batches: BatchInbox | None = None,
     ) -> None:
         self._name = settings.link_name
-        self._batches = batches
-        self._on_packet = on_packet
         self._listener = listener
-        self._deliver = deliver
         self._transitioned = transitioned
         self._subscriptions_answered = subscriptions_answered
         self._events = events
         limits = None if batches is None else _batch_limits(settings)
-        self._reception = Reception(settings, codec, self._wants_topic, limits)
+        reception = Reception(settings, codec, self._wants_topic, limits)
+        self.own_filter = reception.topic_filter
+        """The topic filter by which the peer is heard."""
         self.core = LinkCore(
             self._name,
             ack_timeout_seconds=settings.ack_timeout_seconds,
             poll_seconds=settings.poll_seconds,
-            subscriptions=_subscriptions(settings, self._reception.topic_filter),
+            subscriptions=_subscriptions(settings, self.own_filter),
             random=random,
         )
         self.activations = 0
         """How often the link became active."""
         self.losses = Losses()
         """What the last loss cost."""
-        self._timer = DeadlineTimer(timers, self._guarded(self._deadline_reached))
         self._problems = ProblemDesk(self._name, listener)
+        self.faults = FaultDesk(self._problems, self._give_up_because)
+        """Takes faults of ours."""
         self.sender = Sender(
             own_name, settings, codec, events, self._problems, self._was_sent, limits
         )
-        self._packet_acks = PacketAcks[ReceivedPacket](lambda _packet: None)
-        self._may_greet = not settings.keeps_session
-        self._was_set_up = False
-        self._greeted = False
-        self._greeting_answered_by = BEFORE_ALL_TIME
+        """Takes what the node has to say."""
+        self.receiver = Receiver(
+            settings,
+            reception,
+            self,
+            self.sender,
+            self._problems,
+            deliver,
+            events,
+            batches,
+            on_packet,
+        )
+        """Takes what comes."""
+        guarded = self.faults.guarded
+        self._clock = CoreClock(self.core, timers, self._catch_up, guarded)
+        ask_again = guarded(self._ping_if_not_active)
+        self._greeter = Greeter(timers, ask_again, may_greet=not settings.keeps_session)
         self._gave_up = ""
-        self._fault: Exception | None = None
-        self._answer_to_greeting = DeadlineTimer(timers, self._guarded(self._ping_if_not_active))
         self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
-        self._dropped_packets = 0
         self._hands: dict[type[Any], Callable[[Any], None]] = {
             Transitioned: self._transition,
             ConnectFailed: self._connect_failed,
@@ -168,32 +169,20 @@ class Conversation:
     def stop(self, reason: str) -> None:
         """End for good; a second call changes nothing."""
         self._perform(self.core.stop(time.monotonic(), reason))
-        self._timer.cancel()
-        self._answer_to_greeting.cancel()
+        self._clock.stop()
+        self._greeter.over()
 
     def greeting(self) -> Greeting | None:
-        """What the next connection may send without waiting for CONNACK.
-
-        All subscriptions and a ping, where the last attempt came to a complete setup. After any
-        other one nothing: a broker that cannot stand it, against the standard, costs one attempt
-        and not the link. Nor does the core wait for the ack of this ping: a broker may let it
-        pass before the subscription stands. The ping that is due with the SUBACK asks again,
-        after a moment in which the answer to the first one may come. Nor is there a greeting where
-        the broker keeps a session: there that very ack must come first (`LinkCore.connected`).
-        """
-        was_set_up, self._was_set_up, self._greeted = self._was_set_up, False, False
-        subscriptions = self.core.subscriptions.wanted()
-        if not was_set_up or not subscriptions or not self._may_greet:
+        """What the next connection may send without waiting for CONNACK, if it may."""
+        if not self._greeter.greets_next():
             return None
-        self._greeted = True
-        return self.sender.greeting(subscriptions)
+        return self.sender.greeting(self.core.subscriptions.wanted())
 
     def connected(self, connection: Connection) -> None:
         """Talk over a new connection."""
-        self.sender.connection, self._dropped_packets, self._gave_up = connection, 0, ""
-        if self._greeted:
-            self._greeting_answered_by = time.monotonic() + GREETING_ANSWER_SECONDS
-        self._packet_acks = PacketAcks(connection.acknowledge)
+        self.sender.connection, self._gave_up = connection, ""
+        self._greeter.connected()
+        self.receiver.begin(connection)
         self._problems.over(_NO_CONNECTION)
         session_present = connection.session_present
         self._perform(self.core.connected(time.monotonic(), session_present=session_present))
@@ -212,7 +201,7 @@ class Conversation:
         if self.sender.connection is not None:
             self._lost_at = time.monotonic()
         self.sender.connection = None
-        self._answer_to_greeting.cancel()
+        self._greeter.over()
         self._perform(self.core.disconnected(time.monotonic(), reason))
 
     @property
@@ -238,197 +227,44 @@ class Conversation:
         what = "connections to the broker do not last"
         self._problems.report(what, f"the next attempt waits; {why}")
 
-    # Faults of ours
+    # What comes (`Ears`)
 
-    def _guarded(self, step: Callable[[], None]) -> Callable[[], None]:
-        """What the loop may call: a fault in it is not lost to the loop's exception handler."""
-
-        def guarded() -> None:
-            try:
-                step()
-            except Exception as error:  # noqa: BLE001 - the link's task reports it
-                self.fault(error)
-
-        return guarded
-
-    def fault(self, error: Exception) -> None:
-        """Take note of a fault of ours beside the link's task, which gets it from `raise_fault`.
-
-        The connection ends, so that the task comes there.
-        """
-        connection = self.sender.connection
-        if connection is None:
-            self._report_fault(error, "the link goes on")
-            return
-        self._fault, self._gave_up = error, "a fault of this program"
-        connection.close()
-
-    def raise_fault(self) -> None:
-        """Raise the fault that ended the last connection, if one did."""
-        fault, self._fault = self._fault, None
-        if fault is not None:
-            raise fault
-
-    def failed(self, error: Exception, pause_seconds: float) -> None:
-        """Report a fault of ours, after which the link begins again when it has rested."""
-        self._report_fault(error, f"the link begins again in {pause_seconds:.1f} s")
-
-    def _report_fault(self, error: Exception, what_follows: str) -> None:
-        error = only_one(error)
-        what = f"a fault of this program ({type(error).__name__})"
-        self._problems.report(what, f"{what_follows}; {traceback_of(error)}", is_error=True)
-
-    # What comes
-
-    def received(self, packet: ReceivedPacket) -> None:
-        """Take a packet: what is valid goes to the core and on, the rest is reported.
-
-        What fails in it, be it a fault of ours, costs this packet and not the link. One of QoS 1
-        or 2 that is handed on is acknowledged when who gets it says `done`, any other now.
-        """
-        if packet.qos:
-            self._packet_acks.taken(packet)
-        handed_on = False
-        try:
-            handed_on = self._take(packet)
-        except Exception as error:  # noqa: BLE001 - a peer must not be able to end the node
-            self._problems.report("a packet could not be handled", in_words(error))
-            self._timer.follow(self.core.deadline())
-        if packet.qos and not handed_on:
-            self._packet_acks.done(packet)
-
-    def _take(self, packet: ReceivedPacket) -> bool:
-        """Read a packet. Returns whether it was handed on."""
-        read = self._reception.read(packet)
-        if self._on_packet is not None:
-            type_name = "" if isinstance(read, Refusal) else read.message.Header.MessageType
-            tell(self._on_packet, self._name, packet, type_name)
-        if isinstance(read, Refusal):
-            self._perform(self.core.broker_heard(self._now()))
-            self._problems.report(read.what, read.details)
-            return False
-        return self._received(packet, read)
-
-    def _received(self, packet: ReceivedPacket, read: Received) -> bool:
-        kind, message_id, ack_required, message, from_peer, batch = read
-        now = self._now()
-        if isinstance(message.Payload, BatchAnswer):
-            self.sender.batching.refused(message_id, message.Payload.Refused)
-        if from_peer:
-            self._perform(self.core.message_received(now, kind, message_id, ack_required))
-        else:
-            self._perform(self.core.broker_heard(now))
-        if kind is not MessageKind.other:
-            self._heard_of_batches(packet)
-            return False
-        if batch is not None and self._batches is not None:
-            return self._take_batch(self._batches, packet, message_id, batch)
-        finish = self._packet_acks.done if packet.qos else None
-        received = ReceivedMessage(
-            self._name, message, packet, now, wants_ack=ack_required, finish=finish
-        )
-        if not tell(self._deliver, received) and received.holds_broker:
-            # Left like that, so many of them would end all that comes with QoS 1, in silence.
-            self._problems.report("a message was let go", "who listens to the link failed with it")
-            received.done()
-        return True
-
-    def _heard_of_batches(self, packet: ReceivedPacket) -> None:
-        """Take note of what a ping or an ack says; after the core, for it may have activated."""
-        batching = self.sender.batching
-        if batching.heard(packet.user_properties) and self._events is not None:
-            self._events.allow_batches(batching.limits is not None)
-
-    def _take_batch(
+    def peer_heard(
         self,
-        inbox: BatchInbox,
-        packet: ReceivedPacket,
-        batch_id: str,
-        batch: Sequence[BatchedEvent],
-    ) -> bool:
-        """Hand on the events of a batch; it is answered when all of them are safe or refused."""
-        places = [place for place, event in enumerate(batch) if not event.fault]
-        faults = [place for place, event in enumerate(batch) if event.fault]
-        for place in faults:
-            details = f"event {place} of the batch {batch_id}: {batch[place].fault}"
-            self._problems.report("an event in a batch cannot be read", details)
-        finish = self._packet_acks.done
+        kind: MessageKind = MessageKind.other,
+        message_id: str = "",
+        *,
+        ack_required: bool = False,
+    ) -> None:
+        """Take note that a valid message came from the peer."""
+        now = self._clock.now()
+        self._perform(self.core.message_received(now, kind, message_id, ack_required))
 
-        def answer(refused: Sequence[int]) -> None:
-            if packet.qos:
-                finish(packet)
-            not_taken = sorted([*faults, *(places[each] for each in refused)])
-            self.sender.answer_batch(batch_id, not_taken)
-
-        if not places:
-            answer(())
-            return True
-        events = [(batch[place].event_id, batch[place].payload) for place in places]
-        tell(inbox.receive_batch, self._name, events, answer)
-        return True
-
-    def check_drops(self) -> None:
-        """Report packets that the connection had to drop, if there are new ones."""
-        connection = self.sender.connection
-        if connection is None or connection.dropped_packets == self._dropped_packets:
-            return
-        self._dropped_packets = connection.dropped_packets
-        details = f"{self._dropped_packets} dropped on this connection, none acknowledged"
-        self._problems.report("messages came faster than they could be taken", details)
+    def broker_heard(self) -> None:
+        """Take note that something came from the broker that says nothing of the peer."""
+        self._perform(self.core.broker_heard(self._clock.now()))
 
     # What a program asks for
 
-    @property
-    def own_filter(self) -> str:
-        """The topic filter by which the peer is heard."""
-        return self._reception.topic_filter
-
-    def hear(self, kind: MessageKind = MessageKind.other, message_id: str = "") -> None:
-        """Take the caller's word for it that a valid message came from the peer."""
-        self._perform(self.core.message_received(self._now(), kind, message_id))
-
     def subscribe(self, subscription: Subscription) -> None:
         """Subscribe to one more filter, or to a known one at another QoS, from now on."""
-        self._perform(self.core.subscription_added(self._now(), subscription))
+        self._perform(self.core.subscription_added(self._clock.now(), subscription))
 
     def unsubscribe(self, topic_filter: str) -> None:
         """Subscribe to a filter no longer."""
-        self._perform(self.core.subscription_removed(self._now(), topic_filter))
+        self._perform(self.core.subscription_removed(self._clock.now(), topic_filter))
 
     # The core's effects, and the time
 
     def _was_sent(self, awaited_id: str | None) -> None:
-        self._perform(self.core.message_sent(self._now(), awaited_id))
+        self._perform(self.core.message_sent(self._clock.now(), awaited_id))
 
     def _perform(self, effects: Effects) -> None:
         try:
             for effect in effects:
                 self._hands[type(effect)](effect)
         finally:  # whatever failed, the link must not become deaf to time
-            self._timer.follow(self.core.deadline())
-
-    def _now(self) -> float:
-        """The present moment; where the loop stood still past the deadline, the core is held first.
-
-        Then what waits in the socket is read before it is judged what has not come in time. A
-        timer, or a message that is sent, would else be earlier: the socket is looked at in the
-        next turn of the loop, and who reads the packets runs in the one after.
-        """
-        now, deadline = time.monotonic(), self.core.deadline()
-        if deadline is not None and now > deadline + LATE_SECONDS:
-            self.core.hold()
-            loop = asyncio.get_running_loop()
-            loop.call_soon(loop.call_soon, loop.call_soon, self._guarded(self._resume))
-        return now
-
-    def _resume(self) -> None:
-        self.core.resume()
-        self._catch_up(time.monotonic())
-
-    def _deadline_reached(self) -> None:
-        now = self._now()
-        if not self.core.held:
-            self._catch_up(now)
+            self._clock.follow()
 
     def _catch_up(self, now: float) -> None:
         connection = self.sender.connection
@@ -440,7 +276,8 @@ class Conversation:
     def _transition(self, effect: Transitioned) -> None:
         transition = effect.transition
         self.losses.add(transition)
-        self._was_set_up |= transition.send_activated()
+        if transition.send_activated():
+            self._greeter.set_up()
         self.activations += transition.activated()
         if transition.activated() or transition.deactivated():
             self.sender.batching.forget()
@@ -462,13 +299,13 @@ class Conversation:
         def answered(answer: asyncio.Future[Sequence[int]]) -> None:
             if not answer.cancelled() and answer.exception() is None:
                 codes = dict(zip((each.Topic for each in asked), answer.result(), strict=False))
-                self._guarded(lambda: self._answered(codes))()
+                self.faults.guarded(lambda: self._answered(codes))()
 
         with contextlib.suppress(ConnectionLostError):  # its reader notices and tells why
             self.sender.required_connection().subscribe(asked).add_done_callback(answered)
 
     def _answered(self, codes: Mapping[str, int]) -> None:
-        self._perform(self.core.subscriptions_answered(self._now(), codes))
+        self._perform(self.core.subscriptions_answered(self._clock.now(), codes))
         self._subscriptions_answered()
 
     def _unsubscribe(self, effect: Unsubscribe) -> None:
@@ -476,14 +313,10 @@ class Conversation:
             self.sender.required_connection().unsubscribe(effect.filters)
 
     def _ping(self, _effect: SendPing) -> None:
-        greeted, self._greeted = self._greeted, False
-        if greeted and time.monotonic() < self._greeting_answered_by:
-            self._answer_to_greeting.follow(self._greeting_answered_by)
-        else:
+        if not self._greeter.puts_off_ping():
             self.sender.ping()
 
     def _ping_if_not_active(self) -> None:
-        self._answer_to_greeting.cancel()
         if not self.core.active:
             self.sender.ping()
 
@@ -493,9 +326,14 @@ class Conversation:
             self.sender.required_connection().probe()
 
     def _give_up(self, effect: GiveUp) -> None:
-        self._gave_up = f"the last one was given up: {effect.reason}"
-        if self.sender.connection is not None:
-            self.sender.connection.close()
+        self._give_up_because(f"the last one was given up: {effect.reason}")
+
+    def _give_up_because(self, reason: str) -> bool:
+        if self.sender.connection is None:
+            return False
+        self._gave_up = reason
+        self.sender.connection.close()
+        return True
 
     def _acked(self, effect: Acked) -> None:
         self.sender.acked(effect.message_id)

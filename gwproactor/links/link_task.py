@@ -104,7 +104,7 @@ async def _guarded_round(parts: LinkParts) -> None:
         await _one_round(parts)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must end neither link nor node
         seconds = parts.rest.next_seconds(time.monotonic())
-        parts.conversation.failed(error, seconds)
+        parts.conversation.faults.failed(error, seconds)
         if cancels_asked() > cancels:  # the fault came while the link was being stopped
             raise asyncio.CancelledError from None
         await asyncio.sleep(seconds)
@@ -161,7 +161,7 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
     now = time.monotonic()
     if not parts.conversation.gave_up:
         parts.presence.lost(now)
-    parts.conversation.raise_fault()
+    parts.conversation.faults.raise_last()
     was_active = parts.conversation.activations > activations
     success = parts.pace.lost(now, position, now - began, was_active=was_active)
     if not success:
@@ -196,8 +196,8 @@ async def _talk(
         while True:
             for packet in await connection.packets():
                 if not (parts.presence.armed and watch.take(packet)):
-                    conversation.received(packet)
-            conversation.check_drops()
+                    conversation.receiver.received(packet)
+            conversation.receiver.check_drops(connection)
     except ConnectionLostError as error:
         reason = str(error)
         raise
@@ -220,4 +220,4 @@ async def _pump(source: EventSource, conversation: Conversation, connection: Con
     try:
         await pump_events(source, conversation.sender.send_events, connection)
     except Exception as error:  # noqa: BLE001 - see `_guarded_round`, where it is reported
-        conversation.fault(error)
+        conversation.faults.note(error)

@@ -8,6 +8,7 @@ use: as an async context manager, by `start`, `stop` and `join`, or by `run_fore
 import asyncio
 import contextlib
 import signal
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
@@ -97,7 +98,12 @@ class Lifecycle(ABC):
     async def run_forever(self) -> None:
         """Start, and run until `stop`, SIGTERM or SIGINT, or a failure.
 
-        Cancelling stops it in good order first.
+        Cancelling stops it in good order first. Signals reach only the main thread: on a loop that
+        runs in another one, `stop` is what ends it. A signal that comes while it stops changes
+        nothing.
+
+        Raises:
+            Exception: See `join`.
         """
         with calling_on_stop_signals(lambda: self.stop("signal")):
             async with self:
@@ -143,7 +149,13 @@ class Lifecycle(ABC):
 
 @contextlib.contextmanager
 def calling_on_stop_signals(callback: Callable[[], None]) -> Iterator[None]:
-    """Call `callback` on the loop at each SIGTERM and SIGINT, for as long as the context lasts."""
+    """Call `callback` on the loop at each SIGTERM and SIGINT, for as long as the context lasts.
+
+    Outside the main thread there are no signals, and nothing is called.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, callback)

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any, TypeVar, cast
 
+from result import Err, Ok, Result
+
 from gwproactor.actors.queues import LoopEnd
 from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
 from gwproactor.interfaces import CommunicatorInterface, ServicesInterface
@@ -76,6 +78,27 @@ class Mail:
                 `Link.publish`.
         """
         self._post_office.send(message)
+
+    async def await_processing(self, message: Message[Any]) -> Result[bool, BaseException]:
+        """Send a message to an actor of this node, and wait until it has dealt with it.
+
+        For who must not be faster than the actor: where its mailbox is full, this waits for room.
+        An actor that waits for itself waits for ever. Cancelling is safe; what was put into the
+        mailbox is dealt with all the same.
+
+        Returns:
+            Ok(True); Err with what the actor failed with, which is not reported then, or with a
+            NotRunningError where the proactor stops before it came to the message.
+
+        Raises:
+            UsageError: No actor has the name in the message's `Dst`.
+        """
+        mailbox = self._post_office.mailbox_to_wait_for(message)
+        try:
+            await mailbox.process(message)
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            return Err(error)
+        return Ok(True)
 
     def send_threadsafe(self, message: Message[Any]) -> None:
         """The same from any thread. It never waits; messages of a thread keep their order.

@@ -6,15 +6,18 @@ can be under way (Receive Maximum), so they are always taken, and the broker kee
 receiver has succeeded with it. One that the receiver fails with comes again after a while, without
 holding up the others; after too many tries it is reported and let go. What the broker delivers
 again after a reconnection, while it still waits here, is not put in a second time.
+
+Who is in no hurry can wait for room, and until the receiver has dealt with his message: then the
+receiver's pace is his own, and what the receiver fails with is his to know.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
-from gwproactor.errors import MailboxFullError
+from gwproactor.errors import MailboxFullError, NotRunningError
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.reports import ReportRate
 from gwproactor.runtime.tracebacks import traceback_text
@@ -33,6 +36,14 @@ FIRST_RETRY_SECONDS = 1.0
 
 LONGEST_RETRY_SECONDS = 60.0
 """And is asked once a minute at least, up to the number of tries."""
+
+
+class _Entry(NamedTuple):
+    """What waits, how often it was tried with this time, and who waits for the outcome."""
+
+    letter: Letter
+    tries: int = 1
+    outcome: "asyncio.Future[None] | None" = None
 
 
 class Mailbox:
@@ -59,7 +70,10 @@ class Mailbox:
         self._handler = handler
         self._max_messages = max_messages
         self._max_tries = max_tries
-        self._letters: asyncio.Queue[tuple[Letter, int]] = asyncio.Queue()
+        self._letters: asyncio.Queue[_Entry] = asyncio.Queue()
+        self._outcomes: set[asyncio.Future[None]] = set()
+        self._room = asyncio.Event()
+        self._is_over = False
         self._held: dict[tuple[str, int], ReceivedMessage] = {}
         """Of the messages not dealt with, those that the broker keeps, by link and packet id."""
         self._later: set[asyncio.TimerHandle] = set()
@@ -82,7 +96,7 @@ class Mailbox:
             self._drop(received.link_name)
             return False
         if not self._waits_already(received):
-            self._letters.put_nowait((received, 1))
+            self._letters.put_nowait(_Entry(received))
         return True
 
     def put(self, message: Message[Any]) -> None:
@@ -97,22 +111,57 @@ class Mailbox:
                 f"the mailbox of {self._owner} is full, so a {message.Header.MessageType} was not"
                 f" taken: {self._max_messages} messages wait already; it does not keep up"
             )
-        self._letters.put_nowait((message, 1))
+        self._letters.put_nowait(_Entry(message))
+
+    async def process(self, message: Message[Any]) -> None:
+        """Take in a message from within the node, and wait until the receiver has dealt with it.
+
+        Where there is no room, it waits for some. Cancelling is safe; a message that was taken in
+        is dealt with all the same.
+
+        Raises:
+            NotRunningError: Nobody empties the mailbox any more.
+            Exception: What the receiver failed with, which is not reported then.
+        """
+        while self._is_full and not self._is_over:
+            self._room.clear()
+            await self._room.wait()
+        if self._is_over:
+            raise self._not_running()
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._outcomes.add(outcome)
+        outcome.add_done_callback(self._outcomes.discard)
+        self._letters.put_nowait(_Entry(message, outcome=outcome))
+        await outcome
 
     async def run(self) -> None:
         """Hand the messages to the handler, until cancelled."""
         try:
             while True:
-                letter, tries = await self._letters.get()
+                entry = await self._letters.get()
+                self._room.set()
+                letter = entry.letter
                 if isinstance(letter, ReceivedMessage) and letter.expired(time.monotonic()):
                     summary = f"A {type_of(letter)} expired in the mailbox of {self._owner}"
                     self._report_often(summary, letter.link_name)
                     self._done(letter)
                 else:
-                    await self._handle(letter, tries)
+                    await self._handle(entry)
         finally:
-            for timer in self._later:
-                timer.cancel()
+            self._end()
+
+    def _end(self) -> None:
+        """Tell those who wait that nobody will deal with their messages."""
+        self._is_over = True
+        self._room.set()
+        for timer in self._later:
+            timer.cancel()
+        for outcome in self._outcomes:
+            if not outcome.done():
+                outcome.set_exception(self._not_running())
+
+    def _not_running(self) -> NotRunningError:
+        return NotRunningError(f"{self._owner} takes no messages any more: the proactor stops")
 
     @property
     def _is_full(self) -> bool:
@@ -132,16 +181,21 @@ class Mailbox:
         self._held[_key(received)] = received
         return False
 
-    async def _handle(self, letter: Letter, tries: int) -> None:
+    async def _handle(self, entry: _Entry) -> None:
         try:
-            await self._handler(letter)
+            await self._handler(entry.letter)
         except (Exception, asyncio.CancelledError) as error:
             if is_being_cancelled():
                 raise
-            logger.exception("%s failed with a message", self._owner)
-            self._failed(letter, tries, error)
+            if entry.outcome is None:
+                logger.exception("%s failed with a message", self._owner)
+                self._failed(entry.letter, entry.tries, error)
+            elif not entry.outcome.done():
+                entry.outcome.set_exception(_raisable(error))
         else:
-            self._done(letter)
+            self._done(entry.letter)
+            if entry.outcome is not None and not entry.outcome.done():
+                entry.outcome.set_result(None)
 
     def _failed(self, letter: Letter, tries: int, error: BaseException) -> None:
         summary = f"{self._owner} failed with a {type_of(letter)}"
@@ -165,7 +219,7 @@ class Mailbox:
     def _again_in(self, seconds: float, received: ReceivedMessage, tries: int) -> None:
         def again() -> None:
             self._later.discard(timer)
-            self._letters.put_nowait((received, tries))
+            self._letters.put_nowait(_Entry(received, tries))
 
         timer = asyncio.get_running_loop().call_later(seconds, again)
         self._later.add(timer)
@@ -176,6 +230,11 @@ class Mailbox:
         if unreported is not None:
             again = f" ({unreported} times more since the last report)" if unreported else ""
             self._report(summary, details + again)
+
+
+def _raisable(error: BaseException) -> Exception:
+    """The error for who waits: a CancelledError would say that it is he who is cancelled."""
+    return error if isinstance(error, Exception) else RuntimeError(f"the handler raised {error!r}")
 
 
 def type_of(letter: Letter) -> str:

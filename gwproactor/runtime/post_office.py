@@ -102,6 +102,19 @@ class PostOffice:
         else:
             self._publish(self._link_to(receiver), message)
 
+    def mailbox_to_wait_for(self, message: Message[Any]) -> Mailbox:
+        """The mailbox of the actor that a message is for; see `Proactor.await_processing`.
+
+        Raises:
+            UsageError: It is for none.
+        """
+        mailbox = self._communicators.mailbox(message.Header.Dst)
+        if mailbox is None:
+            names = ", ".join(sorted(each.name for each in self._communicators)) or "none"
+            raise UsageError(f"no actor here is named '{message.Header.Dst}'; actors: {names}")
+        self._links.stats.add_message(message)
+        return mailbox
+
     async def run(self) -> None:
         """Send on what threads hand in, until the queue is closed and empty."""
         async for message in self.queue.loop_end:

@@ -30,7 +30,8 @@ from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.post_office import PostOffice
-from gwproactor.runtime.reporting import Reporting, quiet_logger
+from gwproactor.runtime.reporting import MAX_TEXT_BYTES, Reporting, quiet_logger
+from gwproactor.runtime.stacks import cut_to_bytes
 from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
@@ -253,8 +254,8 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting):
         messages = run("messages of threads", self.process_messages)
         await self._web.serve()
         self._communicators.start(lambda what, work: talking.append(run(what, work)))
-        self.start_tasks()
         self._begin_oversight()
+        self.start_tasks()
         self._ready.set()
         self._logger.lifecycle("%s runs", self._label())
         self._oversight.notify.ready()
@@ -284,7 +285,8 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting):
         await until_any(self.all_events_acked(), self._stop_now.wait())
         self._oversight.notify.stopping(self._stop_reason)
         self._links.events.flush()
-        self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=self._stop_reason))
+        reason = cut_to_bytes(self._stop_reason, MAX_TEXT_BYTES)
+        self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=reason))
         await until_any(self.all_events_acked(), self._stop_now.wait())
         upstream = self._links.upstream
         if upstream is not None and upstream.active:

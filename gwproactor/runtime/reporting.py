@@ -16,7 +16,11 @@ from gwproactor.logs.one_line import Lines
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.hooks import Hooks
 from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.stacks import cut_to_bytes
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
+
+MAX_TEXT_BYTES = 64 * 1024
+"""Longest text in an event of the node's own: twice the stacks, and far below what a peer takes."""
 
 
 def quiet_logger(settings: LoggingSettings) -> ProactorLogger:
@@ -53,9 +57,11 @@ class Reporting(Hooks):
 
         Args:
             summary: One line.
-            details: What else there is to say.
+            details: What else there is to say; of more than 64 KiB the rest is left out.
             is_error: Somebody must act; otherwise it is a warning.
         """
+        summary = cut_to_bytes(summary, MAX_TEXT_BYTES)
+        details = cut_to_bytes(details, MAX_TEXT_BYTES)
         level = logging.ERROR if is_error else logging.WARNING
         self._logger.log(level, "%s: %s", summary, Lines(details))
         event = ProblemEvent(
@@ -64,6 +70,7 @@ class Reporting(Hooks):
             Summary=summary,
             Details=details,
         )
+        self._links.stats.add_problem(summary)
         self._tell(lambda observer: observer.problem(event))
         self._links.events.generate_own(event)
 

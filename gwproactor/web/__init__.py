@@ -4,6 +4,7 @@ Only the modules whose names begin with `aiohttp_` import aiohttp, and they are 
 server is configured or a poll begins, so that a node without either does not need it.
 """
 
+from gwproactor.web.rest_actor import RESTPollerActor
 from gwproactor.web.rest_poller import RESTPoller
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import (
@@ -22,6 +23,7 @@ __all__ = [
     "ErrorResponse",
     "ErrorResponses",
     "RESTPoller",
+    "RESTPollerActor",
     "RESTPollerSettings",
     "RESTResponse",
     "RequestArgs",

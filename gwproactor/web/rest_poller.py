@@ -15,6 +15,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
+from result import Err
+
 from gwproactor.errors import PollError
 from gwproactor.interfaces import INVALID_IO_TASK_HANDLE, IOLoopInterface
 from gwproactor.web.extra import need_aiohttp
@@ -32,7 +34,7 @@ Converter = Callable[[RESTResponse], Message[Any] | Awaitable[Message[Any] | Non
 """Makes a message of an answer, or nothing; a plain function or a coroutine."""
 
 Forwarder = Callable[[Message[Any]], object]
-"""Is given each message. What it returns is awaited, where that can be."""
+"""Is given each message. What it returns is awaited, where that can be; an Err is a failure."""
 
 Reporter = Callable[[str, str, bool], None]
 """Is told summary, details and whether it is an error."""
@@ -167,6 +169,8 @@ class RESTPoller:
         self._over.clear()
         self._is_begun = False
         self._handle = self._loop_manager.add_io_coroutine(self._run(), f"poll {self._name}")
+        if self._handle == INVALID_IO_TASK_HANDLE:
+            self._over.set()  # it was too late to begin
 
     def stop(self) -> None:
         """Ask no more; a request that is under way is broken off. `join` waits for that."""
@@ -220,8 +224,13 @@ class RESTPoller:
     async def _hand_on(self, message: Message[Any]) -> None:
         """Give a message to the receiver, for as long as that takes."""
         outcome = self._forward(message)
-        if not inspect.isawaitable(outcome):
-            return
+        if inspect.isawaitable(outcome):
+            outcome = await self._taken(outcome)
+        if isinstance(outcome, Err):
+            raise outcome.err()
+
+    async def _taken(self, outcome: Awaitable[object]) -> object:
+        """What the receiver says in the end."""
         taking = asyncio.ensure_future(outcome)
         try:
             while not taking.done():
@@ -230,7 +239,7 @@ class RESTPoller:
         finally:
             taking.cancel()
             await asyncio.wait([taking])
-        taking.result()
+        return taking.result()
 
     async def _sleep_until(self, due_at: float) -> None:
         while (rest_seconds := due_at - self._clock.monotonic()) > 0:

@@ -273,7 +273,7 @@ async def test_a_connection_that_was_given_up_is_told_as_such(
 async def test_a_ping_long_after_the_greeting_does_not_wait(broker: AnyBroker) -> None:
     async with link_pair(broker.url, broker.url) as (child, _):
         conversation = child.link._conversation
-        conversation._greeted, waiting = True, conversation.core.num_acks
+        conversation._greeter._greeted, waiting = True, conversation.core.num_acks
         conversation._ping(SendPing())
         assert conversation.core.num_acks == waiting + 1
 
@@ -430,8 +430,8 @@ async def test_a_listener_that_fails_does_not_harm_the_link(
 async def test_a_packet_that_cannot_be_handled_does_not_harm_the_link(broker: AnyBroker) -> None:
     """Not even where the fault is ours."""
     async with link_pair(broker.url, broker.url) as (child, parent):
-        conversation, good = child.link._conversation, True
-        received = conversation._received
+        receiver, good = child.link._conversation.receiver, True
+        received = receiver._received
 
         def fail_once(packet: ReceivedPacket, read: Received) -> bool:
             nonlocal good
@@ -441,7 +441,7 @@ async def test_a_packet_that_cannot_be_handled_does_not_harm_the_link(broker: An
             raise RuntimeError("a fault")
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(conversation, "_received", fail_once)
+            patch.setattr(receiver, "_received", fail_once)
             good = False
             parent.link.send(AnyEvent(Src=PARENT), ack_required=False)
             parent.link.send(AnyEvent(Src=PARENT, MessageId="next"), ack_required=False)

@@ -115,8 +115,8 @@ def in_suback(link: Link, patch: pytest.MonkeyPatch) -> None:
 
 def in_timer(link: Link, patch: pytest.MonkeyPatch) -> None:
     """In what the link's timer calls."""
-    conversation = link._conversation
-    patch.setattr(conversation, "_catch_up", fails(1, conversation._catch_up))
+    clock = link._conversation._clock
+    patch.setattr(clock, "_catch_up", fails(1, clock._catch_up))
 
 
 def in_an_effect(link: Link, patch: pytest.MonkeyPatch) -> None:
@@ -174,8 +174,8 @@ async def test_the_reason_is_said_where_the_state_changed(
     broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with link_pair(broker.url, broker.url) as (child, _):
-        conversation = child.link._conversation
-        monkeypatch.setattr(conversation, "received", fails(1, conversation.received))
+        receiver = child.link._conversation.receiver
+        monkeypatch.setattr(receiver, "received", fails(1, receiver.received))
         await child.link.ping()  # its ack is what fails
         await child.link.wait_for("connecting", timeout_seconds=WAIT_SECONDS)
         reason = child.heard.transitions[-1].reason

@@ -1,7 +1,9 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable
+from queue import Queue
 
 import pytest
 
@@ -249,3 +251,22 @@ async def test_each_signal_calls() -> None:
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
             os.kill(os.getpid(), number)
             await called.get()
+
+
+def test_run_forever_in_another_thread() -> None:
+    """It has no signals there, and is ended by `stop`."""
+    workers: Queue[tuple[Worker, asyncio.AbstractEventLoop]] = Queue()
+
+    async def run() -> None:
+        worker = Worker()
+        workers.put((worker, asyncio.get_running_loop()))
+        await worker.run_forever()
+
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=lambda: asyncio.run(run()))
+    thread.start()
+    worker, loop = workers.get(timeout=10)
+    assert signal.getsignal(signal.SIGTERM) == before
+    loop.call_soon_threadsafe(worker.stop, "enough")
+    thread.join(10)
+    assert worker.log == ["begun", "ended: enough"]

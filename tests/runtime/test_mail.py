@@ -161,6 +161,24 @@ async def test_who_sends_to_a_full_mailbox_is_told_and_the_others_get_theirs() -
     assert node.notes.summaries() == ["The mailbox of 'slow' is full: messages are dropped"]
 
 
+async def test_who_waits_for_an_actor_is_told_what_came_of_his_message() -> None:
+    node = Node(mailbox_messages=1)
+    clerk, slow = Clerk("clerk", node), SlowClerk("slow", node)
+    async with node:
+        assert await node.await_processing(order("clerk", 1)) == Ok(True)
+        assert clerk.got == [1]
+        assert isinstance((await node.await_processing(order("clerk", -1))).err(), ValueError)
+        assert str((await node.await_processing(order("clerk", 0))).err()) == "it is zero"
+        with pytest.raises(UsageError, match="no actor here is named 'nobody'; actors: clerk"):
+            await node.await_processing(order("nobody"))
+        waiting = [asyncio.create_task(node.await_processing(order("slow", n))) for n in (1, 2, 3)]
+        await until(lambda: slow.at_work == 1)
+        slow.go_on.set()
+        assert await asyncio.gather(*waiting) == [Ok(True)] * 3
+    assert slow.got == [1, 2, 3]
+    assert node.notes.problems == []
+
+
 @pytest.mark.parametrize(
     ("number", "said"), [(-1, "ValueError: -1 is negative"), (0, "it is zero")]
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gwproactor.errors import MailboxFullError
+from gwproactor.errors import MailboxFullError, NotRunningError
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.runtime import mailbox
@@ -201,6 +201,86 @@ async def test_a_full_mailbox_takes_what_the_broker_keeps() -> None:
     assert desk.reports == []
     async with running(desk):
         await until(lambda: desk.handled == ["0", "1"])
+
+
+async def test_who_waits_for_the_receiver_is_told_what_came_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = Desk(max_messages=10)
+
+    async def fail(letter: Letter) -> None:
+        await desk.handle(letter)
+        if id_of(letter) == "raises":
+            raise ValueError("cannot")
+        if id_of(letter) == "cancels itself":
+            raise asyncio.CancelledError
+
+    desk.handler = fail
+    async with running(desk):
+        await desk.mailbox.process(message("works"))
+        assert desk.handled == ["works"]
+        with pytest.raises(ValueError, match="cannot"):
+            await desk.mailbox.process(message("raises"))
+        with pytest.raises(RuntimeError, match="the handler raised CancelledError"):
+            await desk.mailbox.process(message("cancels itself"))
+        await desk.mailbox.process(message("works"))
+    assert desk.reports == []
+    assert not caplog.records
+
+
+async def test_who_waits_in_front_of_a_full_mailbox_gets_in_when_there_is_room() -> None:
+    desk, may_go_on = Desk(max_messages=1), asyncio.Event()
+
+    async def slow(letter: Letter) -> None:
+        await may_go_on.wait()
+        await desk.handle(letter)
+
+    desk.handler = slow
+    async with running(desk):
+        waiting = [asyncio.create_task(desk.mailbox.process(message(str(n)))) for n in range(20)]
+        await until(lambda: len(desk.mailbox) == 1)
+        may_go_on.set()
+        await asyncio.gather(*waiting)
+        assert sorted(desk.handled, key=int) == [str(number) for number in range(20)]
+        assert len(desk.mailbox) == 0
+    assert desk.mailbox.dropped_count == 0
+    assert not desk.mailbox._outcomes
+
+
+async def test_who_goes_away_while_he_waits_leaves_his_message() -> None:
+    desk, may_go_on = Desk(max_messages=2), asyncio.Event()
+
+    async def slow(letter: Letter) -> None:
+        await may_go_on.wait()
+        await desk.handle(letter)
+        if id_of(letter) == "2":
+            raise ValueError("nobody wants to know any more")
+
+    desk.handler = slow
+    async with running(desk):
+        waiting = [asyncio.create_task(desk.mailbox.process(message(n))) for n in "1234"]
+        await until(lambda: len(desk.mailbox) == 2)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+        may_go_on.set()
+        await until(lambda: desk.handled == ["1", "2", "3"])
+
+
+async def test_who_waits_when_it_ends_is_told() -> None:
+    desk, never = Desk(max_messages=1), asyncio.Event()
+
+    async def hang(letter: Letter) -> None:
+        await never.wait()
+
+    desk.handler = hang
+    async with running(desk):
+        waiting = [asyncio.create_task(desk.mailbox.process(message(n))) for n in "123"]
+        await until(lambda: len(desk.mailbox) == 1)
+    done, _ = await asyncio.wait(waiting, timeout=5)
+    assert [type(task.exception()) for task in done] == [NotRunningError] * 3
+    with pytest.raises(NotRunningError, match="takes no messages any more"):
+        await desk.mailbox.process(message("late"))
 
 
 async def test_what_expired_meanwhile_is_not_handled() -> None:

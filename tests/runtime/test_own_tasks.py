@@ -238,6 +238,30 @@ async def test_a_coroutine_by_handle_that_dies_ends_the_proactor() -> None:
         await proactor.run_forever()
 
 
+# Problems
+
+
+async def test_a_problem_is_counted_and_its_texts_are_bounded() -> None:
+    """Also of characters that no JSON can hold: the name of a file may be any."""
+    proactor = node()
+    problems = watched(proactor)
+    proactor.report_problem("odd \udcff", "x" * 1_000_000)
+    (event,) = problems.events
+    assert event.Summary == "odd \\udcff"
+    assert len(event.Details) < 66_000
+    assert "bytes are left out" in event.Details
+    assert proactor.stats.num_problems_by_summary == {"odd \\udcff": 1}
+    async with proactor:
+        pass
+
+
+async def test_a_long_reason_is_cut(tmp_path: Path) -> None:
+    proactor = node(events=EventSettings(folder=tmp_path))
+    async with proactor:
+        proactor.stop("because " * 100_000)
+    assert len(shutdown_reason(tmp_path)) < 66_000
+
+
 # Handlers
 
 
@@ -289,6 +313,19 @@ async def test_the_watchdog_ends_the_proactor_and_says_who_hangs(tmp_path: Path)
     assert "wait_for_hardware" in reason
     assert "task proactor d1.site.scada: mailbox" in reason
     assert len(reason.encode()) < 40_000
+
+
+async def test_what_start_tasks_begins_may_pat_at_once() -> None:
+    class Driven(Proactor):
+        @property
+        def monitored_names(self) -> list[MonitoredName]:
+            return [MonitoredName("driver", 3600)]
+
+        def start_tasks(self) -> None:
+            self.pat_watchdog("driver")
+
+    async with node(Driven):
+        pass
 
 
 async def test_by_policy_what_expires_is_only_reported() -> None:

@@ -1,0 +1,161 @@
+"""A program that runs a proactor, as its service manager sees it: signals, exit status, pats."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 30.0
+
+PROGRAM = """
+import asyncio, logging, threading, time
+from gwproactor import MonitoredName, OnFailure, Proactor, ProactorSettings, TaskPolicy
+
+class Node(Proactor):
+    def start_tasks(self):
+        self.add_task(self.work, policy=TaskPolicy(on_failure=OnFailure.stop))
+
+    async def work(self):
+        print("ready", flush=True)
+        try:
+            await self.do()
+        except asyncio.CancelledError:
+            print("ending", flush=True)
+            await asyncio.sleep(0.2)
+            print("ended", flush=True)
+            raise
+
+    async def do(self):
+        await asyncio.Event().wait()
+
+{node}
+
+async def main():
+    await Node("d1.node", ProactorSettings(watchdog={watchdog})).run_forever()
+
+logging.basicConfig(level=logging.ERROR)
+asyncio.run(main())
+print("over", flush=True)
+"""
+
+
+@contextlib.asynccontextmanager
+async def running(
+    node: str = "", watchdog: str = "{}", **environment: str
+) -> AsyncIterator[Process]:
+    program = PROGRAM.format(node=node, watchdog=watchdog)
+    kept = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "PYTHONPATH": str(ROOT),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=PIPE, stderr=PIPE, env=kept | environment
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def line_of(process: Process) -> str:
+    assert process.stdout is not None
+    return (await process.stdout.readline()).decode().strip()
+
+
+async def until_logged(process: Process, words: str) -> str:
+    """The line of the program's log that holds these words."""
+    assert process.stderr is not None
+    async for line in process.stderr:
+        if words in line.decode():
+            return line.decode()
+    raise AssertionError(f"{words!r} was not logged")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_well(number: int) -> None:
+    async with running() as process:
+        assert await line_of(process) == "ready"
+        process.send_signal(number)
+        assert [await line_of(process) for _ in range(3)] == ["ending", "ended", "over"]
+        assert await process.wait() == 0
+
+
+async def test_a_second_signal_does_not_cut_the_end_short() -> None:
+    async with running() as process:
+        assert await line_of(process) == "ready"
+        process.send_signal(signal.SIGTERM)
+        assert await line_of(process) == "ending"
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        assert [await line_of(process) for _ in range(2)] == ["ended", "over"]
+        assert await process.wait() == 0
+
+
+async def test_a_task_that_dies_is_an_exit_status_that_is_not_0() -> None:
+    dies = """
+    async def do(self):
+        raise OSError("no driver")
+"""
+    async with running(dies) as process:
+        await until_logged(process, "TaskDiedError: task 'Node.work' died: OSError: no driver")
+        assert await process.wait() == 1
+
+
+async def test_a_driver_that_hangs_is_an_exit_status_that_is_not_0() -> None:
+    """Its thread is a daemon, as those of actors are, so it holds up no exit."""
+    hangs = """
+    @property
+    def monitored_names(self):
+        return [MonitoredName("driver", 0.1)]
+
+    async def do(self):
+        threading.Thread(target=self.drive, name="driver thread", daemon=True).start()
+        await asyncio.Event().wait()
+
+    def drive(self):
+        self.pat_watchdog("driver")
+        time.sleep(3600)
+"""
+    async with running(hangs) as process:
+        await until_logged(process, "WatchdogExpiredError: watchdog: driver has given no sign")
+        assert await process.wait() == 1
+
+
+async def test_a_loop_that_stands_still_pats_nobody(tmp_path: Path) -> None:
+    """The service manager hears no more, and the log says who holds up the loop."""
+    hangs = """
+    async def do(self):
+        await asyncio.sleep(0.1)
+        time.sleep(3600)
+"""
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(address)
+        listening.setblocking(False)
+        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "20000"}
+        async with running(hangs, "{'hang_seconds': 0.2}", **environment) as process:
+            loop = asyncio.get_running_loop()
+            told = {(await loop.sock_recv(listening, 4096)).decode() for _ in range(3)}
+            assert told == {"READY=1", "WATCHDOG=1"}
+            await until_logged(process, "the event loop has stood still for")
+            await until_logged(process, " in Node.do")
+            with contextlib.suppress(BlockingIOError):
+                while listening.recv(4096):  # what was told before
+                    pass
+            await until_logged(process, "the event loop has stood still for")
+            with pytest.raises(BlockingIOError):
+                listening.recv(4096)
+            process.kill()  # as the service manager would
+            assert await process.wait() == -signal.SIGKILL
