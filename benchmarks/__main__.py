@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import datetime
+import importlib.metadata
 import json
 import os
 import platform
@@ -13,14 +14,15 @@ from typing import Protocol
 
 from rich.console import Console
 
-from benchmarks import events, reactivation
+from benchmarks import events, queues, reactivation
 from benchmarks.contestants import CONTESTANTS, ROOT, Contestant, predecessor_is_installed
 from benchmarks.events_report import EventsReport
 from benchmarks.processes import BenchmarkError
+from benchmarks.queues_report import QueuesReport
 from benchmarks.report import make_report, mosquitto_version
 
 REPORTS = ROOT / ".bench"
-WHAT = ("reactivation", "events")
+WHAT = ("reactivation", "events", "queues")
 PREDECESSOR = "predecessor"
 
 
@@ -44,9 +46,10 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The options of the command line."""
     names = sorted({c.name for c in (*CONTESTANTS, *events.CONTESTANTS)})
     parser = argparse.ArgumentParser(
-        prog="make bench", description="Link reactivation latency, and events a second."
+        prog="make bench",
+        description="Link reactivation latency, events a second, and queues of threads.",
     )
-    parser.add_argument("what", nargs="*", metavar="|".join(WHAT), help="both when not given")
+    parser.add_argument("what", nargs="*", metavar="|".join(WHAT), help="all when not given")
     parser.add_argument("--cuts", type=int, default=reactivation.CUTS)
     parser.add_argument("--outages", type=int, default=reactivation.OUTAGES)
     parser.add_argument("--rounds", type=int, default=events.Plan().rounds)
@@ -104,11 +107,29 @@ async def measure_events(options: argparse.Namespace, console: Console) -> Repor
     )
 
 
+async def measure_queues(options: argparse.Namespace, console: Console) -> Report:
+    """Run the benchmark of queues between a thread and the loop."""
+    load_before, _, _ = os.getloadavg()
+    plan = queues.QUICK if options.quick else queues.Plan()
+    samples = await queues.measure(plan, _teller(console))
+    setting = (
+        f"{plan.messages} messages, janus {importlib.metadata.version('janus')},"
+        f" Python {platform.python_version()}, {os.cpu_count()} cores, load before"
+        f" {load_before:.1f}"
+    )
+    finished = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    return QueuesReport(setting, finished, samples)
+
+
 def _teller(console: Console) -> events.Progress:
     return lambda text: console.print(f"[dim]{text}[/]")
 
 
-MEASURES = {"reactivation": measure_reactivation, "events": measure_events}
+MEASURES = {
+    "reactivation": measure_reactivation,
+    "events": measure_events,
+    "queues": measure_queues,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
