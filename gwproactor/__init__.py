@@ -31,6 +31,7 @@ from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from
 from gwproactor.config.paths import Paths, default_data_folder
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
+from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
 from gwproactor.errors import EventDroppedError, EventRefusedError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
@@ -58,6 +59,7 @@ from gwproactor.problems import Problems, format_exceptions
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
+from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.stats import LinkStats, ProactorStats
 from gwproactor.wire.codec import MQTTCodec, WireCodec
 from gwproactor.wire.envelope import Header, Message
@@ -125,6 +127,7 @@ __all__ = [
     "StateName",
     "Subscription",
     "SubscriptionStatus",
+    "SupervisedTask",
     "SyncAsyncInteractionThread",
     "SyncAsyncQueue",
     "SyncAsyncQueueWriter",
@@ -135,6 +138,8 @@ __all__ = [
     "TopicSettings",
     "Transition",
     "TransitionName",
+    "WatchdogSettings",
+    "WhenExpired",
     "WillSettings",
     "WireCodec",
     "add_logging_arguments",

@@ -1,13 +1,14 @@
 """The command `gwproactor`: parses what was typed and calls what does it.
 
-Whatever is wrong with a call is said in one line on standard error, with exit status 2.
+Whatever is wrong with a call is said in one line on standard error, with exit status 2; and what a
+node has failed over, with exit status 1.
 """
 
 import sys
 from collections.abc import Sequence
 
 from gwproactor.cli.streams import drop_output
-from gwproactor.errors import StoreError, UsageError
+from gwproactor.errors import ProactorFailedError, StoreError, UsageError
 
 _EXTRA_OF = {"click": "cli", "rich": "demo", "psutil": "demo", "mqtt5": "demo"}
 """Package -> the extra of this distribution that brings it."""
@@ -25,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return commands.run(arguments)
     except (UsageError, StoreError) as error:
         return _refuse(str(error))
+    except ProactorFailedError as error:
+        return _refuse(str(error), status=1)
     except BrokenPipeError:
         drop_output()
         return 0
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse(f"{missing.name} is missing: pip install 'gwproactor[{extra}]'")
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = 2) -> int:
     if sys.stderr is not None:  # as it is where the shell's `2>&-` closed it
         sys.stderr.write(f"gwproactor: {' '.join(message.split())}\n")
-    return 2
+    return status

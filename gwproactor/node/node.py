@@ -13,7 +13,7 @@ from collections import defaultdict, deque
 from pydantic_core import from_json
 
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import DecodingError, StoreError, UsageError
+from gwproactor.errors import DecodingError, ProactorFailedError, StoreError, UsageError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
 from gwproactor.links.link_state import Transition
@@ -72,6 +72,7 @@ class Node(Observer):
 
         Raises:
             StoreError: The data folder cannot be used.
+            ProactorFailedError: The node has ended over a failure; it was printed as a problem.
         """
         self._proactor.start()
         await self._proactor.started()
@@ -108,6 +109,13 @@ class Node(Observer):
             await self._proactor.stop_and_join()
         except StoreError as error:
             self._print_problem("Not everything could be stored", str(error))
+        except ProactorFailedError:
+            self._end_reason = "failed"
+            raise
+        finally:
+            await self._print_last_lines()
+
+    async def _print_last_lines(self) -> None:
         self._refuse_what_is_not_stored()
         pending = self._proactor.stored_event_count
         self._output.line("stopped", {"reason": self._end_reason, "pending": pending})

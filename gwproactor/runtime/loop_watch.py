@@ -3,7 +3,8 @@
 Nothing on the loop can notice that: code that blocks blocks the watchdog too. So a small thread
 asks the loop for an answer, again and again. Where none comes in time it writes the stacks of all
 threads to the log, in which the culprit is found, and again ever more rarely while it lasts. When
-the loop turns again, that is reported.
+the loop turns again, that is reported. A loop that stands still again and again is told of at a
+bounded rate.
 
 It does no more, for no more is needed: pats of the watchdog outside are made by the loop, and while
 it stands still there are none, so that a service manager starts the program anew.
@@ -15,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from gwproactor.links.reports import FIRST_PAUSE_SECONDS, ReportRate
 from gwproactor.logs.one_line import Lines
 from gwproactor.runtime.stacks import thread_stacks_text
 
@@ -41,6 +43,8 @@ class LoopWatch:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._answered = threading.Event()
+        self._rate = ReportRate()
+        """For the watching thread only."""
 
     def start(self) -> None:
         """Begin to watch the running loop."""
@@ -77,16 +81,22 @@ class LoopWatch:
     def _wait_until_it_turns(self) -> None:
         """Write to the log where everybody is, until the loop has answered; then report it."""
         asked_at = time.monotonic() - self._hang_seconds
+        unreported = self._rate.again(time.monotonic(), "hang")
+        if unreported is None and self._answered.wait(FIRST_PAUSE_SECONDS):
+            return
+        stacks = thread_stacks_text()
+        self._log_until_it_turns(asked_at, stacks)
+        if not self._stopping.is_set():
+            again = f"; {unreported} times more since the last report" if unreported else ""
+            summary = f"The event loop stood still for {time.monotonic() - asked_at:.1f} s"
+            self._ask(lambda: self._report(summary, f"where everybody was{again}:\n{stacks}"))
+
+    def _log_until_it_turns(self, asked_at: float, stacks: str) -> None:
         pause_seconds = self._hang_seconds
-        first_stacks = ""
         while True:
-            stacks = thread_stacks_text()
-            first_stacks = first_stacks or stacks
             seconds = time.monotonic() - asked_at
             logger.error("the event loop has stood still for %.1f s: %s", seconds, Lines(stacks))
             if self._answered.wait(pause_seconds):
-                break
+                return
             pause_seconds *= 2
-        if not self._stopping.is_set():
-            summary = f"The event loop stood still for {time.monotonic() - asked_at:.1f} s"
-            self._ask(lambda: self._report(summary, first_stacks))
+            stacks = thread_stacks_text()

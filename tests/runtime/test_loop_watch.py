@@ -65,6 +65,31 @@ async def test_it_is_logged_with_all_stacks_and_reported_later(
     assert " in hold_up_the_loop" in details
 
 
+async def test_what_happens_again_and_again_is_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Of ten short times within a minute the first is told."""
+    reports, asked = Reports(), threading.Event()
+
+    class Telling(LoopWatch):
+        def _wait_until_it_turns(self) -> None:
+            asked.set()
+            super()._wait_until_it_turns()
+
+    watch = Telling(0.01, reports)
+    watch.start()
+    async with asyncio.timeout(SECONDS):
+        for _ in range(10):
+            asked.clear()
+            hold_up_the_loop(asked)
+            await asyncio.sleep(0.005)
+        await reports.came.wait()
+    await watch.stop()
+    assert len(reports.made) == 1
+    assert reports.made[0][1].startswith("where everybody was:\nthread ")
+    assert len(caplog.records) < 5
+
+
 async def test_a_loop_that_turns_is_nothing_to_report(caplog: pytest.LogCaptureFixture) -> None:
     reports = Reports()
     watch = LoopWatch(SECONDS, reports)

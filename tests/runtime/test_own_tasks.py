@@ -284,25 +284,28 @@ async def test_a_handler_that_fails_ends_the_proactor_where_that_is_asked_for(
 
 async def test_the_watchdog_ends_the_proactor_and_says_who_hangs(tmp_path: Path) -> None:
     """A driver in a thread pats, and hangs then: its name and its stack are in the event."""
-    free = threading.Event()
+    free, hangs = threading.Event(), threading.Event()
 
     class Driven(Proactor):
         @property
         def monitored_names(self) -> list[MonitoredName]:
             return [MonitoredName("driver", 0.1)]
 
-    def drive(proactor: Proactor) -> None:
+        def start_tasks(self) -> None:
+            thread.start()
+            assert hangs.wait(SECONDS)
+
+    def drive() -> None:
         proactor.pat_watchdog("driver")
         wait_for_hardware()
 
     def wait_for_hardware() -> None:
+        hangs.set()
         free.wait(SECONDS)
 
+    thread = threading.Thread(target=drive, name="driver thread")
     proactor = node(Driven, events=EventSettings(folder=tmp_path))
     proactor.start()
-    await proactor.started()
-    thread = threading.Thread(target=drive, args=(proactor,), name="driver thread")
-    thread.start()
     await ended(proactor)
     free.set()
     await asyncio.to_thread(thread.join)

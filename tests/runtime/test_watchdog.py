@@ -57,8 +57,10 @@ async def running(
 async def test_a_driver_thread_that_hangs_is_named_and_shown() -> None:
     """The driver pats a few times from its thread, and hangs then."""
     free, hangs = threading.Event(), threading.Event()
+    patted = threading.Event()
 
     def drive() -> None:
+        patted.wait(SECONDS)
         for _ in range(3):
             manager.pat("driver")
         wait_for_hardware()
@@ -67,26 +69,24 @@ async def test_a_driver_thread_that_hangs_is_named_and_shown() -> None:
         hangs.set()
         free.wait(SECONDS)
 
+    thread = threading.Thread(target=drive, name="driver thread")
+    thread.start()
     async with running(MonitoredName("driver", 0.1), MonitoredName("idle", 3600)) as (
         manager,
         notes,
     ):
-        thread = threading.Thread(target=drive, name="driver thread")
-        thread.start()
+        patted.set()
+        await asyncio.to_thread(hangs.wait)
         error, details = await notes.failures.get()
         free.set()
         thread.join()
-        assert hangs.is_set()
         assert isinstance(error, WatchdogExpiredError)
-        assert str(error).startswith("watchdog: driver has given no sign of life for 0.1 s")
+        assert str(error).startswith("watchdog: driver has given no sign of life for ")
         assert "idle" not in str(error)
         lines = details.splitlines()
         assert lines[0].startswith("driver has given no sign of life for")
         assert lines[1] == "thread driver thread"
-        assert (
-            " in test_a_driver_thread_that_hangs_is_named_and_shown.<locals>.wait_for_hardware"
-            in (details)
-        )
+        assert "<locals>.wait_for_hardware" in details
         assert "task watchdog" in details
         assert not manager.all_is_well
         manager.pat("driver")
