@@ -7,6 +7,7 @@ A name that is overdue stays so until it pats again. Nothing here is done about 
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gwproactor.errors import UsageError
@@ -98,7 +99,11 @@ class PatTable:
             if now > monitored.expires_at
         ]
 
-    def next_expiry(self, now: float) -> float | None:
-        """The moment at which the next name that is not overdue will be; None without one."""
-        moments = (each.expires_at for each in self._names.values())
-        return min((moment for moment in moments if moment >= now), default=None)
+    def next_expiry(self, told: Collection[str] = ()) -> float | None:
+        """The moment at which the next name expires, or has expired; None without one.
+
+        Args:
+            told: Names that have expired and of which that is known already.
+        """
+        others = (each.expires_at for name, each in self._names.items() if name not in told)
+        return min(others, default=None)

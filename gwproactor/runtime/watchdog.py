@@ -129,7 +129,7 @@ class WatchdogManager:
         """Sleep until a name may have expired, or one is added; whether that took too long."""
         now = time.monotonic()
         with self._lock:
-            wake_at = self._table.next_expiry(now)
+            wake_at = self._table.next_expiry(self._expired)
         if wake_at is None:
             await self._news.wait()
             return False

@@ -1,6 +1,7 @@
 """The watchdog inside: what expires is told with the stacks of that moment."""
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -138,9 +139,22 @@ async def test_the_time_before_the_start_does_not_count(monkeypatch: pytest.Monk
     now = 1000.0
     task = asyncio.create_task(manager.run())
     await asyncio.sleep(0)
-    assert manager._table.next_expiry(now) == 1010.0
+    assert manager._table.next_expiry() == 1010.0
     task.cancel()
     await asyncio.wait([task])
+
+
+async def test_a_name_that_expires_before_the_watchdog_sleeps_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process stood still between two looks at the clock."""
+    moments = itertools.chain([0.0, 0.0], itertools.count(1000.0))
+    clock = SimpleNamespace(monotonic=lambda: next(moments))
+    monkeypatch.setattr(watchdog_module, "time", clock)
+    monkeypatch.setattr(watchdog_module, "LATE_SECONDS", 1e9)
+    async with running(MonitoredName("driver", 10.0)) as (_, notes):
+        error, _ = await notes.failures.get()
+        assert "driver has given no sign of life" in str(error)
 
 
 def stand_still(seconds: float) -> None:
