@@ -152,7 +152,7 @@ def toml_layer(path: Path) -> Layer:
         values = tomllib.loads(at_home(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"the settings file {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SettingsError(f"the settings file {path} is not TOML: {error}") from None
     return Layer(values, lambda keys: f"{dotted(keys)} in {path}")
 

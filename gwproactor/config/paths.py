@@ -65,21 +65,33 @@ UserPath = Annotated[Path, AfterValidator(at_home)]
 """A path that may begin with ~."""
 
 
-def xdg_home(variable: str, otherwise: str) -> Path:
+def xdg_home(home: str, otherwise: str) -> Path:
     """A home of the XDG specification.
 
     Args:
-        variable: The environment variable that may name it; a relative path there is ignored.
+        home: Which one, as `Paths` calls it. A relative path in its variable is ignored.
         otherwise: The folder in the user's home that is meant where the variable is not set.
-
     """
-    named = Path(os.environ.get(variable, ""))
+    named = Path(os.environ.get(XDG_VARIABLES[home], ""))
     if named.is_absolute():
         return named
     try:
         return Path.home() / otherwise
     except RuntimeError:
         return NO_HOME / otherwise
+
+
+def _joined(above: str, below: str, name: str = "") -> Any:
+    """A field that is, where it is not given, one path and another one in it, and a name in that.
+
+    Where one of them is wrong nobody will see the result, and some versions of pydantic ask for it.
+    """
+
+    def join(given: dict[str, Any]) -> Path:
+        path: Path = given.get(above, Path()) / given.get(below, Path()) / name
+        return path
+
+    return Field(default_factory=join)
 
 
 class Paths(BaseModel):
@@ -105,25 +117,17 @@ class Paths(BaseModel):
 
     base: UserPath = Path(DEFAULT_BASE_NAME)
     name: UserPath = Path(DEFAULT_NAME)
-    relative_path: UserPath = Field(default_factory=lambda given: given["base"] / given["name"])
-    data_home: UserPath = Field(default_factory=lambda: xdg_home("XDG_DATA_HOME", ".local/share"))
-    state_home: UserPath = Field(default_factory=lambda: xdg_home("XDG_STATE_HOME", ".local/state"))
-    config_home: UserPath = Field(default_factory=lambda: xdg_home("XDG_CONFIG_HOME", ".config"))
-    data_dir: UserPath = Field(
-        default_factory=lambda given: given["data_home"] / given["relative_path"]
-    )
-    config_dir: UserPath = Field(
-        default_factory=lambda given: given["config_home"] / given["relative_path"]
-    )
-    certs_dir: UserPath = Field(default_factory=lambda given: given["config_dir"] / "certs")
-    event_dir: UserPath = Field(default_factory=lambda given: given["data_dir"] / "event")
-    log_dir: UserPath = Field(
-        default_factory=lambda given: given["state_home"] / given["relative_path"] / "log"
-    )
-    hardware_layout: UserPath = Field(
-        default_factory=lambda given: given["config_dir"] / HARDWARE_LAYOUT_NAME
-    )
-    env_file: UserPath = Field(default_factory=lambda given: given["config_dir"] / ENV_FILE_NAME)
+    relative_path: UserPath = _joined("base", "name")
+    data_home: UserPath = Field(default_factory=lambda: xdg_home("data_home", ".local/share"))
+    state_home: UserPath = Field(default_factory=lambda: xdg_home("state_home", ".local/state"))
+    config_home: UserPath = Field(default_factory=lambda: xdg_home("config_home", ".config"))
+    data_dir: UserPath = _joined("data_home", "relative_path")
+    config_dir: UserPath = _joined("config_home", "relative_path")
+    certs_dir: UserPath = _joined("config_dir", "", "certs")
+    event_dir: UserPath = _joined("data_dir", "", "event")
+    log_dir: UserPath = _joined("state_home", "relative_path", "log")
+    hardware_layout: UserPath = _joined("config_dir", "", HARDWARE_LAYOUT_NAME)
+    env_file: UserPath = _joined("config_dir", "", ENV_FILE_NAME)
 
     @model_validator(mode="before")
     @classmethod

@@ -48,7 +48,7 @@ def test_a_home_that_is_not_absolute_is_ignored(
     value: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", value)
-    assert xdg_home("XDG_DATA_HOME", ".local/share") == home / ".local/share"
+    assert xdg_home("data_home", ".local/share") == home / ".local/share"
 
 
 def test_without_a_home_there_are_names_for_what_cannot_be(
