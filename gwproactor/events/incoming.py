@@ -1,9 +1,8 @@
 """Events from peers: the inbox core, a store, the memory of what was seen, and the handler.
 
 Two tasks run. The writer makes durable what has arrived and then acknowledges it; and it marks done
-what has been handled, by adding its id to the ids seen, before it removes it from the inbox. The
-delivery hands the events to the handler, one at a time. An event that is in the inbox and among the
-ids seen, as a power cut between the two may leave it, was handled.
+what has been handled, and removes it (`gwproactor.events.inbox_stores`). The delivery hands the
+events to the handler, one at a time.
 
 So a slow handler, or one that fails, costs the link nothing: events are acknowledged all the same,
 and wait on the disk.
@@ -18,6 +17,8 @@ from gwproactor.events.core.inbox import Inbox, Key, Reception
 from gwproactor.events.core.owed_answers import OwedAnswers
 from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
 from gwproactor.events.delivery import Delivery
+from gwproactor.events.disk.reserve import Reserve
+from gwproactor.events.inbox_stores import InboxStores
 from gwproactor.events.log.seen_log import Seen
 from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
@@ -57,6 +58,8 @@ class IncomingEvents:
         acknowledge: Called with a link's name and an event's id, when the event may be
             acknowledged; each time the peer sends it. Must not raise.
         report: Called with a summary and details when something is wrong. Must not raise.
+        reserve: Room on the disk for marking events done when there is no other; opened and closed
+            here.
         memory_bytes: Payloads that stay in memory for convenience.
         max_dead_bytes: What may be set aside; beyond it, failing events are tried on and on.
     """
@@ -71,28 +74,28 @@ class IncomingEvents:
         handler: Callable[[ReceivedEvent], Awaitable[None]],
         acknowledge: Callable[[str, str], None],
         report: ReportProblem,
+        reserve: Reserve | None = None,
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         max_dead_bytes: int = DEFAULT_MAX_DEAD_BYTES,
     ) -> None:
         self._store = store
-        self._dead_letters = DeadLetters(dead_letters, max_dead_bytes)
-        self._seen = seen
+        letters = DeadLetters(dead_letters, max_dead_bytes)
+        self._stores = InboxStores(store, letters, seen, reserve)
         self._inbox = inbox
         self._report = report
         self._payloads = Payloads(store, "received events", max_bytes=memory_bytes, report=report)
         self._writer = GroupCommitter(
-            "The inbox", commit=self._commit, committed=self._committed, report=report
+            "The inbox", commit=self._stores.commit, committed=self._committed, report=report
         )
         self._delivery = Delivery(
             inbox,
             self._payloads,
-            self._dead_letters,
+            letters,
             handler=lambda event: handler(ReceivedEvent(event.tag, event.event_id, event.payload)),
             settled=self._writer.remove,
             lost=self._lose,
             report=report,
         )
-        self._unhandled: set[int] = set()
         self._owed = OwedAnswers(acknowledge)
         self._held_back: dict[Key, bytes] = {}
         """Refused events that the broker keeps and their sender does not: no more than Receive
@@ -109,11 +112,7 @@ class IncomingEvents:
         Raises:
             StoreError: A store cannot be used.
         """
-        damages = [
-            *await self._seen.open(),
-            *await self._dead_letters.open(),
-            *await self._store.open(),
-        ]
+        damages = await self._stores.open()
         self._restore(())
         async for refs in in_slices(self._store.pending()):
             self._restore(refs)
@@ -124,12 +123,12 @@ class IncomingEvents:
     def _restore(self, refs: Sequence[EventRef]) -> None:
         undone: list[EventRef] = []
         for ref in refs:
-            if (ref.tag, ref.event_id) in self._seen:
+            if self._stores.has_seen((ref.tag, ref.event_id)):
                 self._writer.remove(ref)  # marked done; a power cut took the removal back
             else:
                 undone.append(ref)
         for double in self._inbox.restore(undone, self._store.next_sequence):
-            self._unhandled.add(double.sequence)
+            self._stores.leave_unseen(double)
             self._writer.remove(double)
 
     async def run(self) -> None:
@@ -162,8 +161,7 @@ class IncomingEvents:
             await self._writer.close()
         finally:
             self._closed = True
-            stores = (self._store, self._dead_letters, self._seen)
-            await asyncio.gather(*(store.close() for store in stores))
+            await self._stores.close()
 
     # Events come in
 
@@ -227,7 +225,7 @@ class IncomingEvents:
             self._take_batched((link_name, event_id), payload, receipt, place)
 
     def _take_batched(self, key: Key, payload: bytes, receipt: BatchReceipt, place: int) -> None:
-        reception, ref = self._inbox.receive(*key, len(payload), seen=key in self._seen)
+        reception, ref = self._inbox.receive(*key, len(payload), seen=self._stores.has_seen(key))
         if reception is Reception.KNOWN:
             receipt.taken()
         elif reception is Reception.REFUSED:
@@ -247,7 +245,7 @@ class IncomingEvents:
 
     def _take(self, key: Key, payload: bytes, *, ack_required: bool) -> None:
         payload = one_line(payload)
-        reception, ref = self._inbox.receive(*key, len(payload), seen=key in self._seen)
+        reception, ref = self._inbox.receive(*key, len(payload), seen=self._stores.has_seen(key))
         if ack_required or ref is not None:
             self._owed.ack_wanted(key, wanted=ack_required)
         if ref is not None:
@@ -271,24 +269,13 @@ class IncomingEvents:
         cause += "; events are dropped without an acknowledgement, their sender keeps them"
         self._refused.failed(cause)
 
-    async def _commit(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
-        """Write a batch; each step may be repeated without harm when a later one fails."""
-        await self._dead_letters.commit(removals)
-        done = [(ref.tag, ref.event_id) for ref in removals if ref.sequence not in self._unhandled]
-        news = [key for key in done if key not in self._seen]
-        if news:
-            await self._seen.add(news)
-        await self._store.commit(puts, [ref.sequence for ref in removals])
-
     def _committed(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
         acknowledge = self._inbox.committed([event.ref for event in puts])
         acknowledge += self._inbox.marked(removals)
         for event in puts:
             if self._payloads.is_full:
                 self._payloads.drop(event.sequence)
-        self._dead_letters.committed(removals)
-        for ref in removals:
-            self._unhandled.discard(ref.sequence)
+        self._stores.committed(removals)
         for ref in acknowledge:
             self._owed.safe((ref.tag, ref.event_id))
         if removals:
@@ -299,6 +286,6 @@ class IncomingEvents:
 
     def _lose(self, ref: EventRef, damage: Damage) -> None:
         """Go on without an event that cannot be read; if it ever comes again, it is a new one."""
-        self._unhandled.add(ref.sequence)
+        self._stores.leave_unseen(ref)
         self._writer.remove(ref)
         report_damages(self._report, "A received event", [damage])

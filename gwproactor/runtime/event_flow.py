@@ -15,6 +15,7 @@ from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.core.window import Window
 from gwproactor.events.disk.folder import DataFolder
+from gwproactor.events.disk.reserve import Reserve
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.log.seen_log import MemorySeen, SeenLog
@@ -106,6 +107,7 @@ class EventFlow:
             handler=handler,
             acknowledge=acknowledge,
             report=report,
+            reserve=None if inbox_folder is None else Reserve(inbox_folder.reserve_path),
         )
 
     async def open(self) -> None:

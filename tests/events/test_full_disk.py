@@ -1,16 +1,21 @@
-"""A disk that an outbox has filled: nothing stored is lost, and acks alone make room again."""
+"""A disk full to the last byte: nothing stored is lost, and what is done makes room again."""
 
 import asyncio
 import errno
 import os
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from gwproactor.errors import StoreError
+from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.disk.reserve import Reserve
+from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.seen_log import SeenLog
 from gwproactor.events.log.segment_log import SegmentLog
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.store import StoredEvent
@@ -19,10 +24,11 @@ from gwproactor_test.disk import UnreliableDisk
 
 SEGMENT_BYTES = 10_000
 CAPACITY_BYTES = 10 * SEGMENT_BYTES
+INBOX_CAPACITY_BYTES = 40 * SEGMENT_BYTES
 
 
 class SmallDisk(UnreliableDisk):
-    """A disk with room for so many bytes in the files of one folder."""
+    """A disk with room for so many bytes in the files below one folder."""
 
     def __init__(self, folder: Path, capacity_bytes: int = CAPACITY_BYTES) -> None:
         super().__init__()
@@ -30,7 +36,16 @@ class SmallDisk(UnreliableDisk):
         self.capacity_bytes = capacity_bytes
 
     def used_bytes(self) -> int:
-        return sum(path.stat().st_size for path in self._folder.iterdir() if path.is_file())
+        used_bytes = 0
+        for path in self._folder.rglob("*"):
+            with suppress(FileNotFoundError):  # another thread has removed it
+                used_bytes += path.stat().st_size if path.is_file() else 0
+        return used_bytes
+
+    def disk_bytes(self, path: Path) -> tuple[int, int]:
+        """All of it, and what is left of it."""
+        del path
+        return self.capacity_bytes, self.capacity_bytes - self.used_bytes()
 
     def write(self, descriptor: int, data: memoryview) -> int:
         """Write what there is room for."""
@@ -118,3 +133,83 @@ async def test_acks_make_room_on_a_disk_that_the_outbox_has_filled(tmp_path: Pat
     await asyncio.gather(peer_task, return_exceptions=True)
     await events.close()
     await run
+
+
+class FullInbox:
+    """Incoming events on a small disk, with a handler that is let go, and may fail for ever."""
+
+    def __init__(self, folder: Path) -> None:
+        self.acked: list[str] = []
+        self.handled: list[str] = []
+        self.reports: list[str] = []
+        self.may_handle = asyncio.Event()
+        self.unwanted: set[str] = set()
+        disks = [SmallDisk(folder, INBOX_CAPACITY_BYTES) for _ in range(4)]
+        self.events = IncomingEvents(
+            LogStore(folder / "inbox", segment_bytes=SEGMENT_BYTES, files=disks[0]),
+            LogStore(folder / "dead", segment_bytes=SEGMENT_BYTES, files=disks[1]),
+            SeenLog(folder / "seen", files=disks[2]),
+            Inbox(max_tries=1),
+            handler=self.handle,
+            acknowledge=lambda _link_name, event_id: self.acked.append(event_id),
+            report=lambda summary, details: self.reports.append(summary),
+            reserve=Reserve(folder / "reserve", files=disks[3]),
+        )
+
+    async def handle(self, event: ReceivedEvent) -> None:
+        await self.may_handle.wait()
+        if event.event_id in self.unwanted:
+            raise ValueError(event.event_id)
+        self.handled.append(event.event_id)
+
+    async def receive(self, number: int) -> None:
+        """Take in an event, and wait until it is acknowledged or there is trouble."""
+        event_id = f"e{number}"
+        self.events.receive("child", event_id, event(number).payload)
+        await until(lambda: event_id in self.acked or self.is_in_trouble)
+
+    @property
+    def is_in_trouble(self) -> bool:
+        return "The inbox is in trouble" in self.reports
+
+
+@asynccontextmanager
+async def running(inbox: FullInbox) -> AsyncIterator[FullInbox]:
+    await inbox.events.open()
+    run = asyncio.create_task(inbox.events.run())
+    try:
+        yield inbox
+    finally:
+        await inbox.events.close()
+        await run
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_an_inbox_that_has_filled_its_disk_frees_itself(tmp_path: Path, fails: bool) -> None:
+    async with running(FullInbox(tmp_path)) as inbox:
+        received = 0
+        while not inbox.is_in_trouble:
+            if fails and received % 7 == 0:
+                inbox.unwanted.add(f"e{received}")
+            await inbox.receive(received)
+            received += 1
+        assert received > INBOX_CAPACITY_BYTES // 2 // len(event(0).payload)
+        inbox.may_handle.set()
+        await until(lambda: inbox.events.pending_count == 0)
+        await until(lambda: "The inbox works again" in inbox.reports)
+        assert inbox.acked == [f"e{number}" for number in range(received)]
+        assert inbox.handled == [e for e in inbox.acked if e not in inbox.unwanted]
+        late = f"e{received}"
+        await inbox.receive(received)
+        await until(lambda: late in inbox.handled)
+    assert any((tmp_path / "reserve").iterdir())  # kept again
+
+
+async def test_a_disk_with_little_room_at_the_start_takes_what_fits(tmp_path: Path) -> None:
+    """No more is insisted on than could be kept then."""
+    (tmp_path / "filler").write_bytes(bytes(INBOX_CAPACITY_BYTES - 4000))
+    async with running(FullInbox(tmp_path)) as inbox:
+        inbox.may_handle.set()
+        await inbox.receive(0)
+        await until(lambda: inbox.handled == ["e0"])
+    assert not inbox.is_in_trouble

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from gwproactor.events.core.inbox import Inbox
+from gwproactor.events.disk.reserve import Reserve
 from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
 from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.log.seen_log import MemorySeen, Seen, SeenLog
@@ -38,6 +39,7 @@ class Node:
         disk: UnreliableDisk | SlowDisk | None = None,
         seen_disk: UnreliableDisk | SlowDisk | None = None,
         dead_disk: UnreliableDisk | SlowDisk | None = None,
+        reserve: Reserve | None = None,
         **options: int,
     ) -> None:
         self.log: list[str] = []
@@ -61,6 +63,7 @@ class Node:
             handler=self.handle,
             acknowledge=lambda link_name, event_id: self.log.append(f"ack {event_id}"),
             report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
+            reserve=reserve,
             **options,
         )
 

@@ -6,6 +6,7 @@ the umask says: events may tell who is at home.
 
 import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -77,6 +78,11 @@ class FileCalls:
     def size_bytes(self, path: Path) -> int:
         """The size of a file."""
         return path.stat().st_size
+
+    def disk_bytes(self, path: Path) -> tuple[int, int]:
+        """The size of the disk that `path` is on, and what of it is free for us."""
+        usage = shutil.disk_usage(path)
+        return usage.total, usage.free
 
     def remove_folder(self, folder: Path) -> None:
         """Remove an empty folder."""

@@ -59,6 +59,11 @@ class DataFolder:
         """The ids of the events dealt with."""
         return self.path / "seen"
 
+    @property
+    def reserve_path(self) -> Path:
+        """Room that is kept for marking received events done on a full disk."""
+        return self.path / "reserve"
+
     def open(self) -> None:
         """Make the folder, and hold it until `close`; from any thread.
 
