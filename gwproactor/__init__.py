@@ -13,7 +13,7 @@ from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queue_writers import AsyncQueueWriter, SyncAsyncQueueWriter
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.actors.responsive_sleep import responsive_sleep
-from gwproactor.actors.sync_thread import SyncAsyncInteractionThread
+from gwproactor.actors.sync_thread import STOP_ON_FAILURE, SyncAsyncInteractionThread
 from gwproactor.actors.sync_thread_actor import SyncThreadActor
 from gwproactor.config.checked_settings import CheckedSettings
 from gwproactor.config.effective import EffectiveSetting, effective_settings
@@ -55,6 +55,7 @@ from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.logger import ProactorLogger
 from gwproactor.logging_setup import add_logging_arguments, close_logging, setup_logging
+from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
 from gwproactor.problems import Problems, format_exceptions
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.observer import Observer
@@ -67,6 +68,7 @@ from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemT
 
 __all__ = [
     "QOS",
+    "STOP_ON_FAILURE",
     "Actor",
     "ActorInterface",
     "AnyEvent",
@@ -90,6 +92,7 @@ __all__ = [
     "Histogram",
     "IOLoopInterface",
     "InboxKind",
+    "InternalShutdownMessage",
     "Interrupt",
     "LimitPolicy",
     "Link",
@@ -109,6 +112,7 @@ __all__ = [
     "Observer",
     "OnFailure",
     "PastTransition",
+    "PatInternalWatchdogMessage",
     "Paths",
     "Proactor",
     "ProactorLogger",

@@ -73,6 +73,10 @@ def test_the_program_of_the_poller_runs(tmp_path: Path) -> None:
     assert lines == ["21.5 C", "22.0 C", "22.5 C"]
 
 
+def test_the_program_of_the_actors_runs(tmp_path: Path) -> None:
+    assert output_of(program_in(ROOT / "docs" / "actors.md"), tmp_path) == "on\noff\n"
+
+
 def test_the_program_in_readme_is_short() -> None:
     body = program_in(README).partition("async def main")[2]
     assert len(body.splitlines()) <= 30
