@@ -147,3 +147,20 @@ async def test_what_a_busy_node_does_meanwhile_is_no_damage(
                     ended: Ended = await in_thread(call, capfd, command, "--data", tmp_path / side)
                     assert (ended.status, ended.errors) == (0, "")
         await node.until(lambda: len(node.of(Stored)) == 100 * ROUNDS)
+
+
+async def test_what_a_busy_node_does_with_event_files_meanwhile_is_no_damage(
+    broker: AnyBroker, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with (
+        Parent(broker.url) as parent,
+        child(broker.url, folder=tmp_path / "c", store="files", durability="os") as node,
+    ):
+        for number in range(ROUNDS):
+            for place in range(20):
+                node.post_event(event(f"{number}-{place}"))
+            for command in ("verify", "list", "stats", "export"):
+                ended: Ended = await in_thread(call, capfd, command, "--data", tmp_path / "c")
+                assert (ended.status, ended.errors) == (0, "")
+        await until(lambda: node.pending_event_count == 0)
+        await until(lambda: f"{ROUNDS - 1}-19" in parent.ids)
