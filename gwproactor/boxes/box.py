@@ -69,9 +69,30 @@ class Boxes:
         """The box of the events on their way: the files where there are some, and no log is."""
         if self._files is not None:
             return Box.files
-        has_log = bool(segment_numbers(_names(self.path(Box.outbox))))
-        has_files = any(map(parse_time, _names(self.path(Box.files))))
-        return Box.files if has_files and not has_log else Box.outbox
+        return Box.files if self._has_files and not self._has_log else Box.outbox
+
+    def box_to_send(self, box: Box | None) -> Box:
+        """The box for events that are to be sent: the one asked for, or the only one there is.
+
+        Raises:
+            UsageError: It does not send; or there are two, and the node looks at one of them only.
+        """
+        if box is None and self._files is None and self._has_files and self._has_log:
+            raise UsageError(
+                f"{self.data} has a log and event files: say --box outbox, or --box files for a"
+                " node whose store is files"
+            )
+        if box not in (None, Box.outbox, Box.files):
+            raise UsageError(f"--box is {box}: events on their way are in outbox or files")
+        return box or self.sending
+
+    @property
+    def _has_log(self) -> bool:
+        return bool(segment_numbers(_names(self.path(Box.outbox))))
+
+    @property
+    def _has_files(self) -> bool:
+        return any(map(parse_time, _names(self.path(Box.files))))
 
     def holder(self) -> str:
         """Who runs on the data folder, as far as can be told without disturbing; "" for nobody."""

@@ -90,7 +90,11 @@ def _checked(text: bytes, place: str) -> Imported:
 
 
 def import_events(
-    boxes: Boxes, events: Iterable[Imported], progress: Progress = no_progress
+    boxes: Boxes,
+    events: Iterable[Imported],
+    progress: Progress = no_progress,
+    *,
+    box: Box | None = None,
 ) -> Import:
     """Put events into the outbox, in their order, behind what is there.
 
@@ -98,13 +102,14 @@ def import_events(
         boxes: Whose; its data folder is made when missing.
         events: `Lines` or `Files`: it is iterated twice, to check it and to write it.
         progress: Told of events written.
+        box: Where they go, the log or the files; what is there already when not given.
 
     Raises:
-        UsageError: One of them is no event; nothing was imported.
+        UsageError: One of them is no event, or both boxes are there; nothing was imported.
         StoreLockedError: A node runs on the folder; the message names it.
         StoreError: Not all of it could be written; importing again adds the rest.
     """
-    box = boxes.sending
+    box = boxes.box_to_send(box)
     opened: Callable[[Path], AbstractContextManager[tuple[set[str], Write]]]
     opened = _files if box is Box.files else _log
     with DataFolder(boxes.data, "gwproactor events import"):

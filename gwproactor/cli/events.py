@@ -170,8 +170,9 @@ def export(boxes: Boxes, box: str | None, output: Path | None) -> int:
 )
 @click.argument("source", metavar="FILE|FOLDER|-")
 @takes_boxes
+@takes_box
 @prints_json
-def import_(boxes: Boxes, source: str, as_json: bool) -> None:
+def import_(boxes: Boxes, source: str, box: str | None, as_json: bool) -> None:
     """Put events into the outbox of a node that does not run.
 
     They come from lines of JSON, or from a folder with a file for each event.
@@ -182,7 +183,7 @@ def import_(boxes: Boxes, source: str, as_json: bool) -> None:
         else:
             found = Lines(stack.enter_context(seekable_input(source)))
         progress = stack.enter_context(progress_bar("importing"))
-        taken, pending = import_events(boxes, found, progress)
+        taken, pending = import_events(boxes, found, progress, box=Box(box) if box else None)
     if as_json:
         print_json({"taken": taken, "pending": pending})
     else:

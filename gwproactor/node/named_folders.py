@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gwproactor.boxes.box import Box
+from gwproactor.config.events import EventSettings, EventStoreKind
 from gwproactor.config.paths import default_data_folder
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import SettingsError
@@ -23,7 +25,7 @@ class NamedFolders(NamedTuple):
 
     Attributes:
         data: The data folder.
-        files: Where the event files lie, if they do not lie in the data folder.
+        files: Where the event files lie, if that is said, or the node keeps no log.
     """
 
     data: Path
@@ -50,8 +52,16 @@ def named_folders(options: Mapping[str, Any], environment: Mapping[str, str]) ->
     if any(key.startswith(_VARIABLES) for key in environment):
         events = ProactorSettings().events
         if events.folder is not None:
-            return NamedFolders(events.folder, events.files_folder)
+            return NamedFolders(events.folder, _files_of(events, events.folder))
     raise SettingsError(_missing())
+
+
+def _files_of(events: EventSettings, folder: Path) -> Path | None:
+    """Where the event files lie; None where they are not what is looked at."""
+    if events.store is not EventStoreKind.files:
+        return None
+    own = Box.files.path(folder)
+    return events.files_folder or (own if own.is_dir() else None)
 
 
 def _missing() -> str:

@@ -41,6 +41,20 @@ def test_the_events_on_their_way_are_where_the_node_has_put_some(tmp_path: Path)
     assert Boxes(tmp_path, tmp_path / "event").sending is Box.files
 
 
+def test_what_is_to_be_sent_goes_where_the_node_looks(tmp_path: Path) -> None:
+    assert Boxes(tmp_path).box_to_send(None) is Box.outbox
+    with_files(tmp_path / "event")
+    assert Boxes(tmp_path).box_to_send(None) is Box.files
+    with_log(tmp_path)
+    with pytest.raises(UsageError, match="say --box outbox, or --box files"):
+        Boxes(tmp_path).box_to_send(None)
+    assert Boxes(tmp_path).box_to_send(Box.files) is Box.files
+    assert Boxes(tmp_path).box_to_send(Box.outbox) is Box.outbox
+    assert Boxes(tmp_path, tmp_path / "event").box_to_send(None) is Box.files
+    with pytest.raises(UsageError, match="--box is inbox: events on their way"):
+        Boxes(tmp_path).box_to_send(Box.inbox)
+
+
 def test_a_folder_without_boxes_is_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no data folder of a node.* give the folder"):
         Boxes(tmp_path).check()

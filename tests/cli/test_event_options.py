@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gwproactor_test.events_command import fill, refused, run
+from gwproactor_test.events_command import LEFT, fill, refused, run, stored
 
 
 def test_the_folder_is_found_as_the_node_finds_it(
@@ -41,6 +41,22 @@ def test_event_files_may_lie_elsewhere(
     monkeypatch.setenv("PROACTOR_EVENTS__STORE", "files")
     monkeypatch.setenv("PROACTOR_EVENTS__FILES_FOLDER", str(elsewhere))
     assert run(capfd, "list") == here
+
+
+def test_a_node_of_files_is_known_by_its_settings(
+    data: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though there is a log, too, from before."""
+    monkeypatch.setenv("PROACTOR_EVENTS__FOLDER", str(data))
+    monkeypatch.setenv("PROACTOR_EVENTS__STORE", "files")
+    assert len(run(capfd, "list").splitlines()) == len(LEFT)
+    lines = tmp_path / "lines"
+    lines.write_bytes(stored(77, 1).payload)
+    run(capfd, "import", lines, "--box", "files")
+    assert run(capfd, "list").split("\t")[0] == "e77"
+    run(capfd, "import", lines)
+    monkeypatch.setenv("PROACTOR_EVENTS__STORE", "log")
+    assert "say --box outbox, or --box files" in refused(capfd, "import", lines)
 
 
 def test_a_wrong_variable_is_named(
