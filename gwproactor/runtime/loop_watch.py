@@ -11,6 +11,7 @@ it stands still there are none, so that a service manager starts the program ane
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -43,13 +44,14 @@ class LoopWatch:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._answered = threading.Event()
+        self._ended = asyncio.Event()
         self._rate = ReportRate()
         """For the watching thread only."""
 
     def start(self) -> None:
         """Begin to watch the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._thread = threading.Thread(target=self._watch, name=THREAD_NAME, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
     async def stop(self) -> None:
@@ -57,8 +59,18 @@ class LoopWatch:
         thread, self._thread = self._thread, None
         self._stopping.set()
         self._answered.set()
-        if thread is not None:
-            await asyncio.to_thread(thread.join, JOIN_SECONDS)
+        if thread is None:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(JOIN_SECONDS):
+                await self._ended.wait()
+            thread.join()  # what is left of it ends by itself
+
+    def _run(self) -> None:
+        try:
+            self._watch()
+        finally:
+            self._ask(self._ended.set)
 
     def _watch(self) -> None:
         """What the thread does."""

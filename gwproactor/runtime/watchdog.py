@@ -1,9 +1,9 @@
 """The watchdog inside the process: sees to it that everything monitored is alive.
 
 Whatever a communicator says to be monitored has to pat within its timeout: by a message to
-`watchdog_manager`, or by `pat`, from any thread. A pat counts from the moment it is given, so that
-a busy loop takes nothing from a thread. There is no polling: the watchdog sleeps until the next
-name could expire.
+`watchdog_manager`, or by `pat`, from any thread. A `pat` counts from the moment it is given, so
+that a busy loop takes nothing from a thread; a message, from when the loop takes it. Nothing is
+polled: the watchdog sleeps until the next name could expire.
 
 When one does, its name, the others that have expired with it, and the stacks of all tasks and
 threads at that moment are reported, and by policy the proactor ends. From then on nothing outside
