@@ -51,6 +51,7 @@ from gwproactor.links.link_state import StateName, Transition, TransitionName
 from gwproactor.links.mqtt_client import MQTTClientWrapper
 from gwproactor.links.mqtt_clients import MQTTClients
 from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.links.reupload_progress import ReuploadState
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.logger import ProactorLogger
@@ -123,6 +124,7 @@ __all__ = [
     "Problems",
     "ReceivedEvent",
     "ReceivedMessage",
+    "ReuploadState",
     "RotatingFileHandlerSettings",
     "Runnable",
     "SentMessage",

@@ -55,12 +55,44 @@ class Counts(dict[str, int]):
             yield f"    {self[name]:7d}  {name}"
 
 
+class ReuploadState(Protocol):
+    """How far a re-upload has come; `gwproactor.links.reupload_progress` has one."""
+
+    @property
+    def total(self) -> int:
+        """How many events had waited."""
+        ...
+
+    @property
+    def sent(self) -> int:
+        """How many of them have been sent."""
+        ...
+
+    @property
+    def acked(self) -> int:
+        """How many of them were acknowledged."""
+        ...
+
+    @property
+    def left(self) -> int:
+        """How many of them are still to be acknowledged."""
+        ...
+
+
 @dataclass
 class ReuploadCounts:
-    """How often the sending of waiting events has begun, and how often all were acknowledged."""
+    """How often the sending of waiting events has begun, and how often all were acknowledged.
+
+    Of the last one also how many events had waited, how many of them were sent, acknowledged, and
+    are left; brought up to date about once a second and at the end.
+    """
 
     started: int = 0
     completed: int = 0
+    total: int = field(default=0, compare=False)
+    sent: int = field(default=0, compare=False)
+    acked: int = field(default=0, compare=False)
+    left: int = field(default=0, compare=False)
 
     def start(self) -> None:
         """Count one begun."""
@@ -69,6 +101,11 @@ class ReuploadCounts:
     def complete(self) -> None:
         """Count one completed."""
         self.completed += 1
+
+    def note(self, state: ReuploadState) -> None:
+        """Take note of how far the last one has come."""
+        self.total, self.sent, self.acked = state.total, state.sent, state.acked
+        self.left = state.left
 
 
 @dataclass
@@ -119,6 +156,12 @@ class LinkStats:
             "comm_event_counts": dict(self.comm_event_counts),
             "reuploads_started": self.reupload_counts.started,
             "reuploads_completed": self.reupload_counts.completed,
+            "last_reupload": {
+                "total": self.reupload_counts.total,
+                "sent": self.reupload_counts.sent,
+                "acked": self.reupload_counts.acked,
+                "left": self.reupload_counts.left,
+            },
             "timeouts": self.timeouts,
         }
 

@@ -49,6 +49,7 @@ EVENTS_RANKS = {part: rank for rank, parts in enumerate(EVENTS_LAYERS) for part 
 CORE_MODULES = (
     "config/limit_policy.py",
     "config/tasks.py",
+    "events/core/backlog.py",
     "events/core/batch_receipt.py",
     "events/core/departures.py",
     "events/core/drop_order.py",

@@ -163,7 +163,12 @@ class OutgoingEvents(SendingEvents):
     @property
     def backlog_count(self) -> int:
         """How many the peer has not acknowledged of those posted before the link became active."""
-        return self._outbox.backlog_count
+        return self._outbox.backlog.left_count
+
+    @property
+    def backlog_sent_count(self) -> int:
+        """How many of those posted before the link became active have been sent since then."""
+        return self._outbox.backlog.sent_count
 
     @property
     def pending_bytes(self) -> int:

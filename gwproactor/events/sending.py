@@ -118,6 +118,7 @@ class SendingEvents:
                 self._sendable.clear()
             elif len(events) == len(refs):
                 self._departures.sent(refs, now)
+                self._outbox.backlog.sent(refs)
                 return events
             else:
                 await self._read_back(refs)
@@ -183,6 +184,7 @@ class SendingEvents:
     def refused(self, event_ids: Sequence[str]) -> None:
         """The peer has said that it did not take these events of a batch: they are sent again."""
         self._departures.returned(event_ids)
+        self._outbox.backlog.came_back(event_ids)
         self._sendable.set()
 
     def overdue(self, event_ids: Sequence[str], *, in_batch: bool) -> None:
@@ -208,6 +210,7 @@ class SendingEvents:
         ref = self._outbox.find(event_id)
         if ref is None:
             return
+        self._outbox.backlog.came_back([event_id])
         if for_ever:
             self._departures.withhold(ref)
         if for_ever or self._departures.try_failed(ref, time.monotonic()):

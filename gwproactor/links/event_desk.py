@@ -19,7 +19,7 @@ from gwproactor.links.comm_events import CommEvents
 from gwproactor.links.event_payload import event_payload
 from gwproactor.links.event_pump import EventStoreSource
 from gwproactor.links.link_state import Transition
-from gwproactor.links.reupload_progress import ReuploadProgress
+from gwproactor.links.reupload_progress import ReuploadProgress, ReuploadState
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.payloads import EventBase, ProblemEvent
 
@@ -57,6 +57,8 @@ class EventDesk:
         self._stats = stats
         self._comm_events = CommEvents(source, self.generate_own)
         self._reuploading = False
+        self.on_reupload: Callable[[ReuploadState], None] | None = None
+        """Told of the beginning of a re-upload, its completion, and at times of its progress."""
         self.reupload: ReuploadProgress | None = None
         """The last re-upload; None before the first one. One that was cut short never completes."""
 
@@ -152,9 +154,10 @@ class EventDesk:
     def _begin_reupload(self, link_name: str, count: int) -> None:
         self._reuploading = count > 0
         if self._reuploading:
-            self.reupload = ReuploadProgress(count, time.monotonic())
+            self.reupload = ReuploadProgress(count, time.monotonic(), link_name)
             self._stats.link(link_name).start_reupload()
             _LOGGER.info("%s: re-upload of %d events began", link_name, count)
+            self._tell_progress(self.reupload)
 
     def acked(self) -> None:
         """Take note that the upstream peer may have acknowledged an event."""
@@ -163,12 +166,21 @@ class EventDesk:
             return
         if self.reupload is None:
             return
-        line = self.reupload.note(self._store.backlog_count, time.monotonic())
+        progress, now = self.reupload, time.monotonic()
+        line = progress.note(self._store.backlog_count, now, self._store.backlog_sent_count)
         if line:
             _LOGGER.info("%s: %s", upstream.link_name, line)
-        if self.reupload.completed:
+        if progress.completed:
             self._reuploading = False
             self._stats.link(upstream.link_name).complete_reupload()
+        if progress.is_to_be_observed(now):
+            self._tell_progress(progress)
+
+    def _tell_progress(self, progress: ReuploadProgress) -> None:
+        state = progress.state
+        self._stats.link(state.link_name).reupload_counts.note(state)
+        if self.on_reupload is not None:
+            self.on_reupload(state)
 
     def flush(self) -> None:
         """Hand in the events of all transitions so far."""

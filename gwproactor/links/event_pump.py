@@ -82,6 +82,11 @@ class EventStoreSource(EventSource, Protocol):
         ...
 
     @property
+    def backlog_sent_count(self) -> int:
+        """How many of those posted before the link became active have been sent since."""
+        ...
+
+    @property
     def dropped_count(self) -> int:
         """How many events were dropped to make room for others."""
         ...

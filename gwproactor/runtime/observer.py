@@ -2,6 +2,7 @@
 
 from gwproactor.events.store import EventRef
 from gwproactor.links.link_state import Transition
+from gwproactor.links.reupload_progress import ReuploadState
 from gwproactor.wire.payloads import ProblemEvent
 
 
@@ -23,6 +24,13 @@ class Observer:
 
     def event_acked(self, event: EventRef) -> None:
         """The upstream peer has acknowledged an event; it will not be sent again."""
+
+    def reupload_progressed(self, state: ReuploadState) -> None:
+        """Events that had waited are being sent to the upstream peer.
+
+        Comes when that begins, at most once a second while acks come, and when it is complete; an
+        activation that ends before that never completes, and the next one begins anew.
+        """
 
     def problem(self, event: ProblemEvent) -> None:
         """Something went wrong that a person should know of."""

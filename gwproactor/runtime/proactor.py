@@ -103,6 +103,9 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting):
             stats=self.make_stats(),
             logger=self._logger,
         )
+        self._links.events.on_reupload = lambda state: self._tell(
+            lambda observer: observer.reupload_progressed(state)
+        )
         self._web = WebServers(self.report_problem, stop_seconds=self._settings.stop_seconds / 2)
         limits = self._settings.mailbox_messages, self._settings.handler_tries
         self._mailbox = Mailbox(

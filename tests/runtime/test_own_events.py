@@ -15,8 +15,10 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
 from gwproactor.events.persisters.persister import PersisterInterface, StubPersister
 from gwproactor.events.tickets import EventTicket
+from gwproactor.links.reupload_progress import ReuploadState
 from gwproactor.runtime import event_hatch
 from gwproactor.runtime.event_hatch import EventHatch
+from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.payloads import EventBase
 from gwproactor_test.brokers import AnyBroker
@@ -227,6 +229,16 @@ def test_what_is_for_files_is_refused_without_files(tmp_path: Path, setting: str
 # Re-upload
 
 
+class Reuploads(Observer):
+    """Keeps what is told of re-uploads."""
+
+    def __init__(self) -> None:
+        self.states: list[ReuploadState] = []
+
+    def reupload_progressed(self, state: ReuploadState) -> None:
+        self.states.append(state)
+
+
 async def test_a_reupload_is_told_and_counted(
     broker: AnyBroker, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -239,10 +251,19 @@ async def test_a_reupload_is_told_and_counted(
             Parent(broker.url, tmp_path / "p") as parent,
             child(broker.url, folder=tmp_path / "c") as node,
         ):
+            seen = Reuploads()
+            node.observe(seen)
             await until(lambda: node.reupload is not None and node.reupload.completed)
             await until(lambda: len(parent.ids) >= 300)
-            progress = node.reupload
+            progress, states = node.reupload, seen.states
+            (link_name,) = node.stats.links
+            counts = node.stats.link(link_name).reupload_counts
     assert progress is not None
+    assert (states[0].total, states[0].sent, states[0].completed) == (progress.total, 0, False)
+    assert states[-1] == ReuploadState(
+        link_name, progress.total, progress.total, progress.total, 0, completed=True
+    )
+    assert (counts.total, counts.sent, counts.acked, counts.left) == states[-1][1:5]
     assert progress.total >= 300
     assert (progress.acked, progress.left) == (progress.total, 0)
     assert f"re-upload of {progress.total} events began" in caplog.text

@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.errors import StoreFullError
+from gwproactor.events.core.backlog import Backlog
 from gwproactor.events.core.departures import MAX_WINDOW_BYTES, Departures
 from gwproactor.events.core.drop_order import DropOrder, Needed
 from gwproactor.events.core.pending import NEAR_COUNT, Pending
@@ -95,9 +96,8 @@ class Outbox:
         self._dropped_unstored: set[int] = set()
         self.departures = Departures(self._pending, window or Window(), max_window_bytes, max_tries)
         """What is sent when."""
-        self._backlog_end = 1
-        self.backlog_count = 0
-        """How many are not acked of those that were there at the last activation."""
+        self.backlog = Backlog()
+        """What of it was there at the last activation."""
 
     # What there is
 
@@ -233,7 +233,7 @@ class Outbox:
     def activate(self) -> None:
         """The link has become active: what is there now is the backlog."""
         self.departures.activate()
-        self._backlog_end, self.backlog_count = self._next_sequence, self.unacked_count
+        self.backlog = Backlog(self._next_sequence, self.unacked_count)
 
     # Events are done
 
@@ -253,7 +253,7 @@ class Outbox:
             return Ack.REPEATED, ref
         self._acked.add(ref.sequence)
         self.departures.acked(ref)
-        self._leave_backlog(ref)
+        self.backlog.left(ref)
         return (Ack.HELD if ref.sequence in self._unstored else Ack.REMOVE), ref
 
     def removed(self, refs: Iterable[EventRef]) -> None:
@@ -267,11 +267,7 @@ class Outbox:
                 self.departures.forget(ref)
                 self._drop_order.forget(ref, len(self._pending))
                 if not was_done:
-                    self._leave_backlog(ref)
-
-    def _leave_backlog(self, ref: EventRef) -> None:
-        if ref.sequence < self._backlog_end:
-            self.backlog_count -= 1
+                    self.backlog.left(ref)
 
 
 def _event_id(ref: EventRef) -> str:

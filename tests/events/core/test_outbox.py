@@ -265,7 +265,7 @@ class OutboxMachine(RuleBasedStateMachine):
         assert self.outbox.departures.window.count == self.window
         assert self.outbox.departures.active == self.active
         backlog = [thing for thing in self.backlog if thing in self.things and not thing.acked]
-        assert self.outbox.backlog_count == len(backlog)
+        assert self.outbox.backlog.left_count == len(backlog)
         for thing in self.things:
             assert self.outbox.is_pending(thing.ref)
             assert self.outbox.is_stored(thing.ref) == thing.stored
