@@ -9,19 +9,20 @@ import asyncio
 import contextlib
 import signal
 import threading
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Self
 
 from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.interfaces import Runnable
 from gwproactor.runtime.waiting import until_any
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """What an operator or a service manager sends to end a program in good order."""
 
 
-class Lifecycle(ABC):
+class Lifecycle(Runnable):
     """Runs once. Every method is for the event loop's thread."""
 
     def __init__(self) -> None:

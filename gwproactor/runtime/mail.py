@@ -1,13 +1,13 @@
 """What a proactor does with its actors: adding them, finding them, and sending messages."""
 
 import asyncio
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from result import Err, Ok, Result
 
 from gwproactor.actors.queues import LoopEnd
 from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
-from gwproactor.interfaces import CommunicatorInterface, ServicesInterface
+from gwproactor.interfaces import CommunicatorInterface
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.oversight import Oversight
@@ -132,11 +132,6 @@ class Mail:
     def event_loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that the proactor runs on; None before the start."""
         return self._loop
-
-    @property
-    def services(self) -> ServicesInterface:
-        """The proactor, as actors know it."""
-        return cast("ServicesInterface", self)
 
     @property
     def upstream_client(self) -> str:

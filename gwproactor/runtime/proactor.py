@@ -16,6 +16,7 @@ import logging
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError, UsageError
+from gwproactor.interfaces import ServicesInterface
 from gwproactor.layout import HardwareLayout, NamesOnly
 from gwproactor.links.kept_events import window_of
 from gwproactor.links.link import Link
@@ -49,7 +50,7 @@ _FAREWELL_SECONDS = 0.3
 """How long a stop waits for the peer to acknowledge the last events: a few round trips."""
 
 
-class Proactor(OwnEvents, WebServices, Mail, Reporting):
+class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
     """One node: its links, its events and its handlers on one event loop.
 
     Use it as an async context manager, or call `run_forever`. Everything is for the event loop's
@@ -141,6 +142,11 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting):
     def name(self) -> str:
         """This node's long name."""
         return self._name
+
+    @property
+    def services(self) -> ServicesInterface:
+        """The proactor, as actors know it."""
+        return self
 
     @property
     def publication_name(self) -> str:

@@ -22,7 +22,7 @@ from gwproactor.errors import (
     QueueFullError,
     UsageError,
 )
-from gwproactor.interfaces import MonitoredName
+from gwproactor.interfaces import MonitoredName, Runnable, ServicesInterface
 from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
@@ -331,6 +331,13 @@ async def test_pats_go_to_the_watchdog_which_knows_what_an_actor_lets_it_monitor
         node.send(PatInternalWatchdogMessage(late.name))
         with pytest.raises(UsageError, match="nobody pats"):
             node.send(PatInternalWatchdogMessage("nobody"))
+
+
+async def test_a_proactor_is_what_actors_know_as_their_services() -> None:
+    proactor = Node()
+    assert isinstance(proactor, ServicesInterface)
+    assert isinstance(proactor, Runnable)
+    assert proactor.services is proactor
 
 
 # Threads
