@@ -46,6 +46,7 @@ format: setup
 
 types: setup
 	@$(RUN) mypy --strict $(ARGS)
+	@$(RUN) mypy --strict docs/scada.py
 
 names: setup
 	@.venv/bin/python tests/test_public_names.py

@@ -7,6 +7,7 @@ that is for nobody else.
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
@@ -18,6 +19,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from gwproactor.errors import PollError
+from gwproactor.links.dialing import socket_error_in_words
 from gwproactor.links.name_lookup import is_looked_up, resolve
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import AioHttpClientTimeout, RequestArgs, RESTPollerSettings
@@ -187,8 +189,14 @@ def _in_words(error: Exception, timeout: AioHttpClientTimeout, url: str) -> str:
         asleep = "; the system's resolver does not answer" if resolving else ""
         return f"no whole answer in time{asleep}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"no connection: {error}"
+        return f"no connection: {_cause_in_words(error.os_error)}"
     return _WORDS.get(type(error), type(error).__name__)
+
+
+def _cause_in_words(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is refused ({error.verify_message})"
+    return socket_error_in_words(error)
 
 
 _WORDS: dict[type[Exception], str] = {

@@ -184,8 +184,9 @@ async def test_a_server_that_takes_no_connection() -> None:
 
 async def test_a_server_that_is_not_there() -> None:
     said = await refused("http://user:secret@127.0.0.1:1/a?key=secret")
-    assert said.startswith("http://127.0.0.1:1/a: no connection: Cannot connect to host 127.0.0.1")
-    assert "secret" not in said
+    assert said == (
+        "http://127.0.0.1:1/a: no connection: nothing listens there (connection refused)"
+    )
 
 
 async def test_a_name_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +194,8 @@ async def test_a_name_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError("no such name")
 
     monkeypatch.setattr("gwproactor.web.aiohttp_client.resolve", unknown)
-    assert "no.such.host" in await refused("http://no.such.host.invalid/")
+    said = await refused("http://no.such.host.invalid/")
+    assert said == "http://no.such.host.invalid/: no connection: no such name"
 
 
 async def test_a_resolver_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +233,7 @@ async def test_what_is_no_http(sent: bytes, said: str) -> None:
 async def test_a_certificate_is_checked_unless_told_otherwise(certificates: Certificates) -> None:
     context = certificates.server_context(certificates.server)
     async with answering(show, host="localhost", ssl_context=context) as server:
-        assert "certificate" in (await refused(server.url)).lower()
+        assert "no connection: the server's certificate is refused (" in await refused(server.url)
         assert (await ask(server.url, request={"ssl": False})).status == 200
 
 
