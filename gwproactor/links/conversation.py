@@ -20,6 +20,7 @@ from typing import Any
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectionLostError
 from gwproactor.links.backoff import Random
+from gwproactor.links.connection_reports import ConnectionReports
 from gwproactor.links.core_clock import CoreClock
 from gwproactor.links.effects import (
     Acked,
@@ -44,7 +45,6 @@ from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
 from gwproactor.links.losses import Losses
 from gwproactor.links.message_times import BEFORE_ALL_TIME
-from gwproactor.links.presence import Intruder
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.receiver import OnPacket, Receiver
@@ -59,10 +59,6 @@ from gwproactor.wire.batches import (
     BatchLimits,
 )
 from gwproactor.wire.codec import MQTTCodec
-
-OUTAGE_REPORT_SECONDS = 2.0
-"""An outage after a good connection becomes a problem when it lasts so long: restarts are shorter.
-A broker that was never reached is reported at once, for then it is probably the settings."""
 
 
 class Conversation:
@@ -120,6 +116,8 @@ class Conversation:
         self.losses = Losses()
         """What the last loss cost."""
         self._problems = ProblemDesk(self._name, listener)
+        self.reports = ConnectionReports(self._problems)
+        """Tells of connections."""
         self.faults = FaultDesk(self._problems, self._give_up_because)
         """Takes faults of ours."""
         self.sender = Sender(
@@ -142,8 +140,6 @@ class Conversation:
         self._clock = CoreClock(self.core, timers, self._catch_up, guarded)
         ask_again = guarded(self._ping_if_not_active)
         self._greeter = Greeter(timers, ask_again, may_greet=not settings.keeps_session)
-        self._gave_up = ""
-        self._lost_at = BEFORE_ALL_TIME
         self._probed_at = BEFORE_ALL_TIME
         self._hands: dict[type[Any], Callable[[Any], None]] = {
             Transitioned: self._transition,
@@ -180,10 +176,10 @@ class Conversation:
 
     def connected(self, connection: Connection) -> None:
         """Talk over a new connection."""
-        self.sender.connection, self._gave_up = connection, ""
+        self.sender.connection = connection
         self._greeter.connected()
         self.receiver.begin(connection)
-        self._problems.over(_NO_CONNECTION)
+        self.reports.connected()
         session_present = connection.session_present
         self._perform(self.core.connected(time.monotonic(), session_present=session_present))
 
@@ -191,41 +187,13 @@ class Conversation:
         """Take note that one broker could not be connected to."""
         self._perform(self.core.connect_failed(time.monotonic(), reason, refused=refused))
 
-    def nothing_reached(self, reasons: Sequence[str]) -> None:
-        """Take note that no broker could be connected to; reported when it is no mere blip."""
-        if time.monotonic() >= self._lost_at + OUTAGE_REPORT_SECONDS:
-            self._problems.report(_NO_CONNECTION, "; ".join(reasons))
-
     def disconnected(self, reason: str) -> None:
         """Take note that the connection is gone; without one nothing happens."""
         if self.sender.connection is not None:
-            self._lost_at = time.monotonic()
+            self.reports.lost()
         self.sender.connection = None
         self._greeter.over()
         self._perform(self.core.disconnected(time.monotonic(), reason))
-
-    @property
-    def gave_up(self) -> bool:
-        """Whether this side ended the last connection."""
-        return bool(self._gave_up)
-
-    def client_id_is_shared(self, client_id: str, intruder: Intruder, seconds: float) -> None:
-        """Report another node under our client id, for which the connection is given up."""
-        self._gave_up = "another node has our client id"
-        name = intruder.name[:_SHOWN_NAME_CHARACTERS] or "a node without a name"
-        self._problems.report(
-            "another node uses this node's MQTT client id",
-            f"{client_id!r} is also that of {name!r}, instance"
-            f" {intruder.instance_id[:_SHOWN_NAME_CHARACTERS]!r}, and the broker lets only one of"
-            f" them be connected; give one a client_id of its own. Next attempt in {seconds:.0f} s",
-            is_error=True,
-        )
-
-    def lost_too_soon(self) -> None:
-        """Report that a connection was lost before it was worth anything, or one too often."""
-        why = self._gave_up or "is another client connected under the same client id?"
-        what = "connections to the broker do not last"
-        self._problems.report(what, f"the next attempt waits; {why}")
 
     # What comes (`Ears`)
 
@@ -331,7 +299,7 @@ class Conversation:
     def _give_up_because(self, reason: str) -> bool:
         if self.sender.connection is None:
             return False
-        self._gave_up = reason
+        self.reports.given_up(reason)
         self.sender.connection.close()
         return True
 
@@ -367,8 +335,3 @@ def _subscriptions(settings: LinkSettings, own_filter: str) -> list[Subscription
 
 def _batch_limits(settings: LinkSettings) -> BatchLimits:
     return BatchLimits(MAX_BATCH_COUNT, min(MAX_BATCH_BYTES, settings.max_payload_bytes))
-
-
-_SHOWN_NAME_CHARACTERS = 200
-
-_NO_CONNECTION = "no connection to a broker"

@@ -127,7 +127,7 @@ async def _one_round(parts: LinkParts) -> None:
             parts.pace.refused(time.monotonic(), position)
             parts.conversation.connect_failed(str(error), refused=True)
     if failures and len(failures) == len(positions):
-        parts.conversation.nothing_reached(failures)
+        parts.conversation.reports.nothing_reached(failures)
 
 
 async def _one_broker(parts: LinkParts, position: int) -> bool:
@@ -159,13 +159,13 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
         # Before Python 3.13 a TaskGroup that is ending already swallows a cancel from outside.
         raise asyncio.CancelledError
     now = time.monotonic()
-    if not parts.conversation.gave_up:
+    if not parts.conversation.reports.gave_up:
         parts.presence.lost(now)
     parts.conversation.faults.raise_last()
     was_active = parts.conversation.activations > activations
     success = parts.pace.lost(now, position, now - began, was_active=was_active)
     if not success:
-        parts.conversation.lost_too_soon()
+        parts.conversation.reports.lost_too_soon()
     return success
 
 
@@ -178,7 +178,7 @@ def cancels_asked() -> int:
 def _conflict(parts: LinkParts, connection: Connection, client_id: str, intruder: Intruder) -> None:
     """Another node has our client id: say so, go, and stay away for a while."""
     seconds = parts.presence.pause_seconds()
-    parts.conversation.client_id_is_shared(client_id, intruder, seconds)
+    parts.conversation.reports.client_id_is_shared(client_id, intruder, seconds)
     parts.pace.stay_away(time.monotonic(), seconds)
     connection.close()
 

@@ -14,6 +14,7 @@ from gwproactor_test.clients import until
 from gwproactor_test.link_pair import (
     CHILD,
     PARENT,
+    WAIT_SECONDS,
     End,
     child_settings,
     link_pair,
@@ -64,7 +65,7 @@ async def test_two_nodes_with_one_client_id_do_not_throw_each_other_out_for_ever
             await until(lambda: accused(one) or accused(two))
             loser, winner = (one, two) if accused(one) else (two, one)
             await winner.active()
-            assert loser.link.state is StateName.connecting
+            await loser.link.wait_for(StateName.connecting, timeout_seconds=WAIT_SECONDS)
             text = loser.heard.problem_texts()
             assert repr(CLIENT_ID) in text
             assert f"also that of '{CHILD}'" in text
