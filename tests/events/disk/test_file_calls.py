@@ -1,4 +1,4 @@
-"""File operations: what they create is private, and its name is there to stay."""
+"""File operations: what they create is private, its name is there to stay, all of it is written."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gwproactor.events.disk.file_calls import FileCalls
+from gwproactor.events.disk.file_calls import FileCalls, write_all
 
 
 class NotedSyncs(FileCalls):
@@ -53,3 +53,28 @@ def test_a_folder_whose_name_cannot_be_synced_is_not_there(tmp_path: Path) -> No
     files.fails = False
     files.make_folder(tmp_path / "a")
     assert files.synced == {tmp_path: ["a"]}
+
+
+class Slow(FileCalls):
+    """Takes few bytes at a time, and from some byte on none."""
+
+    def __init__(self, takes: int) -> None:
+        self.taken = b""
+        self._takes = takes
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        few = bytes(data[: min(3, self._takes - len(self.taken))])
+        self.taken += few
+        return len(few)
+
+
+def test_all_is_written_however_little_is_taken_at_a_time() -> None:
+    slow = Slow(100)
+    write_all(slow, 0, b"0123456789")
+    assert slow.taken == b"0123456789"
+
+
+def test_a_disk_that_takes_nothing_more_is_an_error() -> None:
+    """Else what was cut short would count as written, or the disk be asked for ever."""
+    with pytest.raises(OSError, match="takes no bytes"):
+        write_all(Slow(7), 0, b"0123456789")
