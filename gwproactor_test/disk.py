@@ -268,5 +268,5 @@ class SlowDisk(FileCalls):
 _PATIENCE_SECONDS = 20.0
 """For a test that forgot; none should need it."""
 
-ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EFBIG, errno.EDQUOT)
-"""What disks say when they are full, broken, or protecting themselves."""
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES)
+"""What disks say when they are full, broken, or protecting themselves, or are not ours any more."""

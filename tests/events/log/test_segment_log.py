@@ -592,6 +592,22 @@ def test_an_error_at_any_call_loses_nothing_and_leaves_no_junk(
         assert pending(opened(folder)) == [2]
 
 
+def test_what_a_killed_run_has_not_synced_the_next_one_syncs(
+    tmp_path: Path, opened: OpenLog
+) -> None:
+    """From the start on it is pending, and may be called stored."""
+    disk = UnreliableDisk()
+    log = opened(tmp_path, disk=disk)
+    disk.cut_power_during(2)  # of a commit that creates, writes, and syncs
+    with pytest.raises(PowerCut):
+        log.commit([event(1)], ())
+    disk.end_process()
+    assert pending(opened(tmp_path, disk=disk)) == [1]
+    disk.end_process()
+    disk.lose_unsynced(lambda low, high: 1 if (low, high) == (0, 1) else low)
+    assert pending(opened(tmp_path)) == [1]
+
+
 @pytest.mark.parametrize("committed_before", [0, 1])
 def test_what_a_failed_commit_has_written_is_not_found_by_the_next_run(
     tmp_path: Path, opened: OpenLog, committed_before: int
