@@ -100,9 +100,11 @@ class OwnTasks(Lifecycle):
             details: What else is to stand in the shutdown event.
         """
         logger.critical("%s ends: %s", self._label(), error)
+        reason = f"{error}\n{details}" if details else str(error)
         if self._failure is None:
             self._failure = error
-        self.stop(f"{error}\n{details}" if details else str(error))
+            self._stop_reason = reason  # a stop that is under way has another reason from now on
+        self.stop(reason)
 
     def _begin_oversight(self) -> None:
         """Begin to watch over what runs, and the tasks of the application."""

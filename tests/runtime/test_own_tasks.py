@@ -125,6 +125,19 @@ async def test_one_that_dies_too_often_ends_the_proactor_with_an_error(tmp_path:
     assert "in die" in reason
 
 
+async def test_a_failure_during_a_long_stop_ends_it_and_is_its_reason(tmp_path: Path) -> None:
+    proactor = node(events=EventSettings(folder=tmp_path))
+    proactor.start()
+    await proactor.started()
+    proactor.stop("enough", wait_for_acks=True)  # and there is no peer
+    await asyncio.sleep(0)
+    proactor.fail(TaskDiedError("the pump burns"))
+    await ended(proactor)
+    with pytest.raises(TaskDiedError, match="the pump burns"):
+        await proactor.join()
+    assert shutdown_reason(tmp_path) == "the pump burns"
+
+
 @pytest.mark.parametrize("how", ["run_forever", "async with"])
 async def test_the_error_comes_out_of_every_way_to_run(how: str) -> None:
     proactor = node()
