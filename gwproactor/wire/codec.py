@@ -5,6 +5,7 @@ tells acks, pings and events by the TypeName in the header, so a codec of anothe
 messages have the same fields, serves as well.
 """
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, TypeVar
@@ -20,6 +21,7 @@ from gwproactor.wire.payloads import (
     AnyEvent,
     EventBase,
     is_event_type,
+    new_message_id,
 )
 from gwproactor.wire.topics import ENVELOPE_TYPE, decode_topic, encode_part, encode_topic
 
@@ -28,6 +30,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 _SHOWN_ERRORS = 3
 """So many faults of one payload are named: enough to find the cause, short enough for a log."""
 
+
+_ANY_ID = new_message_id()
+"""Stands for the id where an envelope is prepared: a text that nothing else contains."""
 
 _KNOWN_EVENTS = {
     cls.model_fields["TypeName"].default: cls
@@ -165,14 +170,25 @@ def encode_event(
         type_name: The event's TypeName.
         payload_json: The event itself.
     """
-    header = Header(
-        Src=source, Dst=destination, MessageType=type_name, MessageId=event_id, AckRequired=True
-    )
-    envelope = b'{"Header":%b,"Payload":%b,"TypeName":"gw"}' % (
-        header.model_dump_json().encode(),
+    topic, before_id, before_payload = _envelope_of_events(source, destination, type_name)
+    envelope = b'%b%b%b%b,"TypeName":"gw"}' % (
+        before_id,
+        to_json(event_id),
+        before_payload,
         payload_json,
     )
-    return encode_topic(source, destination, type_name), envelope
+    return topic, envelope
+
+
+@functools.lru_cache(maxsize=256)
+def _envelope_of_events(source: str, destination: str, type_name: str) -> tuple[str, bytes, bytes]:
+    """The topic of such events, and their envelope: up to the id, and from there to the event."""
+    header = Header(
+        Src=source, Dst=destination, MessageType=type_name, MessageId=_ANY_ID, AckRequired=True
+    )
+    envelope = b'{"Header":%b,"Payload":' % header.model_dump_json().encode()
+    before_id, before_payload = envelope.split(to_json(_ANY_ID))
+    return encode_topic(source, destination, type_name), before_id, before_payload
 
 
 def parse_json_object(text: bytes | str) -> dict[str, Any]:
