@@ -179,7 +179,8 @@ class SendingEvents:
         self._payloads.forget(ref.sequence)  # it is never sent again
         if ack is Ack.REMOVE:
             self._writer.remove(ref)
-        self._sendable.set()
+        if self._outbox.unacked_count > self._departures.in_flight_count:
+            self._sendable.set()  # else there is nothing that the ack has made room for
 
     def refused(self, event_ids: Sequence[str]) -> None:
         """The peer has said that it did not take these events of a batch: they are sent again."""
