@@ -7,7 +7,8 @@ as far as its own store shows that.
 
 - A *burst*: from the first event's generation to the last one's ack.
 - A *re-upload*: events are generated while the broker is away; from `active` to the last ack.
-- *One* event on an idle link: from its generation to its ack.
+- *One* event on an idle link: from its generation to its ack. Here the floor takes part, too: bare
+  sockets and files, which write, sync and send what must be, and do nothing else.
 - What *waits*: a node is started over stored events; how long until it runs, and its memory.
 """
 
@@ -35,7 +36,9 @@ from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.mosquitto import Mosquitto
 
 Progress = Callable[[str], None]
-PAUSE_SECONDS = (0.02, 0.06)
+PAUSE_SECONDS = (0.06, 0.18)
+"""How long a link is idle before its next event, all in all."""
+
 WARM_UP = 200
 """Imports, caches and files are cold the first time, and that is not what is asked."""
 
@@ -62,13 +65,24 @@ class Plan:
 QUICK = Plan(rounds=1, bursts=(200,), reuploads=(200,), singles=10, waiting=(1000,))
 
 
-def _ours(durability: str) -> Callable[[Role, int, Path], list[str]]:
+def _program(module: str, durability: str) -> Callable[[Role, int, Path], list[str]]:
     def command(role: Role, port: int, folder: Path) -> list[str]:
-        python = [sys.executable, "-m", "benchmarks.contestants.events_node"]
+        python = [sys.executable, "-m", f"benchmarks.contestants.{module}"]
         place = ["--role", role, "--port", str(port), "--folder", str(folder)]
         return [*python, *place, "--durability", durability]
 
     return command
+
+
+def _ours(durability: str) -> Callable[[Role, int, Path], list[str]]:
+    return _program("events_node", durability)
+
+
+def _floor(durability: str) -> Contestant:
+    label, command = f"bare sockets, {durability}", _program("bare_events", durability)
+    return Contestant(
+        f"floor-{durability}", label, command, lambda: "with MQTT 3.1.1", one_at_a_time=True
+    )
 
 
 def _predecessor(role: Role, port: int, folder: Path) -> list[str]:
@@ -81,6 +95,8 @@ CONTESTANTS = (
     Contestant("fsync", "gwproactor, fsync", _ours("fsync"), gwproactor_version),
     Contestant("os", "gwproactor, os", _ours("os"), gwproactor_version),
     Contestant("predecessor", "predecessor, unsynced", _predecessor, predecessor_version),
+    _floor("fsync"),
+    _floor("os"),
 )
 
 
@@ -161,15 +177,21 @@ async def measure(
         for lane in lanes:
             await lane.burst(WARM_UP)
         await _measure_singles(lanes, plan.singles, say)
-        for count in plan.bursts:
-            say(f"bursts of {count}, in turns")
-            for lane in [*lanes] * plan.rounds:
-                lane.note(f"burst {count}", count / await lane.burst(count))
-        for count in plan.reuploads:
-            say(f"re-uploads of {count}, in turns")
-            for lane in [*lanes] * plan.rounds:
-                lane.note(f"re-upload {count}", count / await lane.reupload(count))
+        await _measure_many(
+            [lane for lane in lanes if not lane.contestant.one_at_a_time], plan, say
+        )
         return {lane.contestant.name: lane.samples for lane in lanes}
+
+
+async def _measure_many(lanes: Sequence[Lane], plan: Plan, say: Progress) -> None:
+    for count in plan.bursts:
+        say(f"bursts of {count}, in turns")
+        for lane in [*lanes] * plan.rounds:
+            lane.note(f"burst {count}", count / await lane.burst(count))
+    for count in plan.reuploads:
+        say(f"re-uploads of {count}, in turns")
+        for lane in [*lanes] * plan.rounds:
+            lane.note(f"re-upload {count}", count / await lane.reupload(count))
 
 
 async def _measure_singles(lanes: Sequence[Lane], count: int, say: Progress) -> None:
@@ -177,7 +199,7 @@ async def _measure_singles(lanes: Sequence[Lane], count: int, say: Progress) -> 
     say(f"{count} events one by one, in turns")
     for _ in range(count):
         for lane in lanes:
-            await asyncio.sleep(chance.uniform(*PAUSE_SECONDS))
+            await asyncio.sleep(chance.uniform(*PAUSE_SECONDS) / len(lanes))
             lane.note("one", await lane.burst(1) * 1000)
 
 

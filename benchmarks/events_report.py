@@ -18,6 +18,7 @@ START_SECONDS = 2.0
 START_COUNT = 100_000
 OURS = ("fsync", "os")
 PEER = "predecessor"
+FLOOR = "floor-"
 ONE = "one"
 
 
@@ -68,6 +69,21 @@ class EventsReport:
                 found += [Target(f"{text}, median", median, 1.0), Target(f"{text}, p99", p99, 1.0)]
         return found
 
+    def above_the_floor(self) -> list[str]:
+        """How many times the floor's one event takes, of the same durability, in words."""
+        lines = []
+        for name in OURS:
+            mine = self.samples.get(name, {}).get(ONE)
+            floor = self.samples.get(FLOOR + name, {}).get(ONE)
+            if mine and floor:
+                median = statistics.median(mine) / statistics.median(floor)
+                p99 = percentile(mine, 99) / percentile(floor, 99)
+                lines.append(
+                    f"one event, {name}, of the time on bare sockets:"
+                    f" median {median:.2f}, p99 {p99:.2f}"
+                )
+        return lines
+
     def _waiting(self) -> list[Target]:
         found = []
         for each in self.waiting:
@@ -87,6 +103,7 @@ class EventsReport:
             "setting": self.setting,
             "samples": {name: _rounded(of) for name, of in self.samples.items()},
             "waiting": [asdict(each) for each in self.waiting],
+            "above the floor": self.above_the_floor(),
             "targets": [
                 {"target": t.text, "value": round(t.value, 3), "bound": t.bound, "met": t.is_met}
                 for t in self.targets()
@@ -108,6 +125,7 @@ class EventsReport:
             f" {each.memory_mib:.0f} MiB"
             for each in self.waiting
         ]
+        lines += [f"- {line}" for line in self.above_the_floor()]
         lines += [
             f"- {target.comparison}: {'met' if target.is_met else '**missed**'}"
             for target in self.targets()

@@ -19,6 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PREDECESSOR_VENV = ROOT / ".peer-venv"
 PREDECESSOR_PYTHON = PREDECESSOR_VENV / "bin" / "python"
 PREDECESSOR_PACKAGE = "gridworks-proactor"
+FILLER = "x" * 60
+"""Makes an event 200 bytes of JSON."""
+
 OTHER: dict[Role, Role] = {"child": "parent", "parent": "child"}
 
 
@@ -32,12 +35,14 @@ class Contestant:
         command: The command of one of its programs: its role, the port of the broker on loopback,
             and a folder of its own.
         version: What exactly was measured.
+        one_at_a_time: It knows nothing of bursts, nor of a broker that is away.
     """
 
     name: str
     label: str
     command: Callable[[Role, int, Path], list[str]]
     version: Callable[[], str]
+    one_at_a_time: bool = False
 
 
 def gwproactor_command(role: Role, port: int, folder: Path) -> list[str]:

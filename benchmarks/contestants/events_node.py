@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.contestants import OTHER, Role
+from benchmarks.contestants import FILLER, OTHER, Role
 from gwproactor import AnyEvent, EventSettings, LinkSettings, Proactor, ProactorSettings
 from gwproactor.config.events import Durability
 from gwproactor.config.mqtt import broker_from_url
@@ -21,9 +21,6 @@ from gwproactor.events.store import EventRef
 from gwproactor.links.link_state import Transition
 from gwproactor.runtime.observer import Observer
 from gwproactor.wire.payloads import ProblemEvent
-
-FILLER = "x" * 60
-"""Makes an event 200 bytes of JSON."""
 
 _EVENTS_IN_A_TURN = 200
 """After so many the loop may do something else, as in a program that has other work too."""

@@ -39,6 +39,23 @@ def test_no_target_is_judged_without_its_samples() -> None:
     assert EventsReport({}, "", "", {"fsync": {"one": [1.0]}}, []).targets() == []
 
 
+def test_the_floor_is_compared_with_what_promises_the_same() -> None:
+    samples = {"fsync": {"one": [3.0]}, "os": {"one": [2.0]}, "floor-os": {"one": [0.5]}}
+    report = EventsReport({}, "", "", samples, [])
+    assert report.above_the_floor() == [
+        "one event, os, of the time on bare sockets: median 4.00, p99 4.00"
+    ]
+    assert f"- {report.above_the_floor()[0]}" in report.as_markdown()
+
+
+@pytest.mark.usefixtures("needs_mosquitto")
+def test_a_quick_run_of_the_floor(tmp_path: Path) -> None:
+    assert main(["events", "--quick", "--only", "floor-fsync", "--reports", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / "events.json").read_text(encoding="utf-8"))
+    assert {name: len(of["one"]) for name, of in report["samples"].items()} == {"floor-fsync": 10}
+    assert list(report["samples"]["floor-fsync"]) == ["one"]
+
+
 @pytest.mark.usefixtures("needs_mosquitto")
 def test_a_quick_run_of_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["events", "--quick", "--only", "os", "--reports", str(tmp_path)]) == 0
