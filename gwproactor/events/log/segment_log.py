@@ -14,31 +14,23 @@ the oldest are written again at the end, under their old sequence: one event tha
 not keep the disk full. When there is no room for the record of a removal, the oldest segments that
 it empties are deleted without one. At any moment the folder can be read back whole.
 
-**Damage** that is found at the start is handled in `gwproactor.events.disk.repair`; a segment in
-which it is found later is set aside when its time has come, not deleted.
+**Damage** that is found at the start (`gwproactor.events.log.segment_opening`) is repaired; a
+segment in which it is found later is set aside when its time has come, not deleted.
 """
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from gwproactor.errors import StoreError, StoreUnusableError
-from gwproactor.events.disk.file_calls import FileCalls, describe, sync_file
-from gwproactor.events.disk.repair import remove_leftovers, repair, set_aside
+from gwproactor.errors import StoreError
+from gwproactor.events.disk.file_calls import FileCalls
+from gwproactor.events.disk.repair import set_aside
 from gwproactor.events.log.log_tail import LogTail
-from gwproactor.events.log.segment_index import (
-    Place,
-    Segment,
-    SegmentIndex,
-    segment_name,
-    segment_numbers,
-)
+from gwproactor.events.log.segment_index import Place, Segment, SegmentIndex
+from gwproactor.events.log.segment_opening import open_segments
 from gwproactor.events.log.segment_reader import SegmentReader
 from gwproactor.events.log.segments import (
-    Contents,
     Put,
-    blank_flaws,
     decode_segment,
     encode_put,
     encode_removal,
@@ -59,10 +51,6 @@ _SPARE_SEGMENTS = 8
 
 _COMPACTION_PAUSE_COMMITS = 64
 """After a failed compaction: the disk is in trouble, and the next commit will tell."""
-
-_READ_TRIES = 3
-_READ_PAUSE_SECONDS = 0.1
-"""At the start, for a disk whose bus is being reset. Whoever starts the node again waits longer."""
 
 
 class SegmentLog:
@@ -130,68 +118,10 @@ class SegmentLog:
             StoreUnusableError: The folder cannot be made, or it or a segment cannot be read.
             StoreFormatError: A newer version wrote it.
         """
-        try:
-            self._files.make_folder(self._folder)
-            remove_leftovers(self._files, self._folder)
-            numbers = segment_numbers(self._files.names(self._folder))
-        except OSError as error:
-            raise StoreUnusableError(f"cannot use {self._folder}: {describe(error)}") from error
-        damages = [damage for number in numbers for damage in self._load(number)]
-        self._tail.begin_after(max(numbers, default=0))
-        self._sync_all()
-        return damages
-
-    def _sync_all(self) -> None:
-        """Sync what a killed run may have written and not synced: from here on it counts."""
-        if not self._durable or not self._index.segments:
-            return
-        try:
-            for segment in self._index.segments:
-                sync_file(self._files, segment.path)
-            self._files.sync_folder(self._folder)
-        except OSError as error:
-            raise StoreUnusableError(f"cannot sync {self._folder}: {describe(error)}") from error
-
-    def _load(self, number: int) -> list[Damage]:
-        segment = Segment(number, self._folder / segment_name(number))
-        self._index.add(segment)
-        data = self._read_whole(segment.path)
-        contents = decode_segment(data, str(segment.path))
-        self._index.grow(segment, len(data))
-        self._replay(segment, contents)
-        if contents.flaws:
-            repair(self._files, segment.path, data, blank_flaws(data, contents))
-        return [
-            Damage(f"{segment.path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
-            for flaw in contents.flaws
-        ]
-
-    def _read_whole(self, path: Path) -> bytes:
-        """Read a segment, if need be on a further try.
-
-        Going on without it would forget its events, take removed ones of older segments for
-        pending, and might use sequences again.
-
-        Raises:
-            StoreUnusableError: The disk does not give it back; the file is left as it is.
-        """
-        for _ in range(_READ_TRIES - 1):
-            with suppress(OSError):
-                return self._files.read(path)
-            time.sleep(_READ_PAUSE_SECONDS)
-        try:
-            return self._files.read(path)
-        except OSError as error:
-            raise StoreUnusableError(f"cannot read {path}: {describe(error)}") from error
-
-    def _replay(self, segment: Segment, contents: Contents) -> None:
-        self._saw(contents.next_sequence - 1)
-        for record in contents.records:
-            if isinstance(record, Put):
-                self._index.restore(segment, record)
-            else:
-                for sequence in record.sequences:
-                    self._index.remove(sequence)
+        found = open_segments(self._files, self._folder, self._index, durable=self._durable)
+        self._tail.begin_after(found.last_number)
+        self._saw(found.next_sequence - 1)
+        return found.damages
 
     def _saw(self, sequence: int) -> None:
         self.next_sequence = max(self.next_sequence, sequence + 1)

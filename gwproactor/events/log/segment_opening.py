@@ -1,0 +1,127 @@
+"""What the segments of a log say, read once at its start. It blocks.
+
+Every segment is read whole, the oldest first, into an index of what is stored and where. What is
+damaged in one is returned, and handled by `gwproactor.events.disk.repair`. Then all of it is
+synced: a run that was killed may have left lines that it never synced, and from here on they count.
+"""
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from gwproactor.errors import StoreUnusableError
+from gwproactor.events.disk.file_calls import FileCalls, describe, sync_file
+from gwproactor.events.disk.repair import remove_leftovers, repair
+from gwproactor.events.log.segment_index import (
+    Segment,
+    SegmentIndex,
+    segment_name,
+    segment_numbers,
+)
+from gwproactor.events.log.segments import Put, Removal, blank_flaws, decode_segment
+from gwproactor.events.store import Damage
+
+_READ_TRIES = 3
+_READ_PAUSE_SECONDS = 0.1
+"""At the start, for a disk whose bus is being reset. Whoever starts the node again waits longer."""
+
+
+class Opened(NamedTuple):
+    """What the start found.
+
+    Attributes:
+        damages: What cannot be read any more.
+        next_sequence: A number above every sequence that was ever used.
+        last_number: The number of the youngest segment; 0 where there is none.
+    """
+
+    damages: list[Damage]
+    next_sequence: int
+    last_number: int
+
+
+def open_segments(files: FileCalls, folder: Path, index: SegmentIndex, *, durable: bool) -> Opened:
+    """Read every segment into `index`, and repair what is damaged.
+
+    Args:
+        files: The file operations.
+        folder: Where the segments lie; created when missing.
+        index: Empty; told of every segment and of what is stored in it.
+        durable: Sync what is found.
+
+    Raises:
+        StoreUnusableError: The folder cannot be made, or it or a segment cannot be read or synced.
+        StoreFormatError: A newer version wrote it.
+    """
+    try:
+        files.make_folder(folder)
+        remove_leftovers(files, folder)
+        numbers = segment_numbers(files.names(folder))
+    except OSError as error:
+        raise StoreUnusableError(f"cannot use {folder}: {describe(error)}") from error
+    damages: list[Damage] = []
+    next_sequence = 1
+    for number in numbers:
+        segment = Segment(number, folder / segment_name(number))
+        found, above = _load(files, index, segment)
+        damages += found
+        next_sequence = max(next_sequence, above)
+    if durable and numbers:
+        _sync_all(files, folder, index)
+    return Opened(damages, next_sequence, max(numbers, default=0))
+
+
+def _load(files: FileCalls, index: SegmentIndex, segment: Segment) -> tuple[Sequence[Damage], int]:
+    """Take in one segment; return what is damaged, and a number above its sequences."""
+    path = segment.path
+    index.add(segment)
+    data = _read_whole(files, path)
+    contents = decode_segment(data, str(path))
+    index.grow(segment, len(data))
+    _replay(index, segment, contents.records)
+    if contents.flaws:
+        repair(files, path, data, blank_flaws(data, contents))
+    damages = [
+        Damage(f"{path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
+        for flaw in contents.flaws
+    ]
+    return damages, contents.next_sequence
+
+
+def _read_whole(files: FileCalls, path: Path) -> bytes:
+    """Read a segment, if need be on a further try.
+
+    Going on without it would forget its events, take removed ones of older segments for pending,
+    and might use sequences again.
+
+    Raises:
+        StoreUnusableError: The disk does not give it back; the file is left as it is.
+    """
+    for _ in range(_READ_TRIES - 1):
+        with suppress(OSError):
+            return files.read(path)
+        time.sleep(_READ_PAUSE_SECONDS)
+    try:
+        return files.read(path)
+    except OSError as error:
+        raise StoreUnusableError(f"cannot read {path}: {describe(error)}") from error
+
+
+def _replay(index: SegmentIndex, segment: Segment, records: Iterable[Put | Removal]) -> None:
+    for record in records:
+        if isinstance(record, Put):
+            index.restore(segment, record)
+        else:
+            for sequence in record.sequences:
+                index.remove(sequence)
+
+
+def _sync_all(files: FileCalls, folder: Path, index: SegmentIndex) -> None:
+    try:
+        for segment in index.segments:
+            sync_file(files, segment.path)
+        files.sync_folder(folder)
+    except OSError as error:
+        raise StoreUnusableError(f"cannot sync {folder}: {describe(error)}") from error
