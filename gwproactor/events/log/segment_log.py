@@ -81,6 +81,7 @@ class SegmentLog:
             self._files, folder, self._index, durable=durable, segment_bytes=segment_bytes
         )
         self._compaction_pause = 0
+        self._drop_may_come_back = False
 
     @property
     def size_bytes(self) -> int:
@@ -228,15 +229,28 @@ class SegmentLog:
         return len(segments) < before
 
     def _drop_oldest(self) -> None:
+        """Let go of the oldest segment for good.
+
+        Before that of one whose turn was earlier: a power cut might bring that one back, and not
+        the younger one that has its removals.
+
+        Raises:
+            OSError: It is there as before, or it is gone and a power cut may bring it back.
+        """
+        self._sync_drop()
         oldest = self._index.segments[0]
         if oldest.damaged:
             set_aside(self._files, oldest.path)
         else:
             self._files.remove(oldest.path)
         self._index.drop_oldest()
-        if self._durable:
-            # Else a power cut might bring it back without the younger one that has its removals.
+        self._drop_may_come_back = self._durable
+        self._sync_drop()
+
+    def _sync_drop(self) -> None:
+        if self._drop_may_come_back:
             self._files.sync_folder(self._folder)
+            self._drop_may_come_back = False
 
     def _compact_oldest(self) -> bool:
         """Write the live events of the oldest segment again at the end; False if that failed."""

@@ -390,6 +390,28 @@ def test_sequences_grow_on_when_all_events_are_gone(tmp_path: Path, opened: Open
     assert log.next_sequence == 100
 
 
+def test_a_segment_goes_for_good_before_the_one_with_its_removals(
+    tmp_path: Path, opened: OpenLog
+) -> None:
+    folder, disk = tmp_path / "outbox", UnreliableDisk()
+    for puts, removed in (([event(1)], ()), ([event(2)], (1,)), ([event(3)], (2,))):
+        log = opened(folder, disk=disk)
+        log.commit(puts, removed)
+        log.close()
+    log = opened(folder, disk=disk)
+    disk.fail(1, 1, errno.EIO)  # the first segment is removed, and the folder not synced
+    log.tidy()
+    disk.work()
+    disk.cut_power_during(1)
+    with suppress(PowerCut):
+        log.tidy()
+    disk.work()
+    kept = iter([1])  # of what is gone, the first comes back
+    disk.lose_unsynced(lambda low, high: next(kept, low) if high == 1 else high)
+    disk.end_process()
+    assert pending(opened(folder, disk=disk)) == [3]
+
+
 def test_removals_reach_the_disk_before_they_are_many(tmp_path: Path, opened: OpenLog) -> None:
     disk = UnreliableDisk()
     log = opened(tmp_path, disk=disk, segment_bytes=DEFAULT_SEGMENT_BYTES)
