@@ -4,13 +4,12 @@ What is overridden here, and why, is told in `gwproactor.links.aiomqtt_transport
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiomqtt
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.client import Client as Paho
+from paho.mqtt.client import ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -19,39 +18,19 @@ from gwproactor.config.mqtt import MQTTClient, MQTTVersion
 from gwproactor.errors import (
     ConnectionLostError,
 )
+from gwproactor.links.aiomqtt_arguments import client_arguments
 from gwproactor.links.aiomqtt_packets import packet_of, read_publish
 from gwproactor.links.connack import hint_at_reference
 from gwproactor.links.dialing import socket_error_in_words
-from gwproactor.links.held_messages import HeldMessages
-from gwproactor.links.mqtt_properties import connect_properties
 from gwproactor.links.packet_buffer import PacketBuffer
 from gwproactor.links.packet_socket import PacketSocket
+from gwproactor.links.send_backlog import MAX_IN_FLIGHT, SendBacklog
 from gwproactor.links.transport import (
     ConnectOptions,
-    Will,
 )
-
-DRAIN_MARK_BYTES = 64 * 1024
-"""Unsent bytes above which `drain` waits: about what a socket buffer takes without blocking."""
-
-MAX_UNSENT_BYTES = 64 * 1024 * 1024
-"""Unsent bytes at which the connection is given up: this broker sends, but does not read."""
-
-MAX_IN_FLIGHT = 20
-"""Messages of QoS 1 and 2 sent at once, less where the broker's Receive Maximum says so."""
-
-MAX_UNACKNOWLEDGED = 10_000
-MAX_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024
-"""Messages of QoS 1 and 2 that the broker leaves unacknowledged, and their bytes, at which the
-connection is given up: it reads what we send, but does not take it, and all of it is in memory."""
-
-CROWDED_BYTES = 4 * 1024 * 1024
-"""Unacknowledged bytes above which `drain` waits: what a line of 100 Mbit/s and 300 ms holds."""
 
 MAX_TICK_SECONDS = 1.0
 """Keep-alive is checked so often, or four times in its period where that is less."""
-
-_LOGGER = logging.getLogger("gwproactor.links.aiomqtt")
 
 
 class AiomqttClient(aiomqtt.Client):
@@ -63,7 +42,7 @@ class AiomqttClient(aiomqtt.Client):
     def __init__(
         self, broker: MQTTClient, options: ConnectOptions, packet_socket: PacketSocket
     ) -> None:
-        super().__init__(**_client_arguments(broker, options))
+        super().__init__(**client_arguments(broker, options))
         self._broker = broker
         self._socket = packet_socket
         self._is_v5 = broker.protocol is MQTTVersion.v5
@@ -73,12 +52,9 @@ class AiomqttClient(aiomqtt.Client):
         self.max_packet_bytes: int | None = None
         self.lost: OSError | None = None
         self.received = PacketBuffer()
-        self._unsent_bytes = 0
-        self._drainers: list[asyncio.Future[None]] = []
-        self._window = MAX_IN_FLIGHT
+        self.backlog = SendBacklog()
+        self._client._out_messages = self.backlog.held  # noqa: SLF001 - paho offers no other way
         self.max_qos = 2
-        self._held = HeldMessages[MQTTMessage]()
-        self._client._out_messages = self._held  # noqa: SLF001 - paho offers no other way
         self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
         self._inside_paho = False
         self._flush_soon: asyncio.Handle | None = None
@@ -107,13 +83,8 @@ class AiomqttClient(aiomqtt.Client):
         self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None
     ) -> bool:
         """Queue a PUBLISH for this turn of the loop; False when the connection is gone."""
-        size_bytes = len(topic) + len(payload)
-        self._unsent_bytes += size_bytes
-        if self._unsent_bytes > MAX_UNSENT_BYTES:
-            self.abort(ConnectionAbortedError("the broker does not read what we send"))
-            return False
-        if qos and not self._may_hold(size_bytes):
-            self.abort(ConnectionAbortedError("the broker does not acknowledge what we send"))
+        if too_much := self.backlog.add(len(topic) + len(payload), qos):
+            self.abort(ConnectionAbortedError(too_much))
             return False
         info = self._client.publish(topic, payload, qos, retain, properties)
         return info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS
@@ -136,33 +107,6 @@ class AiomqttClient(aiomqtt.Client):
         else:
             self._answers[packet_id] = answer
         return answer
-
-    def _may_hold(self, further_bytes: int) -> bool:
-        """Whether one more message may wait for its acknowledgement."""
-        held_bytes = self._held.held_bytes + further_bytes
-        return len(self._held) < MAX_UNACKNOWLEDGED and held_bytes <= MAX_UNACKNOWLEDGED_BYTES
-
-    async def drained(self) -> None:
-        """Wait while more than the mark is unsent, or more unacknowledged than is taken at once.
-
-        Then until all is sent and there is room, or the connection is lost.
-        """
-        if self._unsent_bytes <= DRAIN_MARK_BYTES and not self._is_crowded():
-            return
-        while self.lost is None and (self._unsent_bytes or self._is_crowded()):
-            await self._woken()
-
-    def _is_crowded(self) -> bool:
-        """Whether as many messages of QoS 1 and 2 wait their turn as are under way, or too much."""
-        return len(self._held) >= 2 * self._window or self._held.held_bytes > CROWDED_BYTES
-
-    async def _woken(self) -> None:
-        drained: asyncio.Future[None] = self._loop.create_future()
-        self._drainers.append(drained)
-        try:
-            await drained
-        finally:
-            self._drainers.remove(drained)
 
     def acknowledge(self, packet_id: int, qos: int) -> None:
         """Send PUBACK, or PUBCOMP for QoS 2."""
@@ -204,7 +148,7 @@ class AiomqttClient(aiomqtt.Client):
         self.server_reference = getattr(properties, "ServerReference", "")
         window = getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)
         # paho's own setter refuses on a connection, and CONNECT asks the broker for its number.
-        self._client._max_inflight_messages = self._window = min(window, MAX_IN_FLIGHT)  # noqa: SLF001
+        self._client._max_inflight_messages = self.backlog.window = min(window, MAX_IN_FLIGHT)  # noqa: SLF001
         self.max_qos = getattr(properties, "MaximumQoS", 2)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
@@ -229,7 +173,7 @@ class AiomqttClient(aiomqtt.Client):
             if not answer.done():
                 answer.set_exception(lost_error(self._broker, reason))
         self.received.close()
-        self._wake_drainers()
+        self.backlog.lost()
 
     def _on_subscribe(
         self,
@@ -276,8 +220,7 @@ class AiomqttClient(aiomqtt.Client):
             self._flush()
 
     def _on_socket_unregister_write(self, client: Paho, userdata: Any, sock: Any) -> None:  # noqa: ARG002
-        self._unsent_bytes = 0
-        self._wake_drainers()
+        self.backlog.written()
         if self._writer_added:
             self._writer_added = False
             self._loop.remove_writer(sock.fileno())
@@ -296,8 +239,7 @@ class AiomqttClient(aiomqtt.Client):
         while self._socket.pending():
             if self._guarded(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
-        if self._drainers and not self._is_crowded():
-            self._wake_drainers()
+        self.backlog.read()
         if more:
             self._loop.call_soon(self._read_again)
 
@@ -322,43 +264,10 @@ class AiomqttClient(aiomqtt.Client):
         finally:
             self._inside_paho = False
 
-    def _wake_drainers(self) -> None:
-        for drainer in self._drainers:
-            if not drainer.done():
-                drainer.set_result(None)
-
 
 def lost_error(broker: MQTTClient, reason: OSError | None) -> ConnectionLostError:
     """What everybody gets who uses a connection that is gone."""
     return ConnectionLostError(f"{broker}: {socket_error_in_words(reason) if reason else 'closed'}")
-
-
-def _client_arguments(broker: MQTTClient, options: ConnectOptions) -> dict[str, Any]:
-    v5 = broker.protocol is MQTTVersion.v5
-    return {
-        "hostname": broker.host,
-        "port": broker.effective_port,
-        "username": broker.username,
-        "password": broker.password.get_secret_value() if broker.password is not None else None,
-        "logger": _LOGGER,
-        "identifier": broker.client_id or options.client_id,
-        "protocol": aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
-        "keepalive": broker.keepalive_seconds,
-        "max_inflight_messages": MAX_IN_FLIGHT,
-        "will": _will(options.will),
-        # paho takes the one with MQTT 5 and the other with 3.1.1
-        "clean_start": options.clean_start if v5 else MQTT_CLEAN_START_FIRST_ONLY,
-        "clean_session": None if v5 else options.clean_start,
-        "properties": connect_properties(
-            options.receive_maximum, options.max_packet_bytes, options.session_expiry_seconds
-        )
-        if v5
-        else None,
-    }
-
-
-def _will(will: Will | None) -> aiomqtt.Will | None:
-    return None if will is None else aiomqtt.Will(will.topic, will.payload, will.qos, will.retain)
 
 
 def _mark_retrieved(answer: asyncio.Future[Any]) -> None:

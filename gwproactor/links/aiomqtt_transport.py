@@ -50,13 +50,14 @@ from gwproactor.errors import (
     PacketTooLargeError,
     UsageError,
 )
-from gwproactor.links.aiomqtt_client import MAX_UNSENT_BYTES, AiomqttClient, lost_error
+from gwproactor.links.aiomqtt_client import AiomqttClient, lost_error
 from gwproactor.links.connack import connack_error, hints_at_silence
 from gwproactor.links.dialing import connect_error, dial
 from gwproactor.links.login import with_login
 from gwproactor.links.mqtt_properties import publish_bytes, publish_properties
 from gwproactor.links.name_lookup import is_looked_up
 from gwproactor.links.packet_socket import PacketSocket
+from gwproactor.links.send_backlog import MAX_UNSENT_BYTES
 from gwproactor.links.transport import (
     PLAIN,
     ConnectOptions,
@@ -239,7 +240,7 @@ class AiomqttConnection:
     async def drain(self) -> None:
         """Wait until little enough waits for the socket."""
         self._check()
-        await self._client.drained()
+        await self._client.backlog.drained()
         self._check()
 
     async def packets(self) -> Sequence[ReceivedPacket]:

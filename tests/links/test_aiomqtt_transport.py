@@ -22,7 +22,7 @@ from gwproactor.errors import (
     PacketTooLargeError,
     UsageError,
 )
-from gwproactor.links import aiomqtt_client, mqtt_properties, packet_buffer
+from gwproactor.links import mqtt_properties, packet_buffer, send_backlog
 from gwproactor.links.aiomqtt_transport import (
     MAX_PAYLOAD_BYTES,
     AiomqttConnection,
@@ -370,14 +370,14 @@ async def test_drain_waits_for_a_broker_that_does_not_read(relay: Relay) -> None
 async def test_drain_waits_for_a_broker_that_does_not_acknowledge(relay: Relay) -> None:
     async with connect(relay.url) as connection:
         relay.freeze()
-        for _ in range(5 * aiomqtt_client.MAX_IN_FLIGHT):
+        for _ in range(5 * send_backlog.MAX_IN_FLIGHT):
             connection.publish("a", b"x", SendOptions(qos=1))
         draining = asyncio.create_task(connection.drain())
         done, _ = await asyncio.wait([draining], timeout=0.05)
         assert not done
         relay.thaw()
         await soon(draining)
-        assert len(connection._client._held) < 2 * aiomqtt_client.MAX_IN_FLIGHT
+        assert len(connection._client.backlog.held) < 2 * send_backlog.MAX_IN_FLIGHT
 
 
 @VERSIONS
@@ -396,17 +396,17 @@ async def test_what_the_broker_has_not_acknowledged_is_counted_in_bytes(
             connection.publish("a", b"x" * 99, SendOptions(qos=qos))
         connection.publish("a", b"not held", SendOptions())
         await asyncio.sleep(0)
-        assert connection._client._unsent_bytes == 0
-        assert connection._client._held.held_bytes == 300
+        assert connection._client.backlog.unsent_bytes == 0
+        assert connection._client.backlog.held.held_bytes == 300
         relay.thaw()
-        await until(lambda: connection._client._held.held_bytes == 0)
-        assert not connection._client._held
+        await until(lambda: connection._client.backlog.held.held_bytes == 0)
+        assert not connection._client.backlog.held
 
 
 async def test_drain_waits_for_a_broker_that_does_not_acknowledge_much(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aiomqtt_client, "CROWDED_BYTES", 1000)
+    monkeypatch.setattr(send_backlog, "CROWDED_BYTES", 1000)
     async with connect(relay.url) as connection:
         relay.freeze()
         connection.publish("a", b"x" * 1000, SendOptions(qos=1))
@@ -415,14 +415,14 @@ async def test_drain_waits_for_a_broker_that_does_not_acknowledge_much(
         assert not done
         relay.thaw()
         await soon(draining)
-        assert connection._client._held.held_bytes == 0
+        assert connection._client.backlog.held.held_bytes == 0
 
 
 async def test_a_broker_that_never_acknowledges_much_is_given_up(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is held, not what is unsent: each message here has gone to the socket."""
-    monkeypatch.setattr(aiomqtt_client, "MAX_UNACKNOWLEDGED_BYTES", 100_000)
+    monkeypatch.setattr(send_backlog, "MAX_UNACKNOWLEDGED_BYTES", 100_000)
     async with connect(relay.url) as connection:
         relay.freeze()
         for _ in range(10):
@@ -444,7 +444,7 @@ async def test_a_payload_that_could_never_be_sent_costs_no_connection(broker: An
 async def test_a_cut_ends_waiting_for_acknowledgements(relay: Relay) -> None:
     async with connect(relay.url) as connection:
         relay.freeze()
-        for _ in range(5 * aiomqtt_client.MAX_IN_FLIGHT):
+        for _ in range(5 * send_backlog.MAX_IN_FLIGHT):
             connection.publish("a", b"x", SendOptions(qos=1))
         draining = asyncio.create_task(connection.drain())
         await asyncio.sleep(0)
@@ -479,7 +479,7 @@ async def test_qos_2_where_the_broker_takes_it(needs_mosquitto: None, version: M
 async def test_a_broker_that_never_reads_is_given_up(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(aiomqtt_client, "MAX_UNSENT_BYTES", 10_000_000)
+    monkeypatch.setattr(send_backlog, "MAX_UNSENT_BYTES", 10_000_000)
     async with connect(relay.url) as connection:
         relay.freeze()
 
