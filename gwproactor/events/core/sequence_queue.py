@@ -65,6 +65,7 @@ class SequenceQueue:
         returned = sorted(sequences)
         if not returned:
             return
-        while self and self.first < returned[-1]:
+        highest = returned[-1]
+        while self and self.first < highest:
             returned.append(self.popleft())
         self._returned.extendleft(sorted(returned, reverse=True))
