@@ -19,6 +19,7 @@ from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
 from gwproactor.events.delivery import Delivery
 from gwproactor.events.disk.reserve import Reserve
 from gwproactor.events.inbox_stores import InboxStores
+from gwproactor.events.late_reading import LateReading
 from gwproactor.events.log.seen_log import Seen
 from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
@@ -96,6 +97,7 @@ class IncomingEvents:
             lost=self._lose,
             report=report,
         )
+        self._late = LateReading(store, "A received event", self._take_late, report)
         self._owed = OwedAnswers(acknowledge)
         self._held_back: dict[Key, bytes] = {}
         """Refused events that the broker keeps and their sender does not: no more than Receive
@@ -121,13 +123,23 @@ class IncomingEvents:
         report_damages(self._report, "A received event", damages)
 
     def _restore(self, refs: Sequence[EventRef]) -> None:
+        self._leave_doubles(self._inbox.restore(self._undone(refs), self._store.next_sequence))
+
+    def _take_late(self, refs: Sequence[EventRef]) -> None:
+        self._leave_doubles(self._inbox.restore_late(self._undone(refs)))
+        self._delivery.wake()
+
+    def _undone(self, refs: Sequence[EventRef]) -> list[EventRef]:
         undone: list[EventRef] = []
         for ref in refs:
             if self._stores.has_seen((ref.tag, ref.event_id)):
                 self._writer.remove(ref)  # marked done; a power cut took the removal back
             else:
                 undone.append(ref)
-        for double in self._inbox.restore(undone, self._store.next_sequence):
+        return undone
+
+    def _leave_doubles(self, refs: Sequence[EventRef]) -> None:
+        for double in refs:
             self._stores.leave_unseen(double)
             self._writer.remove(double)
 
@@ -138,8 +150,10 @@ class IncomingEvents:
         run. The gentle end is `close`.
         """
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._writer.run(), name="gwproactor inbox writer")
+            self._late.start(group)
             group.create_task(self._delivery.run(), name="gwproactor inbox delivery")
+            await self._writer.run()
+            self._late.stop()
 
     async def close(self, *, handler_seconds: float = 1.0) -> None:
         """Let the handler finish its event, mark what is done, and close the stores.
@@ -156,6 +170,7 @@ class IncomingEvents:
         if self._closed:
             return
         self._running = False
+        self._late.stop()
         try:
             await self._delivery.close(handler_seconds)
             await self._writer.close()

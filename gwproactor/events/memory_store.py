@@ -2,7 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
+from gwproactor.events.store import (
+    ALL_READ,
+    Damage,
+    EventRef,
+    FoundLate,
+    ReadBack,
+    StoredEvent,
+)
 
 
 class MemoryStore:
@@ -20,6 +27,10 @@ class MemoryStore:
     def pending(self) -> Iterable[EventRef]:
         """Give what is stored, in order of sequence."""
         return [self._events[sequence].ref for sequence in sorted(self._events)]
+
+    async def read_again(self) -> FoundLate:
+        """Nothing to read."""
+        return ALL_READ
 
     @property
     def next_sequence(self) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.counted_reports import CountedReports, say_dropped
+from gwproactor.events.late_reading import LateReading
 from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
 from gwproactor.events.refused import RefusedEvents
 from gwproactor.events.reporting import ReportProblem, report_damages
@@ -75,6 +76,7 @@ class OutgoingEvents(SendingEvents):
         self._on_stored = on_stored
         self._on_acked = on_acked
         self._max_waiting_bytes = max_waiting_bytes
+        self._late = LateReading(store, "A stored event", self._take_late, report)
         self._stored_again: list[EventRef] = []
         self._drops = CountedReports(report, say_dropped)
         self._end: GwproactorError | None = None
@@ -107,7 +109,15 @@ class OutgoingEvents(SendingEvents):
         """Make durable what is posted, until `close`. Cancelling is safe; `close` does the rest."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._refused.run(self), name="gwproactor refused events")
+            self._late.start(group)
             await self._writer.run()
+            self._late.stop()
+
+    def _take_late(self, refs: Sequence[EventRef]) -> None:
+        for double in self._outbox.restore_late(refs):
+            self._writer.remove(double)
+        self._note_count()
+        self._sendable.set()
 
     async def flush(self) -> None:
         """Wait until everything posted so far is durable. Cancelling is safe.
@@ -130,6 +140,7 @@ class OutgoingEvents(SendingEvents):
         self._running = False
         self._drops.close()
         self._refusals.close()
+        self._late.stop()
         self.release()
         self.deactivated()
         try:

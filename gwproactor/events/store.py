@@ -90,6 +90,24 @@ class ReadBack(NamedTuple):
     damages: Sequence[Damage]
 
 
+class FoundLate(NamedTuple):
+    """What a further try has found of what could not be read at the start.
+
+    Attributes:
+        refs: Events that count from now on, in order of sequence.
+        damages: What of it is damaged.
+        unread: What still cannot be read: file and reason, a line each.
+    """
+
+    refs: Sequence[EventRef]
+    damages: Sequence[Damage]
+    unread: Sequence[str]
+
+
+ALL_READ = FoundLate((), (), ())
+"""Nothing was left."""
+
+
 class EventStore(Protocol):
     """Keeps events until they are removed. Every method is for the loop's thread.
 
@@ -112,6 +130,10 @@ class EventStore(Protocol):
         Raises:
             StoreError: It was asked for later than that, and the disk cannot be read now.
         """
+        ...
+
+    async def read_again(self) -> FoundLate:
+        """Try once more what could not be read at the start; after `pending` was asked for."""
         ...
 
     @property

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwproactor.errors import StoreError
@@ -107,6 +107,7 @@ async def stored(reading: Reading, count: int) -> list[EventRef]:
     return [each.ref for each in events]
 
 
+@settings(deadline=None)
 @given(bad=st.sets(st.integers(1, 40), max_size=5), count=st.integers(1, 40))
 async def test_bad_sectors_hold_up_no_other_and_lose_nothing(bad: set[int], count: int) -> None:
     bad = {sequence for sequence in bad if sequence <= count}

@@ -154,6 +154,10 @@ class Departures:
         """Queue a new event, the youngest of all."""
         self._turns.add(ref.source, ref.sequence)
 
+    def add_late(self, ref: EventRef) -> None:
+        """Queue an event at its place, whichever that is."""
+        self._turns.put_back([ref])
+
     def sendable(self, now_seconds: float) -> list[EventRef]:
         """Give the events that may be sent now, in order; none while the link is not active."""
         self._turns.put_back(self._refusals.take_due(now_seconds))

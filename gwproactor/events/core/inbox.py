@@ -148,6 +148,16 @@ class Inbox:
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
+    def restore_late(self, refs: Iterable[EventRef]) -> list[EventRef]:
+        """Take in what a store could not read at the start; each goes to its place. See there."""
+        doubles = []
+        for ref in refs:
+            if self._pending.add(ref):
+                self._queue.put_back([ref.sequence])
+            else:
+                doubles.append(ref)
+        return doubles
+
     def receive(self, link_name: str, event_id: str, payload_bytes: int, *, seen: bool) -> Received:
         """Take in an event from a link, unless it is known or there is no room for it.
 

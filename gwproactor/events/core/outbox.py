@@ -156,6 +156,17 @@ class Outbox:
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
+    def restore_late(self, refs: Iterable[EventRef]) -> list[EventRef]:
+        """Take in what a store could not read at the start; each goes to its place. See there."""
+        doubles = []
+        for ref in refs:
+            if self._pending.add(ref):
+                self.departures.add_late(ref)
+                self._drop_order.add(ref)
+            else:
+                doubles.append(ref)
+        return doubles
+
     def add(
         self,
         event_id: str,

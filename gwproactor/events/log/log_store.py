@@ -11,7 +11,7 @@ from pathlib import Path
 from gwproactor.events.disk.disk_thread import DiskThread
 from gwproactor.events.disk.file_calls import FileCalls
 from gwproactor.events.log.segment_log import DEFAULT_SEGMENT_BYTES, SegmentLog
-from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
+from gwproactor.events.store import Damage, EventRef, FoundLate, ReadBack, StoredEvent
 
 
 class LogStore:
@@ -51,6 +51,10 @@ class LogStore:
             return self._log.pending()
         # In the thread, as everything that must not meet a segment on its way out.
         return self._disk.call(lambda: list(self._log.pending()))
+
+    async def read_again(self) -> FoundLate:
+        """Try once more the segments that could not be read; see `EventStore.read_again`."""
+        return await self._disk.run(self._log.read_again)
 
     @property
     def next_sequence(self) -> int:

@@ -86,6 +86,8 @@ class SegmentIndex:
         self.live_bytes = 0
         self.restored: RefTable | None = RefTable()
         """What the segments said at the start; None when that is forgotten."""
+        self._removed: set[int] | None = None
+        self._noted_below = 0
         self._by_number: dict[int, Segment] = {}
         self._blocks: dict[int, _Block] = {}
 
@@ -93,6 +95,25 @@ class SegmentIndex:
         """Take in a new segment, the youngest."""
         self.segments.append(segment)
         self._by_number[segment.number] = segment
+
+    def insert(self, segment: Segment, size_bytes: int) -> None:
+        """Take in a segment at its place, whichever that is."""
+        self.add(segment)
+        self.segments = deque(sorted(self.segments, key=lambda each: each.number))
+        self.grow(segment, size_bytes)
+
+    def note_removals(self, below: int) -> None:
+        """Remember what is removed, of sequences below that one, for a segment not read yet."""
+        self._removed = self._removed or set()
+        self._noted_below = below
+
+    def was_removed(self, sequence: int) -> bool:
+        """Whether it was removed since that."""
+        return self._removed is not None and sequence in self._removed
+
+    def forget_removals(self) -> None:
+        """All segments are read."""
+        self._removed = None
 
     def grow(self, segment: Segment, size_bytes: int) -> None:
         """Note that the file of `segment` now has this size."""
@@ -123,6 +144,8 @@ class SegmentIndex:
 
     def remove(self, sequence: int) -> None:
         """Forget an event; an unknown one is no error."""
+        if self._removed is not None and sequence < self._noted_below:
+            self._removed.add(sequence)
         block = self._blocks.get(sequence >> _BLOCK_BITS)
         row = sequence % _BLOCK_COUNT
         if block is None or not block.lengths[row]:

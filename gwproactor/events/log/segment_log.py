@@ -35,7 +35,8 @@ from gwproactor.events.log.segments import (
     encode_put,
     encode_removal,
 )
-from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
+from gwproactor.events.log.unread_segments import UnreadSegments
+from gwproactor.events.store import Damage, EventRef, FoundLate, ReadBack, StoredEvent
 
 DEFAULT_SEGMENT_BYTES = 4 * 1024 * 1024
 """Small enough to be rewritten in a fraction of a second on an SD card, large enough to be few."""
@@ -77,6 +78,7 @@ class SegmentLog:
         self._segment_bytes = segment_bytes
         self._files = files or FileCalls()
         self._index = SegmentIndex()
+        self._unread = UnreadSegments(self._files, self._index)
         self._tail = LogTail(
             self._files, folder, self._index, durable=durable, segment_bytes=segment_bytes
         )
@@ -116,13 +118,19 @@ class SegmentLog:
         """Read every segment once; repair what is damaged, and return it.
 
         Raises:
-            StoreUnusableError: The folder cannot be made, or it or a segment cannot be read.
+            StoreUnusableError: The folder cannot be made or read, or a segment not by this process.
             StoreFormatError: A newer version wrote it.
         """
-        found = open_segments(self._files, self._folder, self._index, durable=self._durable)
+        found = open_segments(
+            self._files, self._folder, self._index, self._unread, durable=self._durable
+        )
         self._tail.begin_after(found.last_number)
         self._saw(found.next_sequence - 1)
         return found.damages
+
+    def read_again(self) -> FoundLate:
+        """Try once more what could not be read at the start; see `UnreadSegments`."""
+        return self._unread.read_again()
 
     def _saw(self, sequence: int) -> None:
         self.next_sequence = max(self.next_sequence, sequence + 1)

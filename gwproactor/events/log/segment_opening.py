@@ -21,6 +21,7 @@ from gwproactor.events.log.segment_index import (
     segment_numbers,
 )
 from gwproactor.events.log.segments import Put, Removal, blank_flaws, decode_segment
+from gwproactor.events.log.unread_segments import UnreadSegments
 from gwproactor.events.store import Damage
 
 _READ_TRIES = 3
@@ -42,17 +43,26 @@ class Opened(NamedTuple):
     last_number: int
 
 
-def open_segments(files: FileCalls, folder: Path, index: SegmentIndex, *, durable: bool) -> Opened:
+def open_segments(
+    files: FileCalls,
+    folder: Path,
+    index: SegmentIndex,
+    unread: UnreadSegments,
+    *,
+    durable: bool,
+) -> Opened:
     """Read every segment into `index`, and repair what is damaged.
 
     Args:
         files: The file operations.
         folder: Where the segments lie; created when missing.
         index: Empty; told of every segment and of what is stored in it.
+        unread: Told of every segment that the disk does not give back now.
         durable: Sync what is found.
 
     Raises:
-        StoreUnusableError: The folder cannot be made, or it or a segment cannot be read or synced.
+        StoreUnusableError: The folder cannot be made, read or synced, or this process may not read
+            a segment.
         StoreFormatError: A newer version wrote it.
     """
     try:
@@ -65,19 +75,26 @@ def open_segments(files: FileCalls, folder: Path, index: SegmentIndex, *, durabl
     next_sequence = 1
     for number in numbers:
         segment = Segment(number, folder / segment_name(number))
-        found, above = _load(files, index, segment)
+        try:
+            data = _read_whole(files, segment.path)
+        except OSError as error:
+            next_sequence += unread.add(segment, error)
+            continue
+        found, above = _load(files, index, segment, data)
         damages += found
         next_sequence = max(next_sequence, above)
+    unread.opened(next_sequence)
     if durable and numbers:
         _sync_all(files, folder, index)
     return Opened(damages, next_sequence, max(numbers, default=0))
 
 
-def _load(files: FileCalls, index: SegmentIndex, segment: Segment) -> tuple[Sequence[Damage], int]:
+def _load(
+    files: FileCalls, index: SegmentIndex, segment: Segment, data: bytes
+) -> tuple[Sequence[Damage], int]:
     """Take in one segment; return what is damaged, and a number above its sequences."""
     path = segment.path
     index.add(segment)
-    data = _read_whole(files, path)
     contents = decode_segment(data, str(path))
     index.grow(segment, len(data))
     _replay(index, segment, contents.records)
@@ -93,11 +110,9 @@ def _load(files: FileCalls, index: SegmentIndex, segment: Segment) -> tuple[Sequ
 def _read_whole(files: FileCalls, path: Path) -> bytes:
     """Read a segment, if need be on a further try.
 
-    Going on without it would forget its events, take removed ones of older segments for pending,
-    and might use sequences again.
-
     Raises:
-        StoreUnusableError: The disk does not give it back; the file is left as it is.
+        StoreUnusableError: This process may not read it, which somebody must put right.
+        OSError: The disk does not give it back now; the file is left as it is.
     """
     for _ in range(_READ_TRIES - 1):
         with suppress(OSError):
@@ -105,7 +120,7 @@ def _read_whole(files: FileCalls, path: Path) -> bytes:
         time.sleep(_READ_PAUSE_SECONDS)
     try:
         return files.read(path)
-    except OSError as error:
+    except PermissionError as error:
         raise StoreUnusableError(f"cannot read {path}: {describe(error)}") from error
 
 

@@ -12,7 +12,14 @@ from gwproactor.events.disk.disk_thread import DiskThread
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.persister_contents import PersisterContents
 from gwproactor.events.reporting import ReportProblem
-from gwproactor.events.store import Damage, EventRef, ReadBack, StoredEvent
+from gwproactor.events.store import (
+    ALL_READ,
+    Damage,
+    EventRef,
+    FoundLate,
+    ReadBack,
+    StoredEvent,
+)
 
 _REPORT_PERIOD_SECONDS = 60.0
 """Warnings are reported at most so often."""
@@ -47,6 +54,10 @@ class PersisterStore:
     def pending(self) -> Iterable[EventRef]:
         """Give what is stored and not removed, in order of sequence; for right after `open`."""
         return self._contents.pending()
+
+    async def read_again(self) -> FoundLate:
+        """Nothing more: a persister names at its start what it cannot read."""
+        return ALL_READ
 
     @property
     def next_sequence(self) -> int:

@@ -6,7 +6,7 @@ answers pings. As in a node, each such flap makes events of its own.
 """
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwproactor.events.core.outbox import Outbox
@@ -94,6 +94,7 @@ class Simulation:
 EVENTS = st.lists(st.tuples(st.sampled_from(["", "a", "b"]), st.booleans()), max_size=40)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(1, 8))
 def test_all_that_is_good_is_taken_and_only_the_bad_is_condemned(
     events: list[tuple[str, bool]], window: int
@@ -104,6 +105,7 @@ def test_all_that_is_good_is_taken_and_only_the_bad_is_condemned(
     assert len(simulation.condemned) == len(simulation.bad)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(4, 8))
 def test_the_good_do_not_wait_for_the_tries_of_the_bad(
     events: list[tuple[str, bool]], window: int
@@ -116,6 +118,7 @@ def test_the_good_do_not_wait_for_the_tries_of_the_bad(
     assert good <= set(simulation.acked)
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(0, 30))
 def test_a_peer_that_takes_nothing_condemns_nothing(
     events: list[tuple[str, bool]], flaps: int
@@ -131,6 +134,7 @@ def test_a_peer_that_takes_nothing_condemns_nothing(
     assert simulation.flaps <= flaps
 
 
+@settings(deadline=None)
 @given(EVENTS, st.integers(0, 20))
 def test_mere_disconnections_count_for_nothing_and_keep_the_order(
     events: list[tuple[str, bool]], losses: int

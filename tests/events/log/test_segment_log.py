@@ -510,15 +510,16 @@ def test_a_read_that_fails_once_at_the_start_costs_nothing(tmp_path: Path, opene
     assert log.next_sequence == 2
 
 
-def test_a_segment_that_the_disk_does_not_give_back_is_no_loss_but_a_refusal(
-    tmp_path: Path, opened: OpenLog
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EPERM])
+def test_a_segment_that_this_process_may_not_read_is_a_refusal(
+    tmp_path: Path, opened: OpenLog, error: int
 ) -> None:
     log = opened(tmp_path)
     log.commit([event(1)], ())
     log.close()
     disk = UnreliableDisk()
-    disk.fail(3, 100, errno.EIO)
-    with pytest.raises(StoreUnusableError, match=r"events-0000000001\.log.*EIO"):
+    disk.fail(3, 100, error)
+    with pytest.raises(StoreUnusableError, match=r"events-0000000001\.log.*E(ACCES|PERM)"):
         SegmentLog(tmp_path, durable=False, files=disk).open()
     assert [path.name for path in tmp_path.iterdir()] == ["events-0000000001.log"]
     assert pending(opened(tmp_path)) == [1]

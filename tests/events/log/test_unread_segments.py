@@ -1,0 +1,211 @@
+"""Segments that the disk does not give back now: the others are used, and they are when it does."""
+
+import asyncio
+import errno
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gwproactor.events.core.inbox import Inbox
+from gwproactor.events.core.outbox import Outbox
+from gwproactor.events.incoming import IncomingEvents, ReceivedEvent
+from gwproactor.events.late_reading import LateReading
+from gwproactor.events.log.log_store import LogStore
+from gwproactor.events.log.seen_log import SeenLog
+from gwproactor.events.log.segment_log import SegmentLog
+from gwproactor.events.memory_store import MemoryStore
+from gwproactor.events.outgoing import OutgoingEvents
+from gwproactor.events.store import StoredEvent
+from gwproactor_test.clients import until
+from gwproactor_test.disk import UnreliableDisk
+
+SEGMENT_BYTES = 300
+
+
+class BadFiles(UnreliableDisk):
+    """A disk on which some files cannot be read, until they can."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__()
+        self.bad = set(names)
+
+    def _check(self, path: Path) -> None:
+        if path.name in self.bad:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def read(self, path: Path) -> bytes:
+        """Read a file."""
+        self._check(path)
+        return super().read(path)
+
+    def open_to_read(self, path: Path) -> int:
+        """Open a file."""
+        self._check(path)
+        return super().open_to_read(path)
+
+
+@pytest.fixture(autouse=True)
+def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gwproactor.events.log.segment_opening._READ_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("gwproactor.events.late_reading._FIRST_DELAY_SECONDS", 0.01)
+
+
+def event(sequence: int) -> StoredEvent:
+    return StoredEvent(sequence, f"e{sequence}", b"{%b}" % (b"x" * 60), "link", "source")
+
+
+def name_of(number: int) -> str:
+    return f"events-{number:010}.log"
+
+
+def written(folder: Path, count: int, removed: list[int]) -> list[int]:
+    """Put events, remove some, and return the numbers of the segments."""
+    log = SegmentLog(folder, durable=False, segment_bytes=SEGMENT_BYTES)
+    log.open()
+    for sequence in range(1, count + 1):
+        log.commit([event(sequence)], [each for each in removed if each == sequence - 2])
+    log.close()
+    return sorted(int(path.stem.partition("-")[2]) for path in folder.glob("events-*"))
+
+
+def opened(folder: Path, disk: UnreliableDisk | None = None) -> SegmentLog:
+    log = SegmentLog(folder, durable=True, segment_bytes=SEGMENT_BYTES, files=disk)
+    assert log.open() == []
+    return log
+
+
+def pending(log: SegmentLog) -> list[int]:
+    return [ref.sequence for ref in log.pending()]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_the_others_are_there_and_it_is_when_it_can_be_read(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("log")
+    removed = data.draw(st.lists(st.integers(1, 10), unique=True))
+    numbers = written(folder, 12, removed)
+    everything = pending(opened(folder))
+    bad = data.draw(st.sampled_from(numbers))
+    disk = BadFiles(name_of(bad))
+    log = opened(folder, disk)
+    at_first = pending(log)
+    assert log.next_sequence > 12
+    assert set(at_first) < {*everything, *removed} or not everything
+    done = [each for each in at_first if data.draw(st.booleans())]
+    log.commit([event(log.next_sequence)], done)
+    log.tidy()
+    refs, damages, unread = log.read_again()
+    assert (refs, damages) == ([], [])
+    assert name_of(bad) in unread[0]
+    assert "EIO" in unread[0]
+    disk.bad.clear()
+    found = log.read_again()
+    assert found.unread == []
+    late = [ref.sequence for ref in found.refs]
+    assert late == sorted(set(everything) - set(at_first))
+    assert [each.sequence for each in log.read(late).events] == late
+    assert set(pending(log)) >= set(everything) - set(done)
+    log.commit((), pending(log))
+    log.tidy()
+    assert pending(log) == []
+    log.close()
+    assert not (folder / name_of(bad)).exists() or bad == max(numbers)
+    again = opened(folder)
+    assert pending(again) == []
+    again.close()
+
+
+def test_it_is_never_deleted_whatever_goes_beside_it(tmp_path: Path) -> None:
+    numbers = written(tmp_path, 12, [])
+    bad = numbers[1]
+    log = opened(tmp_path, BadFiles(name_of(bad)))
+    for sequence in range(1, 40):
+        log.commit([event(log.next_sequence)], [sequence])
+        log.tidy()
+    log.close()
+    assert (tmp_path / name_of(bad)).exists()
+    assert not (tmp_path / name_of(numbers[0])).exists()
+
+
+def test_no_sequence_of_the_youngest_is_used_again(tmp_path: Path) -> None:
+    numbers = written(tmp_path, 12, [])
+    log = opened(tmp_path, BadFiles(name_of(numbers[-1])))
+    assert log.next_sequence > 12
+    log.close()
+
+
+# Through the outbox and the inbox
+
+
+async def test_the_outbox_starts_with_the_rest_and_sends_it_late(tmp_path: Path) -> None:
+    numbers = written(tmp_path, 9, [])
+    disk = BadFiles(name_of(numbers[1]))
+    reports: list[str] = []
+    events = OutgoingEvents(
+        LogStore(tmp_path, segment_bytes=SEGMENT_BYTES, files=disk),
+        Outbox(),
+        on_stored=lambda ref: None,
+        on_acked=lambda ref: None,
+        report=lambda summary, details: reports.append(f"{summary}: {details}"),
+    )
+    await events.open()
+    run = asyncio.create_task(events.run())
+    assert 0 < events.pending_count < 9
+    await until(lambda: len(reports) > 0)
+    assert "Reading a stored event at the start is in trouble" in reports[0]
+    assert name_of(numbers[1]) in reports[0]
+    events.activated()
+    disk.bad.clear()
+    await until(lambda: events.pending_count == 9)
+    acked: list[str] = []
+    while len(acked) < 9:
+        for sent in await events.next_to_send():
+            acked.append(sent.event_id)
+            events.acked(sent.event_id)
+    assert acked == [f"e{n}" for n in range(1, 10)]
+    await until(lambda: len(reports) > 1)
+    assert "works again" in reports[1]
+    await events.close()
+    await run
+
+
+async def test_the_inbox_starts_with_the_rest_and_delivers_it_late(tmp_path: Path) -> None:
+    numbers = written(tmp_path / "inbox", 9, [])
+    disk = BadFiles(name_of(numbers[1]))
+    handled: list[str] = []
+
+    async def handle(event: ReceivedEvent) -> None:
+        handled.append(event.event_id)
+
+    events = IncomingEvents(
+        LogStore(tmp_path / "inbox", segment_bytes=SEGMENT_BYTES, files=disk),
+        MemoryStore(),
+        SeenLog(tmp_path / "seen"),
+        Inbox(),
+        handler=handle,
+        acknowledge=lambda _link_name, _event_id: None,
+        report=lambda summary, details: reports.append(f"{summary}: {details}"),
+    )
+    reports: list[str] = []
+    await events.open()
+    run = asyncio.create_task(events.run())
+    await until(lambda: len(reports) > 0 and events.pending_count == 0)
+    assert 0 < len(handled) < 9
+    disk.bad.clear()
+    await until(lambda: sorted(handled) == [f"e{n}" for n in range(1, 10)])
+    await until(lambda: events.pending_count == 0)
+    await events.close()
+    await run
+
+
+async def test_what_stops_reading_late_stops_it_before_it_began() -> None:
+    reading = LateReading(MemoryStore(), "An event", lambda refs: None, lambda *_: None)
+    reading.stop()
+    async with asyncio.TaskGroup() as group:
+        reading.start(group)
+        reading.stop()
