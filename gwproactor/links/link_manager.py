@@ -18,38 +18,26 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import UsageError
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.persisters.persister import PersisterInterface
-from gwproactor.events.tickets import EventTicket
-from gwproactor.links.acks import AckTimerCallback, AckWaitInfo
-from gwproactor.links.confirmations import confirmed, confirmed_loss, confirmed_timeout, taken
+from gwproactor.links.acks import AckTimerCallback
 from gwproactor.links.event_desk import EventDesk
+from gwproactor.links.event_links import EventLinks
 from gwproactor.links.event_pump import EventStoreSource
 from gwproactor.links.kept_events import kept_events, running_events
 from gwproactor.links.link import Link
 from gwproactor.links.link_clients import clients_of
-from gwproactor.links.link_manager_transition import LinkManagerTransition
-from gwproactor.links.link_state import CommStateResult, InvalidCommStateInput, TransitionName
 from gwproactor.links.listener import BatchInbox, LinkListener
 from gwproactor.links.manager_ears import ManagerEars
 from gwproactor.links.mqtt_client import Logger, MQTTClientWrapper
 from gwproactor.links.mqtt_clients import MQTTClients
-from gwproactor.links.mqtt_notices import (
-    MQTTConnectFailPayload,
-    MQTTConnectPayload,
-    MQTTDisconnectPayload,
-    MQTTReceiptPayload,
-    MQTTSubackPayload,
-)
-from gwproactor.links.named_links import NamedLinks
 from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.problems import Problems
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.codec import MQTTCodec
-from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import EventBase, StartupEvent
+from gwproactor.wire.payloads import StartupEvent
 from gwproactor.wire.topics import encode_part
 
 
-class LinkManager(NamedLinks):
+class LinkManager(EventLinks):
     """The set of links of one node. For the event loop's thread.
 
     Args:
@@ -106,7 +94,6 @@ class LinkManager(NamedLinks):
             lambda: None if self.upstream is None else self.upstream.settings,
             self.stats,
         )
-        """Where events for the upstream peer are handed in."""
         self._ears.events = self.events
         self._primary_peer = ""
         self._task: asyncio.Task[None] | None = None
@@ -280,105 +267,3 @@ class LinkManager(NamedLinks):
     def disable_mqtt_loggers(self) -> None:
         """Log no packets any more."""
         self._ears.mqtt_logger = None
-
-    # Events
-
-    def post_event(
-        self, event: EventBase, *, tag: str = "", urgent: bool = True, priority: int = 0
-    ) -> EventTicket:
-        """Hand in an event for the upstream peer; see `EventDesk.post`."""
-        return self.events.post(event, tag=tag, urgent=urgent, priority=priority)
-
-    def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
-        """Hand in an event that nobody waits for; see `EventDesk.generate`."""
-        return self.events.generate(event)
-
-    @property
-    def num_pending(self) -> int:
-        """How many events the upstream peer has not acknowledged."""
-        return self.events.pending_count
-
-    @property
-    def num_reuploaded_unacked(self) -> int:
-        """How many events were sent since the link became active, and are not acknowledged."""
-        return self.events.in_flight_count
-
-    @property
-    def num_reupload_pending(self) -> int:
-        """How many events wait for their turn on the active link; none while it is not active."""
-        upstream = self.upstream
-        if upstream is None or not upstream.active:
-            return 0
-        return self.num_pending - self.num_reuploaded_unacked
-
-    def reuploading(self) -> bool:
-        """Whether events wait for their turn on the active upstream link."""
-        return self.num_reupload_pending > 0
-
-    def get_reuploads_str(self, verbose: bool = True, num_events: int = 5) -> str:
-        """The counts of events as a text.
-
-        Args:
-            verbose: Say more than the two counts.
-            num_events: Kept for its name: events are not listed, for there may be a million.
-        """
-        del num_events
-        text = (
-            f"Reuploads: {self.num_reupload_pending} pending, {self.num_reuploaded_unacked} unacked"
-        )
-        state = self.link_state(self.upstream_client) or "missing"
-        return f"{text}; {self.num_pending} events in all, upstream {state}" if verbose else text
-
-    # What a program may tell of its links
-
-    def process_ack(self, link_name: str, message_id: str) -> None:
-        """Treat a message as acknowledged by that link's peer; of an unknown one it is nothing."""
-        if link_name in self:
-            self[link_name].take_ack(message_id)
-
-    def process_ack_timeout(
-        self, wait_info: AckWaitInfo
-    ) -> Result[LinkManagerTransition, BaseException]:
-        """Confirm that an ack did not come; the link has drawn its conclusions already.
-
-        Returns:
-            Ok with the transition that followed, from a state to itself where none did or where it
-            was told before; its `canceled_acks` are this wait and those that ended with it.
-        """
-        return Ok(confirmed_timeout(self._known(wait_info.link_name), wait_info))
-
-    def process_mqtt_connected(self, message: Message[MQTTConnectPayload]) -> CommStateResult:
-        """Confirm that a link is connected; Err where it is not."""
-        link = self._known(message.Payload.client_name)
-        return confirmed(link, TransitionName.mqtt_connected, must_be_connected=True)
-
-    def process_mqtt_disconnected(
-        self, message: Message[MQTTDisconnectPayload]
-    ) -> Result[LinkManagerTransition, InvalidCommStateInput]:
-        """Confirm that a link lost its connection; Err where it did not.
-
-        Returns:
-            Ok with the transition and its `canceled_acks`, once for each loss; where it was told
-            before, from a state to itself and without any.
-        """
-        return confirmed_loss(self._known(message.Payload.client_name))
-
-    def process_mqtt_connect_fail(
-        self, message: Message[MQTTConnectFailPayload]
-    ) -> CommStateResult:
-        """Confirm that a link could not connect; Err where it is connected."""
-        link = self._known(message.Payload.client_name)
-        return confirmed(link, TransitionName.mqtt_connect_failed, must_be_connected=False)
-
-    def process_mqtt_suback(self, message: Message[MQTTSubackPayload]) -> CommStateResult:
-        """Confirm a SUBACK; Err where the link is not connected."""
-        link = self._known(message.Payload.client_name)
-        return confirmed(link, TransitionName.mqtt_suback, must_be_connected=True)
-
-    def process_mqtt_message(self, message: Message[MQTTReceiptPayload]) -> CommStateResult:
-        """Treat a packet as if it had come over that link: read, judged and handed on as any.
-
-        Returns:
-            Ok with the transition that followed, from a state to itself where none did.
-        """
-        return Ok(taken(self._known(message.Payload.client_name), message.Payload.message))

@@ -13,8 +13,8 @@ import logging
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import (
@@ -40,9 +40,9 @@ from gwproactor.links.mqtt_notices import (
     MQTTSubackPayload,
     notice,
 )
+from gwproactor.links.notice_queue import NoticeQueue, put_of
 from gwproactor.links.own_faults import FaultRest
 from gwproactor.links.pace import Pace
-from gwproactor.links.reports import ReportRate
 from gwproactor.links.transport import (
     Connection,
     ConnectOptions,
@@ -58,14 +58,6 @@ _LOGGER = logging.getLogger(__name__)
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """Payloads for which there is always room in a packet."""
-
-
-class NoticeQueue(Protocol):
-    """Takes what a client tells, by a `put` that does not wait. An `asyncio.Queue` serves too."""
-
-    def put(self, item: Any, /) -> Any:
-        """Take a message, without waiting; not called where there is a `put_nowait`."""
-        ...
 
 
 class MessageInfo(NamedTuple):
@@ -307,27 +299,6 @@ class MQTTClientWrapper:
             self._connection = None
             self._subscriptions.end()
             tell(self.on_disconnect, None, reason, int(reason != "stopped"))
-
-
-def put_of(queue: NoticeQueue) -> Callable[[Any], Any]:
-    """How to put something into a queue without waiting; when it is full, the log says so.
-
-    Args:
-        queue: Has a `put_nowait`, or else a `put` that does not wait.
-    """
-    put: Callable[[Any], Any] = getattr(queue, "put_nowait", None) or queue.put
-    rate = ReportRate()
-
-    def put_or_drop(item: Any) -> None:
-        try:
-            put(item)
-        except asyncio.QueueFull:
-            unreported = rate.again(time.monotonic(), "full")
-            if unreported is not None:
-                text = "the queue of MQTT clients is full: notices are dropped (%d since the last)"
-                _LOGGER.warning(text, unreported + 1)
-
-    return put_or_drop
 
 
 def _checked(qos: int) -> int:

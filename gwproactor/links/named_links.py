@@ -3,17 +3,40 @@
 A `LinkSet` gives out `Link` objects, which are what a new program uses. A program that was written
 for the predecessor knows links by their names only, so here is each thing that can be done with a
 `Link` as a method that takes the name. An unknown name is a `CommLinkMissing`.
+
+What such a program once had to tell of its links (`process_mqtt_connected` and the like) is a mere
+confirmation here (`confirmations`).
 """
 
 from typing import Any
 
+from result import Ok, Result
+
 from gwproactor.errors import UsageError
+from gwproactor.links.acks import AckWaitInfo
+from gwproactor.links.confirmations import confirmed, confirmed_loss, confirmed_timeout, taken
 from gwproactor.links.link import Link
+from gwproactor.links.link_manager_transition import LinkManagerTransition
 from gwproactor.links.link_message_times import LinkMessageTimes
 from gwproactor.links.link_set import LinkSet
-from gwproactor.links.link_state import CONNECTED_STATES, LinkState, StateName
+from gwproactor.links.link_state import (
+    CONNECTED_STATES,
+    CommStateResult,
+    InvalidCommStateInput,
+    LinkState,
+    StateName,
+    TransitionName,
+)
 from gwproactor.links.link_states import CommLinkMissing
-from gwproactor.links.mqtt_notices import NO_CONNECTION, NO_ERROR
+from gwproactor.links.mqtt_notices import (
+    NO_CONNECTION,
+    NO_ERROR,
+    MQTTConnectFailPayload,
+    MQTTConnectPayload,
+    MQTTDisconnectPayload,
+    MQTTReceiptPayload,
+    MQTTSubackPayload,
+)
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.subscriptions import QOS
 from gwproactor.wire.codec import MQTTCodec
@@ -130,6 +153,62 @@ class NamedLinks(LinkSet):
         link = self._known(client)
         link.subscribe(topic, qos)
         return NO_ERROR if link.state in CONNECTED_STATES else NO_CONNECTION, None
+
+    # What a program may tell of its links
+
+    def process_ack(self, link_name: str, message_id: str) -> None:
+        """Treat a message as acknowledged by that link's peer; of an unknown one it is nothing."""
+        if link_name in self:
+            self[link_name].take_ack(message_id)
+
+    def process_ack_timeout(
+        self, wait_info: AckWaitInfo
+    ) -> Result[LinkManagerTransition, BaseException]:
+        """Confirm that an ack did not come; the link has drawn its conclusions already.
+
+        Returns:
+            Ok with the transition that followed, from a state to itself where none did or where it
+            was told before; its `canceled_acks` are this wait and those that ended with it.
+        """
+        return Ok(confirmed_timeout(self._known(wait_info.link_name), wait_info))
+
+    def process_mqtt_connected(self, message: Message[MQTTConnectPayload]) -> CommStateResult:
+        """Confirm that a link is connected; Err where it is not."""
+        link = self._known(message.Payload.client_name)
+        return confirmed(link, TransitionName.mqtt_connected, must_be_connected=True)
+
+    def process_mqtt_disconnected(
+        self, message: Message[MQTTDisconnectPayload]
+    ) -> Result[LinkManagerTransition, InvalidCommStateInput]:
+        """Confirm that a link lost its connection; Err where it did not.
+
+        Returns:
+            Ok with the transition and its `canceled_acks`, once for each loss; where it was told
+            before, from a state to itself and without any.
+        """
+        return confirmed_loss(self._known(message.Payload.client_name))
+
+    def process_mqtt_connect_fail(
+        self, message: Message[MQTTConnectFailPayload]
+    ) -> CommStateResult:
+        """Confirm that a link could not connect; Err where it is connected."""
+        link = self._known(message.Payload.client_name)
+        return confirmed(link, TransitionName.mqtt_connect_failed, must_be_connected=False)
+
+    def process_mqtt_suback(self, message: Message[MQTTSubackPayload]) -> CommStateResult:
+        """Confirm a SUBACK; Err where the link is not connected."""
+        link = self._known(message.Payload.client_name)
+        return confirmed(link, TransitionName.mqtt_suback, must_be_connected=True)
+
+    def process_mqtt_message(self, message: Message[MQTTReceiptPayload]) -> CommStateResult:
+        """Treat a packet as if it had come over that link: read, judged and handed on as any.
+
+        Returns:
+            Ok with the transition that followed, from a state to itself where none did.
+        """
+        return Ok(taken(self._known(message.Payload.client_name), message.Payload.message))
+
+    # Helpers
 
     def _known(self, name: str) -> Link:
         if name not in self:
