@@ -11,7 +11,8 @@ import asyncio
 import gc
 import sys
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
 from types import AsyncGeneratorType, CodeType, FrameType
 
 DEFAULT_MAX_BYTES = 32 * 1024
@@ -48,6 +49,8 @@ def thread_stacks_text(max_bytes: int = DEFAULT_MAX_BYTES) -> str:
 
 def task_stack_text(task: "asyncio.Task[object]") -> str:
     """The stack of one task. For the loop's thread."""
+    if task is asyncio.current_task():
+        return _stack(f"task {task.get_name()}", ["  (asks for the stacks)"])
     return _stack(f"task {task.get_name()}", _lines_of_awaits(task.get_coro()))
 
 
@@ -60,11 +63,12 @@ def cut_to_bytes(text: str, max_bytes: int) -> str:
     return f"{kept}\n... {len(encoded) - len(kept.encode('utf-8'))} bytes are left out"
 
 
-def _joined(stacks: list[str], max_bytes: int) -> str:
-    """As many of the stacks as fit, and how many do not."""
+def _joined(stacks: Sequence[Callable[[], str]], max_bytes: int) -> str:
+    """As many of the stacks as fit, and how many do not; those are not even looked at."""
     shown: list[str] = []
     room = max_bytes - _LEFT_OUT_BYTES
-    for stack in stacks:
+    for make_stack in stacks:
+        stack = make_stack()
         room -= len(stack.encode("utf-8", "backslashreplace")) + 1
         if room < 0:
             break
@@ -75,26 +79,24 @@ def _joined(stacks: list[str], max_bytes: int) -> str:
     return cut_to_bytes("\n".join(shown), max_bytes)
 
 
-def _threads(first: Collection[str] = ()) -> list[str]:
+def _threads(first: Collection[str] = ()) -> list[Callable[[], str]]:
     # The documented way to the frames of other threads, in spite of its name.
     frames = sys._current_frames()  # noqa: SLF001
     threads = sorted(threading.enumerate(), key=lambda thread: not _names(thread.name, first))
     return [
-        _stack(f"thread {thread.name}", _lines_of_frame(frames.get(thread.ident or 0)))
+        partial(_thread_stack_text, thread.name, frames.get(thread.ident or 0))
         for thread in threads
     ]
 
 
-def _tasks(first: Collection[str] = ()) -> list[str]:
+def _thread_stack_text(name: str, frame: FrameType | None) -> str:
+    return _stack(f"thread {name}", _lines_of_frame(frame))
+
+
+def _tasks(first: Collection[str] = ()) -> list[Callable[[], str]]:
     tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
     tasks.sort(key=lambda task: not _names(task.get_name(), first))
-    current = asyncio.current_task()
-    return [
-        _stack(f"task {task.get_name()}", ["  (asks for the stacks)"])
-        if task is current
-        else task_stack_text(task)
-        for task in tasks
-    ]
+    return [partial(task_stack_text, task) for task in tasks]
 
 
 def _names(name: str, first: Collection[str]) -> bool:

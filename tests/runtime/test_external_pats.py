@@ -1,9 +1,7 @@
 """Those outside are patted as long as all is well inside, and no longer."""
 
 import asyncio
-import contextlib
 import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 from gwproactor.runtime.external_pats import ExternalPats
 from gwproactor.runtime.external_watchdog import PatCommand
 from gwproactor.runtime.notify_socket import NotifySocket
+from gwproactor_test.service_manager import ServiceManager
 
 SECONDS = 10.0
 
@@ -38,37 +37,27 @@ class Inside:
 
 
 @pytest.fixture
-def service_manager(tmp_path: Path) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.setblocking(False)
+def manager(tmp_path: Path) -> Iterator[ServiceManager]:
+    with ServiceManager(str(tmp_path / "notify")) as listening:
         yield listening
 
 
-async def told(listening: socket.socket) -> str:
-    async with asyncio.timeout(SECONDS):
-        return (await asyncio.get_running_loop().sock_recv(listening, 4096)).decode()
-
-
 async def test_the_service_manager_is_told_while_all_is_well(
-    service_manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+    manager: ServiceManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    inside, notify = Inside(), NotifySocket(str(service_manager.getsockname()))
+    inside, notify = Inside(), NotifySocket(manager.address)
     pats = ExternalPats(inside.all_is_well, inside.report)
     task = asyncio.create_task(pats.pat_service_manager(notify))
-    assert [await told(service_manager) for _ in range(3)] == ["WATCHDOG=1"] * 3
+    assert [await manager.told() for _ in range(3)] == ["WATCHDOG=1"] * 3
     inside.well = False
     await inside.asked_times(5)
-    with contextlib.suppress(BlockingIOError):
-        while service_manager.recv(4096):  # what was told before
-            pass
+    manager.told_so_far()
     await inside.asked_times(3)
-    with pytest.raises(BlockingIOError):
-        service_manager.recv(4096)
+    assert manager.told_so_far() == []
     inside.well = True
-    assert await told(service_manager) == "WATCHDOG=1"
+    assert await manager.told() == "WATCHDOG=1"
     task.cancel()
     await asyncio.wait([task])
     notify.close()
@@ -76,7 +65,7 @@ async def test_the_service_manager_is_told_while_all_is_well(
 
 @pytest.mark.parametrize("process", ["1", None])
 async def test_who_asks_for_nothing_is_told_nothing(
-    process: str | None, service_manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+    process: str | None, manager: ServiceManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     if process is not None:
@@ -84,7 +73,7 @@ async def test_who_asks_for_nothing_is_told_nothing(
         monkeypatch.setenv("WATCHDOG_PID", process)
     inside = Inside()
     pats = ExternalPats(inside.all_is_well, inside.report)
-    await pats.pat_service_manager(NotifySocket(str(service_manager.getsockname())))
+    await pats.pat_service_manager(NotifySocket(manager.address))
     assert inside.asked.locked()
 
 

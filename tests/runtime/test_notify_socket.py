@@ -1,10 +1,7 @@
 """The service manager's protocol, against a real datagram socket in its place."""
 
-import contextlib
 import logging
 import os
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +14,7 @@ from gwproactor.runtime.notify_socket import (
     notify_address,
     watchdog_seconds,
 )
-
-
-@contextlib.contextmanager
-def service_manager(address: str) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(address)
-        listening.settimeout(5)
-        yield listening
-
-
-def told(listening: socket.socket) -> str:
-    return listening.recv(4096).decode()
+from gwproactor_test.service_manager import ServiceManager
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -40,19 +26,19 @@ def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def test_what_happens_is_told(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ADDRESS_VARIABLE, address)
-    with service_manager(address.replace("@", "\0")) as listening:
+    with ServiceManager(address) as manager:
         notify = NotifySocket.from_environment()
         assert notify.is_there
         assert notify.ready()
         assert notify.pat()
         assert notify.status("two\nlines")
         assert notify.stopping("x" * 1000)
-        assert [told(listening) for _ in range(3)] == ["READY=1", "WATCHDOG=1", "STATUS=two"]
-        assert told(listening) == "STOPPING=1\nSTATUS=" + "x" * 200
+        last = "STOPPING=1\nSTATUS=" + "x" * 200
+        assert manager.told_so_far() == ["READY=1", "WATCHDOG=1", "STATUS=two", last]
         notify.close()
         notify.close()
         assert notify.pat()
-        assert told(listening) == "WATCHDOG=1"
+        assert manager.told_so_far() == ["WATCHDOG=1"]
         notify.close()
 
 
@@ -69,7 +55,7 @@ def test_a_failing_socket_harms_nobody(tmp_path: Path, caplog: pytest.LogCapture
     address = str(tmp_path / "notify")
     notify = NotifySocket(address)
     assert not any(notify.pat() for _ in range(5))
-    with service_manager(address):
+    with ServiceManager(address):
         assert notify.pat()
     assert not any(notify.pat() for _ in range(5))
     notify.close()
@@ -80,13 +66,11 @@ def test_a_failing_socket_harms_nobody(tmp_path: Path, caplog: pytest.LogCapture
 
 def test_a_service_manager_that_does_not_read_holds_up_nobody(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
-    with service_manager(address) as listening:
+    with ServiceManager(address) as manager:
         notify = NotifySocket(address)
         assert not all(notify.pat() for _ in range(100_000))
-        while True:
-            told(listening)
-            if notify.pat():
-                break
+        assert set(manager.told_so_far()) == {"WATCHDOG=1"}
+        assert notify.pat()
         notify.close()
 
 

@@ -1,11 +1,9 @@
 """What a proactor does over tasks that die, handlers that fail, and names that expire."""
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
-import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -27,12 +25,14 @@ from gwproactor.errors import (
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.interfaces import MonitoredName
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
+from gwproactor.runtime.loop_watch import THREAD_NAME
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.payloads import AnyEvent, ProblemEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
 from gwproactor_test.proactor_pair import CHILD, NOBODY, PARENT, link_to_child, link_to_parent
+from gwproactor_test.service_manager import ServiceManager
 
 SECONDS = 10.0
 AT_ONCE = TaskPolicy(first_delay_seconds=1e-6, longest_delay_seconds=1e-6, max_restarts=2)
@@ -408,6 +408,13 @@ async def test_the_command_of_a_builder_is_run(
         await until((tmp_path / "patted").exists)
 
 
+async def test_nobody_watches_over_the_loop_where_that_is_not_wanted() -> None:
+    async with node(watchdog=WatchdogSettings(hang_seconds=None)):
+        assert THREAD_NAME not in [thread.name for thread in threading.enumerate()]
+    async with node():
+        assert THREAD_NAME in [thread.name for thread in threading.enumerate()]
+
+
 async def test_a_loop_that_stands_still_is_reported_by_the_proactor() -> None:
     proactor = node(watchdog=WatchdogSettings(hang_seconds=0.02))
     problems = watched(proactor)
@@ -437,26 +444,19 @@ def hold_up_the_loop(free: threading.Event) -> bool:
 # The service manager
 
 
-async def told(listening: socket.socket) -> str:
-    async with asyncio.timeout(SECONDS):
-        return (await asyncio.get_running_loop().sock_recv(listening, 4096)).decode()
-
-
 async def test_the_service_manager_is_told_from_begin_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.setenv("WATCHDOG_USEC", "20000")
     monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.setblocking(False)
+    with ServiceManager(str(tmp_path / "notify")) as manager:
+        monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
         async with node() as proactor:
-            first = {await told(listening), await told(listening)}
+            first = {await manager.told(), await manager.told()}
             assert first == {"READY=1", "WATCHDOG=1"}
-            assert await told(listening) == "WATCHDOG=1"
+            assert await manager.told() == "WATCHDOG=1"
             proactor.stop("maintenance\nof the pump")
-            while (last := await told(listening)) == "WATCHDOG=1":
+            while (last := await manager.told()) == "WATCHDOG=1":
                 pass
         assert last == "STOPPING=1\nSTATUS=maintenance"
 
@@ -469,22 +469,17 @@ async def test_after_an_expiry_the_service_manager_hears_no_pat(
         def monitored_names(self) -> list[MonitoredName]:
             return [MonitoredName("driver", 0.05)]
 
-    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     monkeypatch.setenv("WATCHDOG_USEC", "2000")
     monkeypatch.delenv("WATCHDOG_PID", raising=False)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(str(tmp_path / "notify"))
-        listening.setblocking(False)
+    with ServiceManager(str(tmp_path / "notify")) as manager:
+        monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
         report = WatchdogSettings(when_expired=WhenExpired.report)
         async with node(Driven, watchdog=report) as proactor:
             problems = watched(proactor)
             await until(lambda: bool(problems.events))
-            with contextlib.suppress(BlockingIOError):
-                while listening.recv(4096):  # what was told before
-                    pass
+            manager.told_so_far()
             await asyncio.sleep(0.02)  # ten pats, if there were any
-            with pytest.raises(BlockingIOError):
-                listening.recv(4096)
+            assert manager.told_so_far() == []
 
 
 async def test_a_service_manager_that_is_gone_harms_nobody(

@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+
+from gwproactor_test.service_manager import ServiceManager
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 30.0
@@ -140,22 +141,15 @@ async def test_a_loop_that_stands_still_pats_nobody(tmp_path: Path) -> None:
         await asyncio.sleep(0.1)
         time.sleep(3600)
 """
-    address = str(tmp_path / "notify")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
-        listening.bind(address)
-        listening.setblocking(False)
-        environment = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "20000"}
+    with ServiceManager(str(tmp_path / "notify")) as manager:
+        environment = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "20000"}
         async with running(hangs, "{'hang_seconds': 0.2}", **environment) as process:
-            loop = asyncio.get_running_loop()
-            told = {(await loop.sock_recv(listening, 4096)).decode() for _ in range(3)}
+            told = {await manager.told() for _ in range(3)}
             assert told == {"READY=1", "WATCHDOG=1"}
             await until_logged(process, "the event loop has stood still for")
             await until_logged(process, " in Node.do")
-            with contextlib.suppress(BlockingIOError):
-                while listening.recv(4096):  # what was told before
-                    pass
+            manager.told_so_far()
             await until_logged(process, "the event loop has stood still for")
-            with pytest.raises(BlockingIOError):
-                listening.recv(4096)
+            assert manager.told_so_far() == []
             process.kill()  # as the service manager would
             assert await process.wait() == -signal.SIGKILL
