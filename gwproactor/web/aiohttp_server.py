@@ -21,15 +21,13 @@ from aiohttp import web
 from gwproactor.errors import UsageError
 from gwproactor.links.reports import ReportRate
 from gwproactor.problems import format_exceptions
+from gwproactor.web.handshakes import Handshakes
 from gwproactor.web.listening import listen
 from gwproactor.web.refusals import Refusals
 from gwproactor.web.routes import WebRoute
 from gwproactor.web.server_config import WebServerConfig
 
 logger = logging.getLogger(__name__)
-
-HANDSHAKE_SECONDS = 10.0
-"""How long a client's TLS handshake may take: some round trips, on a bad line."""
 
 LINGER_SECONDS = 1.0
 """How long a body that no handler wanted is read and thrown away, so that its client can still
@@ -76,6 +74,8 @@ class AiohttpServer:
         self._listeners: list[asyncio.Server] = []
         self._runner: web.AppRunner | None = None
         self._refusals = Refusals(most=config.max_connections)
+        tls = config.ssl_context
+        self._handshakes = None if tls is None else Handshakes(tls, config.max_connections)
         self._handling: set[asyncio.Task[Any]] = set()
         self.port = 0
         """The port that it listens on; known after the start."""
@@ -105,13 +105,10 @@ class AiohttpServer:
         self.port = sockets[0].getsockname()[1]
 
     async def _listener(self, bound: socket.socket) -> asyncio.Server:
-        tls = self._config.ssl_context
         return await asyncio.get_running_loop().create_server(
-            self._protocol,
+            self._accepted,
             sock=bound,
-            ssl=tls,
             backlog=self._config.backlog,
-            ssl_handshake_timeout=None if tls is None else HANDSHAKE_SECONDS,
             start_serving=False,
         )
 
@@ -152,6 +149,8 @@ class AiohttpServer:
         """
         self.close()
         self._refusals.end()
+        if self._handshakes is not None:
+            self._handshakes.end()
         runner, self._runner = self._runner, None
         if runner is None or runner.server is None:
             return
@@ -176,12 +175,19 @@ class AiohttpServer:
             names = ", ".join(sorted(task.get_name() for task in self._handling))
             self._reports.report("a handler does not end; it swallows its cancellation", names)
 
-    def _protocol(self) -> asyncio.Protocol:
-        """What answers on a new connection."""
+    def _accepted(self) -> asyncio.Protocol:
+        """What meets a new connection."""
+        if self._handshakes is None:
+            return self._answering()
+        return self._handshakes.protocol(self._answering)
+
+    def _answering(self) -> asyncio.Protocol:
+        """What answers on a new connection, when its handshake is over where it needs one."""
         server = None if self._runner is None else self._runner.server
         if server is None:
             return self._refusals.protocol()
-        if len(server.connections) >= self._config.max_connections:
+        shaking_hands = 0 if self._handshakes is None else len(self._handshakes)
+        if len(server.connections) + shaking_hands >= self._config.max_connections:
             details = f"{self._config.max_connections} are open; further ones are answered with 503"
             self._reports.report("it has all the connections that it may have", details)
             return self._refusals.protocol()

@@ -10,11 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
+import psutil
 import pytest
 from aiohttp import web
 
 from gwproactor.errors import NotRunningError, PortTakenError, UsageError
-from gwproactor.web import aiohttp_server, refusals
+from gwproactor.web import aiohttp_server, handshakes, refusals
 from gwproactor.web.servers import WebServers
 from gwproactor_test.certificates import Certificates
 from gwproactor_test.clients import until
@@ -56,9 +57,11 @@ async def running(servers: Servers) -> AsyncIterator[aiohttp.ClientSession]:
             await servers.web.stop()
 
 
-async def connect(servers: Servers) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connect(
+    servers: Servers, host: str = "127.0.0.1"
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A bare connection, for clients that do not behave."""
-    return await asyncio.open_connection("127.0.0.1", servers.web.port(NAME))
+    return await asyncio.open_connection(host, servers.web.port(NAME))
 
 
 async def greet(request: web.Request) -> web.Response:
@@ -67,6 +70,11 @@ async def greet(request: web.Request) -> web.Response:
 
 async def read_body(request: web.Request) -> web.Response:
     return web.Response(text=str(len(await request.read())))
+
+
+def connections_of_this_process() -> int:
+    """Ends of TCP connections that it holds."""
+    return sum(bool(each.raddr) for each in psutil.Process().net_connections("tcp"))
 
 
 class Waiting:
@@ -116,6 +124,72 @@ async def test_https(certificates: Certificates) -> None:
         assert servers.url().startswith("https://localhost:")
         async with client.get(servers.url(), ssl=certificates.client_context()) as response:
             assert await response.text() == "hello all"
+
+
+def https(certificates: Certificates, **options: Any) -> Servers:
+    context = certificates.server_context(certificates.server)
+    return Servers(host="localhost", ssl_context=context, **options)
+
+
+async def test_who_speaks_no_tls_is_nobodys_problem(certificates: Certificates) -> None:
+    servers = https(certificates)
+    servers.route("/", greet)
+    async with running(servers) as client:
+        with pytest.raises(aiohttp.ClientError):
+            async with client.get(servers.url().replace("https", "http")):
+                pytest.fail("it was answered")
+        with pytest.raises(aiohttp.ClientConnectorCertificateError):
+            await client.get(servers.url())  # which does not trust the certificate
+        async with client.get(servers.url(), ssl=certificates.client_context()) as response:
+            assert response.status == 200
+    assert servers.reports == []
+
+
+async def test_a_handshake_that_does_not_go_on_ends_in_time(
+    certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handshakes, "HANDSHAKE_SECONDS", 0.01)
+    async with running(servers := https(certificates)):
+        reader, writer = await connect(servers, "localhost")
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.transport.abort()
+
+
+async def test_handshakes_count_as_connections_and_a_stop_breaks_them_off(
+    certificates: Certificates,
+) -> None:
+    servers = https(certificates, max_connections=3)
+    servers.route("/", greet)
+    trusting = certificates.client_context()
+    async with running(servers) as client:
+        silent = [await connect(servers, "localhost") for _ in range(2)]
+        async with client.get(servers.url(), ssl=trusting) as response:
+            assert response.status == 200
+        silent += [await connect(servers, "localhost") for _ in range(2)]
+        for reader, _ in silent[3:]:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""  # no room even for a handshake
+        await servers.web.stop()
+        for reader, writer in silent:
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.transport.abort()
+    assert servers.summaries() == ["web server 'w': it has all the connections that it may have"]
+
+
+async def test_a_client_too_many_is_answered_over_tls(certificates: Certificates) -> None:
+    servers, waiting = https(certificates, max_connections=1), Waiting()
+    servers.route("/", waiting)
+    trusting = certificates.client_context()
+    async with running(servers) as client:
+        first = asyncio.create_task(client.get(servers.url(), ssl=trusting))
+        await waiting.asked.wait()
+        async with client.get(servers.url(), ssl=trusting) as response:
+            assert response.status == 503
+        waiting.may_answer.set()
+        async with await first as response:
+            assert response.status == 200
 
 
 async def test_a_view_of_aiohttp_serves_too() -> None:
@@ -517,6 +591,24 @@ async def test_a_client_that_does_not_read_cannot_hold_up_the_stop() -> None:
 
 async def _return(response: web.Response) -> web.Response:
     return response
+
+
+async def test_a_tls_client_that_does_not_read_cannot_hold_up_the_stop(
+    certificates: Certificates,
+) -> None:
+    """It does not answer the end of TLS either, for which asyncio would wait half a minute."""
+    servers = https(certificates)
+    servers.route("/", greet)
+    async with running(servers):
+        reader, writer = await asyncio.open_connection(
+            "localhost", servers.web.port(NAME), ssl=certificates.client_context()
+        )
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readline()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await servers.web.stop()
+        await until(lambda: connections_of_this_process() == 1)  # the client's end
+        writer.transport.abort()
 
 
 async def test_a_websocket_is_closed() -> None:
