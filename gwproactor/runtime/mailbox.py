@@ -137,7 +137,7 @@ class Mailbox:
     async def run(self) -> None:
         """Hand the messages to the handler, until cancelled."""
         try:
-            while True:
+            while not is_being_cancelled():  # the handler may have taken a cancel for its own
                 entry = await self._letters.get()
                 self._room.set()
                 letter = entry.letter

@@ -276,9 +276,9 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         await messages.wait()
         self._hatch.close()
         await self._say_farewell()
-        await _end(*talking)
+        await _end(self._settings.stop_seconds, *talking)
         self._links.events.flush()
-        await _end(threads)
+        await _end(self._settings.stop_seconds, threads)
         await self._close_events()
 
     async def _close_events(self) -> None:
@@ -310,8 +310,11 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
             self._links[link_name].acknowledge(message_id)
 
 
-async def _end(*tasks: SupervisedTask) -> None:
+async def _end(timeout_seconds: float, *tasks: SupervisedTask) -> None:
+    """End tasks, as far as they let themselves be ended; who does not is reported later."""
     for task in tasks:
         task.cancel()
-    for task in tasks:
-        await task.wait()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(timeout_seconds):
+            for task in tasks:
+                await task.wait()

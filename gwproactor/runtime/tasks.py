@@ -66,8 +66,10 @@ class SupervisedTask:
             self._task.cancel()
 
     def when_done(self, callback: Callable[[], None]) -> None:
-        """Have `callback` called once it is over; it must not raise."""
+        """Have `callback` called once it is over, at once where it is; it must not raise."""
         self._when_done = callback
+        if self.done:
+            self._set_over()
 
     def _set_over(self) -> None:
         self._over.set()

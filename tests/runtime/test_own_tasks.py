@@ -1,14 +1,16 @@
 """What a proactor does over tasks that die, handlers that fail, and names that expire."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
+from pydantic import BaseModel
 
 from gwproactor.config.events import EventSettings
 from gwproactor.config.paths import Paths
@@ -28,6 +30,8 @@ from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.loop_watch import THREAD_NAME
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
+from gwproactor.wire.codec import WireCodec
+from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, ProblemEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
@@ -37,6 +41,12 @@ from gwproactor_test.service_manager import ServiceManager
 SECONDS = 10.0
 AT_ONCE = TaskPolicy(first_delay_seconds=1e-6, longest_delay_seconds=1e-6, max_restarts=2)
 STOP = TaskPolicy(on_failure=OnFailure.stop)
+
+
+class Greeting(BaseModel):
+    """A message of the application."""
+
+    TypeName: Literal["test.greeting"] = "test.greeting"
 
 
 class Problems(Observer):
@@ -67,6 +77,10 @@ def watched(proactor: Proactor) -> Problems:
 
 async def forever() -> None:
     await asyncio.Event().wait()
+
+
+def names_of_tasks() -> list[str]:
+    return [task.get_name() for task in asyncio.all_tasks()]
 
 
 async def die() -> None:
@@ -439,6 +453,32 @@ async def test_a_loop_that_stands_still_is_reported_by_the_proactor() -> None:
 
 def hold_up_the_loop(free: threading.Event) -> bool:
     return free.wait(SECONDS)
+
+
+async def test_a_handler_that_cannot_be_cancelled_holds_up_no_stop(broker: AnyBroker) -> None:
+    """It is left behind, and named with where it is."""
+    let_go, begun = asyncio.Event(), asyncio.Event()
+    parent = Proactor(PARENT, ProactorSettings(stop_seconds=0.1))
+    problems = watched(parent)
+    parent.add_link(link_to_child(broker.url), codec=WireCodec([Greeting]))
+
+    @parent.on_message
+    async def cling(message: Message[Any]) -> None:
+        begun.set()
+        while not let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+
+    async with node(url=broker.url) as child, asyncio.timeout(SECONDS):
+        async with parent:
+            link = child.link(PARENT)
+            await link.wait_for()
+            link.send(Greeting(), ack_required=False)
+            await begun.wait()
+        assert "Task 'mailbox' does not end" in problems.summaries()
+        assert "cling" in problems.events[-1].Details
+        let_go.set()
+        await until(lambda: not any("d1.site: mailbox" in name for name in names_of_tasks()))
 
 
 # The service manager

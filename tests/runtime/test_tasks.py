@@ -222,6 +222,18 @@ async def test_one_that_does_not_end_is_named_with_where_it_is() -> None:
     assert len(notes.problems) == 1
 
 
+async def test_who_wants_to_know_is_told_once_when_it_is_over() -> None:
+    told: list[str] = []
+    async with supervisor() as (tasks, _):
+        task = tasks.run(failing(2), "worker")
+        task.when_done(lambda: told.append("over"))
+        await task.wait()
+        assert told == ["over"]
+        task.when_done(lambda: told.append("late"))
+        task.cancel()
+        assert told == ["over", "late"]
+
+
 async def test_a_task_may_close_its_own_supervisor() -> None:
     notes = KeepingOverseer()
     tasks = TaskSupervisor("test", AT_ONCE, notes)
