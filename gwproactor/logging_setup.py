@@ -23,6 +23,8 @@ from gwproactor.logs.throttle import RepeatFilter
 LIBRARY_LOGGER = "gwproactor"
 """What the modules of this library say by themselves goes here."""
 
+_COMPLAINT = "the log is not as it should be: %s"
+
 
 def setup_logging(
     args: argparse.Namespace | None,
@@ -60,7 +62,9 @@ def setup_logging(
     if handlers:
         _install(chosen, handlers, targets, propagate=root_gets_handlers)
     for error in errors:
-        logging.getLogger(chosen.base_log_name).error("the log is not as it should be: %s", error)
+        logging.getLogger(chosen.base_log_name).error(_COMPLAINT, error)
+        if not handlers and sys.stderr is not None:  # or nobody might read it
+            sys.stderr.write(f"{_COMPLAINT % error}\n")
 
 
 def close_logging() -> None:

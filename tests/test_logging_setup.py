@@ -3,6 +3,7 @@
 import argparse
 import json
 import logging
+import re
 import stat
 import subprocess
 import sys
@@ -203,6 +204,26 @@ def test_what_goes_wrong_is_collected_and_told_and_nothing_is_raised(
     assert "the log is not as it should be: --log-level: a level is DEBUG, INFO" in told
     assert "Not a directory" in told
     assert "said" in told
+
+
+def test_where_there_is_no_log_at_all_standard_error_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    setup_logging(None, settings(tmp_path / "file"), None, False)
+    told = capsys.readouterr().err
+    assert told.startswith("the log is not as it should be: [Errno")
+    assert told.count("\n") == 1
+
+
+def test_the_program_of_the_page_runs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = Path(__file__).parent.parent / "docs" / "logging.md"
+    (program,) = re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+    monkeypatch.setenv("PROACTOR_PATHS__LOG_DIR", str(folder))
+    monkeypatch.setattr(sys, "argv", ["program", "--message-summary"])
+    exec(compile(program, str(page), "exec"), {})
+    proactor_logger().message_summary("IN", "a", "topic")
+    assert len(written(folder)) == 1
 
 
 def test_a_peer_cannot_forge_a_line(folder: Path) -> None:

@@ -21,7 +21,8 @@ DEFAULT_BURST: Final = 5
 DEFAULT_WINDOW_SECONDS: Final = 60.0
 """One line a minute about a trouble that lasts is 200 KB a day."""
 
-_LEVEL_EXAMPLE = "INFO"
+MAX_LEVEL: Final = 100
+"""Above CRITICAL (50), for a logger that is to be silent."""
 
 
 def level_number(level: str) -> int:
@@ -32,7 +33,7 @@ def level_number(level: str) -> int:
     """
     text = level.strip().upper()
     number = int(text) if text.isdecimal() else logging.getLevelNamesMapping().get(text)
-    if number is None:
+    if number is None or number > MAX_LEVEL:
         raise ValueError("a level is DEBUG, INFO, WARNING, ERROR, CRITICAL or a number")
     return number
 
@@ -42,7 +43,7 @@ def _name_to_number(value: object) -> object:
 
 
 LogLevel = Annotated[
-    int, BeforeValidator(_name_to_number), Field(ge=0, le=100, examples=[_LEVEL_EXAMPLE])
+    int, BeforeValidator(_name_to_number), Field(ge=0, le=MAX_LEVEL, examples=["INFO"])
 ]
 """The level of a logger, by its name or its number."""
 

@@ -100,10 +100,16 @@ class ProactorSettings(_WithConfig, CheckedSettings):
 
         Returns:
             The same, with clients that have their files.
+
+        Raises:
+            ValueError: `paths` is something else.
         """
+        paths = cls.get_paths(values.get("paths"))
+        if not isinstance(paths, Paths):
+            raise ValueError("paths must be an object of the class Paths")  # noqa: TRY004 - pydantic
         for name, value in values.items():
             if isinstance(value, MQTTClient):
-                values[name] = value.with_tls_paths(values["paths"].certs_dir, name)
+                values[name] = value.with_tls_paths(paths.certs_dir, name)
         return values
 
     @classmethod

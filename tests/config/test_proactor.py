@@ -133,6 +133,16 @@ def test_each_client_has_the_tls_files_of_its_name() -> None:
     assert other.private_key_path == Path("/certs/other/private/other.pem")
 
 
+def test_clients_among_plain_values_get_their_files() -> None:
+    values = {"paths": Paths(certs_dir=Path("/certs")), "a": MQTTClient(), "b": 1}
+    found = ProactorSettings.post_root_validator(values)
+    assert found["a"].tls.ca_cert_path == Path("/certs/a/ca.crt")
+    assert found["b"] == 1
+    assert ProactorSettings.post_root_validator({"a": MQTTClient()})["a"].tls.cert_path is not None
+    with pytest.raises(ValueError, match="the class Paths"):
+        ProactorSettings.post_root_validator({"paths": "/certs"})
+
+
 def test_events_lie_where_the_paths_are_given() -> None:
     assert ProactorSettings().events.folder is None
     assert ProactorSettings(paths=Paths()).events.folder == Paths().data_dir
