@@ -5,13 +5,17 @@ prints its transitions, and the acks that it takes, as `gwproactor node` does. W
 wire format counts here, not what we think that it does.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+import aiomqtt
 import pytest
 
 from benchmarks.contestants import Role, predecessor_command
+from gwproactor_test.clients import client_of
 from gwproactor_test.mosquitto import Mosquitto
 from gwproactor_test.nodes import Acked, Event, NodeProcess, Problem, Stored
 
@@ -97,6 +101,34 @@ async def test_our_child_with_their_parent(pair: Pair) -> None:
     await send_and_see_acked(child, 3)
     assert parent.state == "active"
     assert child.of(Problem) == []
+
+
+async def test_they_never_see_a_batch_however_many_events_wait(
+    pair: Pair, mosquitto: Mosquitto
+) -> None:
+    child = await pair.ours("child")
+    for number in range(300):
+        await child.send({"MessageId": f"event {number}", "n": number})
+    await child.until(lambda: len(child.of(Stored)) == 300)
+    topics: Counter[str] = Counter()
+
+    async def watch(client: aiomqtt.Client) -> None:
+        async for message in client.messages:
+            topics[str(message.topic).rpartition("/")[2]] += 1
+
+    async with client_of(mosquitto) as client:
+        await client.subscribe("gw/#")
+        watching = asyncio.create_task(watch(client))
+        parent = await pair.theirs("parent")
+        await parent.wait_active()
+        ours = {f"event {number}" for number in range(300)}
+        await child.until(lambda: ours <= set(child.ids(Acked)))
+        await send_and_see_acked(child, 300)
+        watching.cancel()
+        await asyncio.wait([watching])
+    assert topics["gridworks-event-data"] >= 301
+    assert not [name for name in topics if name.startswith("gwproactor")]
+    assert parent.of(Problem) == []
 
 
 async def test_their_child_with_our_parent(pair: Pair) -> None:

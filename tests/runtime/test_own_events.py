@@ -1,6 +1,7 @@
 """Posting events from the loop and from other threads, and what a proactor keeps them in."""
 
 import asyncio
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -268,3 +269,29 @@ async def test_a_reupload_is_told_and_counted(
     assert (progress.acked, progress.left) == (progress.total, 0)
     assert f"re-upload of {progress.total} events began" in caplog.text
     assert f"re-upload completed: {progress.total} events" in caplog.text
+
+
+# A folder that vanishes
+
+
+@pytest.mark.parametrize("box", ["outbox", "inbox", "."])
+async def test_a_folder_that_vanishes_under_a_running_proactor(
+    broker: AnyBroker, tmp_path: Path, box: str
+) -> None:
+    """What is stored from then on is safe on the disk, and sent by the next run."""
+    early, late = [[f"{when}-{n}" for n in range(20)] for when in ("early", "late")]
+    async with child(folder=tmp_path / "c") as node:
+        for event_id in early:
+            await node.store_event(event(event_id))
+        shutil.rmtree(tmp_path / "c" / box)
+        for event_id in late:
+            await node.store_event(event(event_id))
+    async with (
+        Parent(broker.url, tmp_path / "p") as parent,
+        child(broker.url, folder=tmp_path / "c") as node,
+    ):
+        await until(lambda: set(late) <= set(parent.ids))
+        shutil.rmtree(tmp_path / "p" / ("inbox" if box == "outbox" else box))
+        await (await node.store_event(event("last"))).acked()
+        await until(lambda: "last" in parent.ids)
+    assert len(parent.ids) == len(set(parent.ids))

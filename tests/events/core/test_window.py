@@ -1,5 +1,7 @@
 """The window: what a plain peer sees of it, and how it follows the acks of batches."""
 
+from collections import deque
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +92,39 @@ def test_it_stays_within_its_bounds_whatever_happens(steps: list[tuple[str, int,
             window.restart()
         assert FIRST <= window.count <= BATCHED
         assert 1 <= window.batch_count <= max(1, window.count // 2)
+
+
+# A slow peer
+
+
+def longest_wait(window: Window, rates: list[float]) -> float:
+    """How long an answer took at most, as a share of the ack timeout, with ever enough to send.
+
+    Args:
+        window: The window.
+        rates: How many events the peer takes in an ack timeout; for each, so many batches long.
+    """
+    now, free_at, longest = 0.0, 0.0, 0.0
+    in_flight: deque[tuple[int, float, float]] = deque()
+    for rate in rates:
+        for _ in range(60):
+            while sum(count for count, _, _ in in_flight) + window.batch_count <= window.count:
+                free_at = max(now, free_at) + window.batch_count / rate
+                in_flight.append((window.batch_count, now, free_at))
+            count, sent_at, now = in_flight.popleft()
+            longest = max(longest, now - sent_at)
+            window.acked(count, now - sent_at)
+    return longest
+
+
+@given(st.floats(50, 1e6))
+def test_a_peer_of_any_pace_is_never_taken_for_a_lost_one(rate: float) -> None:
+    assert longest_wait(batching(), [rate]) < 0.5
+
+
+@given(st.floats(150, 1e6), st.lists(st.floats(0.4, 1), min_size=1, max_size=5))
+def test_nor_is_one_that_becomes_slower(rate: float, slower: list[float]) -> None:
+    rates = [rate]
+    for share in slower:
+        rates.append(max(50.0, rates[-1] * share))
+    assert longest_wait(batching(), rates) < 1
