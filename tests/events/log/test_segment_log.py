@@ -345,6 +345,41 @@ def test_one_stuck_event_does_not_pin_the_disk(tmp_path: Path, opened: OpenLog) 
     assert pending(opened(tmp_path)) == [1, 1999]
 
 
+def test_what_was_compacted_outlives_a_power_cut(tmp_path: Path, opened: OpenLog) -> None:
+    """Its old place is gone, so the new one must have been synced before."""
+    disk = UnreliableDisk()
+    log = opened(tmp_path, disk=disk)
+    log.commit([event(1)], ())
+    (first,) = segment_paths(tmp_path)
+    sequence = 1
+    while first.exists():
+        sequence += 1
+        log.commit([event(sequence)], [sequence - 1] if sequence > 2 else [])
+        log.tidy()
+    disk.end_process()
+    disk.lose_unsynced(as_much_as_possible)
+    assert pending(opened(tmp_path)) == [1, sequence]
+
+
+def as_much_as_possible(low: int, high: int) -> int:
+    """What a power cut may do at its worst: to each name that may go or come, and to all bytes."""
+    return 1 if (low, high) == (0, 1) else low
+
+
+def test_an_old_segment_does_not_come_back_without_the_younger_one_that_empties_it(
+    tmp_path: Path, opened: OpenLog
+) -> None:
+    disk = UnreliableDisk()
+    log = opened(tmp_path, disk=disk, segment_bytes=1)
+    for sequence in range(1, 6):
+        log.commit([event(sequence)], [sequence - 1] if sequence > 1 else [])
+    log.tidy()
+    disk.end_process()
+    first_comes_back = iter([1, 0, 0, 0, 0, 0])
+    disk.lose_unsynced(lambda low, high: next(first_comes_back) if high == 1 else low)
+    assert pending(opened(tmp_path)) == [5]
+
+
 def test_compaction_gives_a_record_back_the_newline_that_a_power_cut_took(
     tmp_path: Path, opened: OpenLog
 ) -> None:
@@ -627,7 +662,7 @@ def test_what_a_killed_run_has_not_synced_the_next_one_syncs(
     disk.end_process()
     assert pending(opened(tmp_path, disk=disk)) == [1]
     disk.end_process()
-    disk.lose_unsynced(lambda low, high: 1 if (low, high) == (0, 1) else low)
+    disk.lose_unsynced(as_much_as_possible)
     assert pending(opened(tmp_path)) == [1]
 
 
