@@ -19,6 +19,11 @@ Choose = Callable[[int, int], int]
 """Gives a number from the first to the second, both included."""
 
 
+def worst(low: int, high: int) -> int:
+    """What a power cut may do at its worst: to each name that may go or come, and to all bytes."""
+    return 1 if (low, high) == (0, 1) else low
+
+
 class PowerCut(BaseException):
     """The power went off in the middle of a call."""
 

@@ -28,7 +28,7 @@ from gwproactor.events.disk.file_calls import FileCalls
 from gwproactor.events.log.segment_log import DEFAULT_SEGMENT_BYTES, SegmentLog
 from gwproactor.events.log.segments import encode_header
 from gwproactor.events.store import StoredEvent
-from gwproactor_test.disk import ERRORS, PowerCut, UnreliableDisk
+from gwproactor_test.disk import ERRORS, PowerCut, UnreliableDisk, worst
 
 SEGMENT_BYTES = 600
 """A handful of events: segments fill, empty and are compacted all the time."""
@@ -357,13 +357,8 @@ def test_what_was_compacted_outlives_a_power_cut(tmp_path: Path, opened: OpenLog
         log.commit([event(sequence)], [sequence - 1] if sequence > 2 else [])
         log.tidy()
     disk.end_process()
-    disk.lose_unsynced(as_much_as_possible)
+    disk.lose_unsynced(worst)
     assert pending(opened(tmp_path)) == [1, sequence]
-
-
-def as_much_as_possible(low: int, high: int) -> int:
-    """What a power cut may do at its worst: to each name that may go or come, and to all bytes."""
-    return 1 if (low, high) == (0, 1) else low
 
 
 def test_an_old_segment_does_not_come_back_without_the_younger_one_that_empties_it(
@@ -518,6 +513,35 @@ def test_damage_found_later_is_named_and_the_segment_kept(tmp_path: Path, opened
     assert [p.name for p in (tmp_path / "damaged").iterdir()] == [path.name]
 
 
+def test_a_line_in_the_place_of_another_is_damage(tmp_path: Path, opened: OpenLog) -> None:
+    """As when a file was replaced by an older copy of it: no event is given out for another."""
+    log = opened(tmp_path)
+    log.commit([event(1), event(2), event(3)], ())
+    (path,) = segment_paths(tmp_path)
+    header, first, second, third = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(header + second + first + third)
+    events, damages = log.read([1, 2, 3])
+    assert events == [event(3)]
+    assert [damage.sequence for damage in damages] == [1, 2]
+
+
+def test_a_repair_that_is_cut_short_costs_no_sound_event(tmp_path: Path, opened: OpenLog) -> None:
+    for calls in range(20):
+        folder, disk = tmp_path / str(calls), UnreliableDisk()
+        log = opened(folder, disk=disk)
+        log.commit([event(1), event(2), event(3)], ())
+        log.close()
+        flip(segment_paths(folder)[0], b'{"n": 2')
+        disk.cut_power_during(calls)
+        with suppress(PowerCut):
+            SegmentLog(folder, files=disk).open()
+        disk.end_process()
+        disk.lose_unsynced(worst)
+        again = SegmentLog(folder)
+        again.open()
+        assert pending(again) == [1, 3]
+
+
 def test_damage_that_cannot_be_repaired_is_named_again(tmp_path: Path, opened: OpenLog) -> None:
     log = opened(tmp_path)
     log.commit([event(1), event(2)], ())
@@ -662,7 +686,7 @@ def test_what_a_killed_run_has_not_synced_the_next_one_syncs(
     disk.end_process()
     assert pending(opened(tmp_path, disk=disk)) == [1]
     disk.end_process()
-    disk.lose_unsynced(as_much_as_possible)
+    disk.lose_unsynced(worst)
     assert pending(opened(tmp_path)) == [1]
 
 

@@ -4,6 +4,8 @@ import errno
 import os
 import stat
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from gwproactor.events.persisters.persister_errors import (
 from gwproactor.events.persisters.simple_directory_writer import SimpleDirectoryWriter
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.problems import Problems
-from gwproactor_test.disk import ERRORS, UnreliableDisk
+from gwproactor_test.disk import ERRORS, PowerCut, UnreliableDisk, worst
 
 TODAY = datetime.now(UTC)
 OLD_DAY = "2024-05-06T00:00:00+00:00"
@@ -251,10 +253,39 @@ def test_a_power_cut_takes_nothing_that_was_persisted(tmp_path: Path) -> None:
     for n in range(10):
         persister.persist(f"e{n}", b"{}")
     persister.persist("e0", b'{"n": 0}')
-    disk.lose_unsynced(lambda low, _: low)
+    disk.lose_unsynced(worst)
     again = opened(tmp_path)
     assert again.num_pending == 10
     assert again.retrieve("e0") == Ok(b'{"n": 0}')
+
+
+@pytest.mark.parametrize("left", [worst, max, min])
+def test_a_file_is_whole_or_not_there_whenever_the_power_goes(
+    tmp_path: Path, left: Callable[[int, int], int]
+) -> None:
+    for calls in range(12):
+        folder, disk = tmp_path / str(calls), UnreliableDisk()
+        persister = opened(folder, disk)
+        persister.persist("a", b"old" * 50)
+        disk.cut_power_during(calls)
+        with suppress(PowerCut):
+            persister.persist("a", b"new" * 100)
+            persister.persist("b", b"other" * 50)
+        disk.end_process()
+        disk.lose_unsynced(left)
+        again = opened(folder)
+        assert again.retrieve("a") in (Ok(b"old" * 50), Ok(b"new" * 100))
+        assert again.retrieve("b") in (Ok(None), Ok(b"other" * 50))
+
+
+def test_a_write_that_fails_leaves_no_half_file(tmp_path: Path) -> None:
+    """On a full disk it would keep the others from their room."""
+    disk = UnreliableDisk()
+    persister = opened(tmp_path, disk)
+    persister.persist("a", b"old")
+    disk.fail(2, 1, errno.ENOSPC, short=True)
+    assert problems(persister.persist("b", b"new")) == [OSError, WriteFailed]
+    assert [path.name for path in tmp_path.rglob("*.*") if path.suffix != ".json"] == []
 
 
 def test_without_durability_nothing_is_synced(tmp_path: Path) -> None:
