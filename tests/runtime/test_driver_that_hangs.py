@@ -24,7 +24,7 @@ class Driver(SyncAsyncInteractionThread):
     """Does nothing in each turn, until it is to hang."""
 
     def __init__(self) -> None:
-        super().__init__(iterate_sleep_seconds=0.01, pat_timeout=0.5)
+        super().__init__(iterate_sleep_seconds=0.01, pat_timeout=2.0)
         self.is_to_hang = threading.Event()
         self.free = threading.Event()
 
