@@ -65,7 +65,6 @@ class AiomqttClient(aiomqtt.Client):
         self._client.manual_ack_set(True)
         self._client.on_publish = None  # paho makes three objects for each call of it
         setattr(self._client, "_create_socket", lambda: packet_socket)  # noqa: B010
-        setattr(self._client, "_handle_publish", self._take_publish)  # noqa: B010
 
     # Requests
 
@@ -189,14 +188,6 @@ class AiomqttClient(aiomqtt.Client):
 
     _on_unsubscribe = _on_subscribe
 
-    def _take_publish(self) -> MQTTErrorCode:
-        raw = self._client._in_packet  # noqa: SLF001 - paho offers no other way
-        packet = read_publish(raw["command"], raw["packet"], v5=self._is_v5)
-        if packet is None:
-            return Paho._handle_publish(self._client)  # noqa: SLF001 - which ends in `_on_message`
-        self.received.put(packet)
-        return MQTTErrorCode.MQTT_ERR_SUCCESS
-
     def _on_message(self, client: Paho, userdata: Any, message: MQTTMessage) -> None:  # noqa: ARG002
         self.received.put(packet_of(message))
 
@@ -237,11 +228,26 @@ class AiomqttClient(aiomqtt.Client):
             self.abort(self._socket.fault)
             return
         while self._socket.pending():
+            if self._take_usual():
+                continue
             if self._guarded(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
                 return
         self.backlog.read()
         if more:
             self._loop.call_soon(self._read_again)
+
+    def _take_usual(self) -> bool:
+        """Take a packet past paho, where it is a whole message like nearly all; else leave it."""
+        if self._client._in_packet["command"]:  # noqa: SLF001 - it is in the middle of one
+            return False
+        found = self._socket.whole_packet()
+        packet = found and read_publish(found[0], found[1], v5=self._is_v5)
+        if found is None or packet is None:
+            return False
+        self._socket.skip(found[2])
+        self._client._last_bytes_received = self._socket.last_byte_seconds  # noqa: SLF001
+        self.received.put(packet)
+        return True
 
     def _read_again(self) -> None:
         if self.lost is None:

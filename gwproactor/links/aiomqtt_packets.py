@@ -1,10 +1,10 @@
 """Received PUBLISH packets: read here where they are as nearly all are, and by paho otherwise.
 
-For each message paho builds the tables of all that MQTT 5 knows as properties, two of its objects
-and a line for its log. Where a message comes now and then, so that none of this is in the
-processor's caches, that takes as long as the broker does. What it finds is the same every time:
-no properties, or those that the peer announces itself by. So these are remembered by their bytes,
-and the rest of a packet is a topic, perhaps a number, and the payload.
+For each message paho asks for its bytes in three steps, builds the tables of all that MQTT 5 knows
+as properties, two objects of its own and a line for its log. Where a message comes now and then, so
+that none of this is in the processor's caches, that takes as long as the broker does. What it finds
+is the same every time: no properties, or those that the peer announces itself by. So these are
+remembered by their bytes, and the rest of a packet is a topic, perhaps a number, and the payload.
 """
 
 import functools
@@ -15,6 +15,8 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from gwproactor.links.transport import ReceivedPacket
+
+_PUBLISH = 3
 
 _MAX_PROPERTIES_BYTES = 127
 """So many have their length in one byte, and few enough to be remembered."""
@@ -48,16 +50,18 @@ def packet_of(message: MQTTMessage) -> ReceivedPacket:
 
 
 def read_publish(first_byte: int, rest: bytes | bytearray, *, v5: bool) -> ReceivedPacket | None:
-    """Read a packet, or leave it to paho: of QoS 2, with long properties, or wrong in any way.
+    """Read a message, or leave it to paho: of QoS 2, with long properties, or wrong in any way.
 
     Args:
-        first_byte: The first byte of the packet: its type and flags (MQTT 5, section 3.3.1).
+        first_byte: The first byte of a packet: its type and flags (MQTT 5, section 3.3.1).
         rest: What follows the length.
         v5: The protocol is MQTT 5 and not 3.1.1.
 
     Returns:
-        The packet; None where paho should read it.
+        The message; None where paho should read the packet.
     """
+    if first_byte >> 4 != _PUBLISH:
+        return None
     qos = first_byte >> 1 & 3
     topic_end = 2 + int.from_bytes(rest[:2])
     position = topic_end + 2 * qos  # a number for QoS 1, nothing for 0

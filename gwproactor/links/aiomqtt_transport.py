@@ -21,7 +21,7 @@ add or override, and why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
 - Each received message makes paho build tables of all properties there are. So those like nearly
-  all are read by `aiomqtt_packets` (`_handle_publish`).
+  all are read by `aiomqtt_packets`, past paho (`_in_packet` says whether it has begun with one).
 - Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
 - The writer is registered some loop turns late, and on a socket that may be closed by then (EBADF);
   the loss is kept in a future that nobody may retrieve. Here everything happens on the loop, at

@@ -21,6 +21,9 @@ READ_CHUNK_BYTES = 64 * 1024
 packets, little enough that a flood leaves time for everything else on the loop."""
 
 
+_MAX_LENGTH_BYTES = 4
+"""A packet's length has no more digits (MQTT 5, section 1.5.5)."""
+
 _QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -79,6 +82,26 @@ class PacketSocket:
     def pending(self) -> int:
         """How many bytes wait to be read from the buffer, and 1 for the news of the end."""
         return len(self._buffer) or (1 if self.fault is not None and not self._ended else 0)
+
+    def whole_packet(self) -> tuple[int, bytes, int] | None:
+        """The packet that the buffer begins with, where all of it is there; it is not taken.
+
+        Returns:
+            Its first byte, what follows its length, and how many bytes it has.
+        """
+        length = 0
+        for position, byte in enumerate(self._buffer[1 : 1 + _MAX_LENGTH_BYTES], 1):
+            length |= (byte & 0x7F) << 7 * (position - 1)
+            if byte < 0x80:
+                end = position + 1 + length
+                if end > len(self._buffer) or length > self._max_packet_bytes:
+                    return None
+                return self._buffer[0], bytes(self._buffer[position + 1 : end]), end
+        return None
+
+    def skip(self, size: int) -> None:
+        """Take the next bytes of the buffer without looking at them."""
+        self._buffer = self._buffer[size:]
 
     def recv(self, size: int) -> bytes:
         """The next bytes of the buffer, at most `size`; BlockingIOError when it is empty.

@@ -69,6 +69,7 @@ def test_a_packet_id_and_a_repeat_are_read() -> None:
 @pytest.mark.parametrize(
     ("first_byte", "rest"),
     [
+        (0x20, b"\0\0"),  # CONNACK
         (0x34, publish(TOPIC, b"\0", b"", packet_id=b"\0\1")),  # QoS 2
         (0x30, publish(b"", b"\0", b"")),  # an alias
         (0x30, publish(b"\xff", b"\0", b"")),  # no text

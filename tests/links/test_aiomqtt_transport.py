@@ -932,7 +932,7 @@ async def test_cancelling_a_frozen_tls_handshake(relay: Relay, certificates: Cer
 
 
 def test_the_private_names_that_are_relied_on_exist() -> None:
-    for name in ("_create_socket", "_handle_publish", "_send_pingreq"):
+    for name in ("_create_socket", "_send_pingreq"):
         assert callable(getattr(paho.mqtt.client.Client, name))
     for name in (
         "_client_connect",

@@ -29,6 +29,30 @@ def test_one_fill_serves_many_reads(pair: tuple[PacketSocket, socket.socket]) ->
         tested.recv(1)
 
 
+def test_a_whole_packet_is_seen_and_then_taken(pair: tuple[PacketSocket, socket.socket]) -> None:
+    tested, theirs = pair
+    theirs.sendall(b"\x30\x03abc\x20\x80\x00\x30\x05de")
+    tested.fill()
+    assert tested.whole_packet() == (0x30, b"abc", 5)
+    tested.skip(5)
+    assert tested.whole_packet() == (0x20, b"", 3)  # a length may be longer than it need be
+    tested.skip(3)
+    assert tested.whole_packet() is None
+    assert tested.recv(100) == b"\x30\x05de"
+    assert tested.whole_packet() is None
+
+
+@pytest.mark.parametrize("begin", [b"\x30", b"\x30\x80", b"\x30\xff\xff\xff\xff\x01a", b"\x30\x65"])
+def test_what_is_no_packet_or_too_long_a_one_is_left(
+    pair: tuple[PacketSocket, socket.socket], begin: bytes
+) -> None:
+    tested, theirs = pair
+    theirs.sendall(begin + b"a" * (101 if begin == b"\x30\x65" else 0))
+    tested.fill()
+    assert tested.whole_packet() is None
+    assert tested.recv(1) == b"\x30"
+
+
 def test_nothing_to_fill(pair: tuple[PacketSocket, socket.socket]) -> None:
     tested, _ = pair
     assert not tested.fill()
