@@ -128,9 +128,11 @@ class SendingEvents:
         if self._sendable.is_set():
             return
         wake_at = self._departures.wake_at_seconds()
-        delay = None if wake_at is None else max(0.0, wake_at - time.monotonic())
+        if wake_at is None:
+            await self._sendable.wait()
+            return
         with suppress(TimeoutError):
-            async with asyncio.timeout(delay):
+            async with asyncio.timeout(max(0.0, wake_at - time.monotonic())):
                 await self._sendable.wait()
 
     async def _read_back(self, refs: Sequence[EventRef]) -> None:
