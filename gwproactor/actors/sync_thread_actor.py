@@ -1,6 +1,6 @@
 """An actor whose work is done by a thread, because it blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Generic, TypeVar
 
 from gwproactor.actors.actor import Actor
@@ -35,7 +35,7 @@ class SyncThreadActor(Actor, Generic[ThreadT]):
         timeout = self._sync_thread.pat_timeout
         return [] if timeout is None else [MonitoredName(self.name, timeout)]
 
-    def process_message(self, message: Message[Any]) -> ProcessResult:
+    def process_message(self, message: Message[Any]) -> ProcessResult | Awaitable[ProcessResult]:
         """Refuse it; to be overridden by an actor that messages are sent to."""
         raise UsageError(
             f"{type(self).__name__} '{self.name}' handles no messages, as a"

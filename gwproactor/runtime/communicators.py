@@ -8,13 +8,13 @@ left behind: of a thread that hangs there is no more that one could do.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, Protocol
 
 from result import Err
 
 from gwproactor.errors import UsageError
-from gwproactor.interfaces import CommunicatorInterface, MonitoredName, Runnable
+from gwproactor.interfaces import CommunicatorInterface, Runnable
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.mailbox import Letter, Mailbox
 from gwproactor.runtime.tracebacks import traceback_text
@@ -94,9 +94,10 @@ class Communicators:
         """The mailbox of the one of that name, or None."""
         return self._mailboxes.get(name)
 
-    def monitored_names(self) -> Sequence[MonitoredName]:
-        """What of them the watchdog monitors."""
-        return [name for each in self for name in each.monitored_names]
+    @property
+    def dropped_count(self) -> int:
+        """How many messages their mailboxes had no room for."""
+        return sum(mailbox.dropped_count for mailbox in self._mailboxes.values())
 
     def start(self, run_task: RunsTasks) -> None:
         """Begin to empty the mailboxes, and start who can be started.
@@ -134,7 +135,7 @@ class Communicators:
         for join, (name, _) in zip(joins, started, strict=True):
             if join in late:
                 self._report(f"'{name}' did not stop", f"it was asked {timeout_seconds:g} s ago")
-        await asyncio.wait(joins)
+        await asyncio.wait(joins, timeout=timeout_seconds)  # one may take no notice of its cancel
 
     def _begin(self, name: str, run_task: RunsTasks) -> None:
         run_task(f"mailbox of {name}", self._mailboxes[name].run)

@@ -10,6 +10,7 @@ from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
 from gwproactor.interfaces import CommunicatorInterface
 from gwproactor.links.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.post_office import PostOffice
 from gwproactor.wire.envelope import Message
@@ -24,6 +25,7 @@ class Mail:
     """
 
     _communicators: Communicators
+    _mailbox: Mailbox
     _post_office: PostOffice
     _links: LinkManager
     _oversight: Oversight
@@ -115,6 +117,11 @@ class Mail:
             self._post_office.queue.thread_end.put_nowait(message)
         except QueueClosedError:
             raise NotRunningError("the proactor has stopped; the message was not sent") from None
+
+    @property
+    def dropped_message_count(self) -> int:
+        """How many messages the mailboxes, the proactor's own among them, had no room for."""
+        return self._mailbox.dropped_count + self._communicators.dropped_count
 
     async def process_messages(self) -> None:
         """Send on the messages that threads hand in; the proactor runs this as a task."""

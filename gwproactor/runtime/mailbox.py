@@ -147,6 +147,8 @@ class Mailbox:
                     self._done(letter)
                 else:
                     await self._handle(entry)
+                if not self._letters.empty():  # nothing else would let the others have their turn
+                    await asyncio.sleep(0)
         finally:
             self._end()
 

@@ -4,16 +4,18 @@ A message is addressed by the name in its header's `Dst`. Who it is from does no
 actor, a thread. Threads hand theirs in by a bounded queue, whose items the loop sends on in order.
 """
 
-import logging
+import asyncio
 import threading
+import time
 from typing import Any, Protocol
 
 from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue
-from gwproactor.errors import ProactorFailedError, TaskDiedError, UsageError
+from gwproactor.errors import MailboxFullError, ProactorFailedError, TaskDiedError, UsageError
 from gwproactor.links.link import Link
 from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.reports import ReportRate
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox, type_of
@@ -22,9 +24,11 @@ from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import EventBase, ProblemEvent, ProblemType, is_event_type
 
-_LOGGER = logging.getLogger(__name__)
-
 SHUTDOWN = Shutdown().TypeName
+
+MESSAGES_IN_A_TURN = 100
+"""Of threads, sent on before the loop does something else: a queue that threads fill as fast as it
+is emptied would never let it."""
 
 
 class Principal(Protocol):
@@ -78,6 +82,7 @@ class PostOffice:
         self._links = links
         self._watchdog = watchdog
         self._thread_id = threading.get_ident()
+        self._rate = ReportRate()
         self._own_names = ("", own_name, KnownNames.proactor)
         self.queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(max_messages)
         """The messages of threads."""
@@ -117,13 +122,25 @@ class PostOffice:
 
     async def run(self) -> None:
         """Send on what threads hand in, until the queue is closed and empty."""
+        count = 0
         async for message in self.queue.loop_end:
             try:
                 self.send(message)
-            except Exception as error:
-                _LOGGER.exception("a message of a thread could not be sent on")
-                summary = f"A {type_of(message)} of a thread was not sent: {in_words(error)}"
-                self._principal.report_problem(summary, traceback_text(error))
+            except MailboxFullError:
+                pass  # the mailbox has counted and reported it
+            except Exception as error:  # noqa: BLE001 - it is reported
+                self._report(message, error)
+            count += 1
+            if count % MESSAGES_IN_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    def _report(self, message: Message[Any], error: Exception) -> None:
+        """Report a message of a thread that could not be sent on, at a bounded rate."""
+        summary = f"A {type_of(message)} of a thread was not sent: {in_words(error)}"
+        unreported = self._rate.again(time.monotonic(), summary)
+        if unreported is not None:
+            again = f"{unreported} times more since the last report\n" if unreported else ""
+            self._principal.report_problem(summary, again + traceback_text(error))
 
     def _put(self, mailbox: Mailbox, message: Message[Any]) -> None:
         mailbox.put(message)

@@ -160,5 +160,5 @@ def test_nothing_is_lost_and_nobody_forgotten() -> None:
 @pytest.mark.timeout(600)
 def test_nothing_is_lost_and_nobody_forgotten_at_length() -> None:
     run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=5000, stateful_step_count=80, deadline=None)
+        QueueMachine, settings=settings(max_examples=2000, stateful_step_count=80, deadline=None)
     )

@@ -143,5 +143,5 @@ def test_what_is_accepted_comes_out_once_and_in_order() -> None:
 @pytest.mark.timeout(600)
 def test_what_is_accepted_comes_out_once_and_in_order_at_length() -> None:
     run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=3000, stateful_step_count=80, deadline=None)
+        QueueMachine, settings=settings(max_examples=2000, stateful_step_count=80, deadline=None)
     )

@@ -144,6 +144,21 @@ async def test_a_slow_actor_delays_nobody_else_and_does_one_thing_at_a_time() ->
         await until(lambda: slow.got == [1, 2, 3, 4, 5])
 
 
+async def test_an_actor_that_always_has_more_to_do_lets_the_others_have_their_turn() -> None:
+    class Restless(Clerk):
+        def process_message(self, message: Message[Any]) -> Result[bool, BaseException]:
+            self._send(message)
+            return super().process_message(message)
+
+    node = Node()
+    restless, clerk = Restless("restless", node), Clerk("clerk", node)
+    async with node:
+        node.send(order("restless", 1))
+        await until(lambda: len(restless.got) > 10)
+        node.send(order("clerk", 1))
+        await until(lambda: clerk.got == [1])
+
+
 async def test_who_sends_to_a_full_mailbox_is_told_and_the_others_get_theirs() -> None:
     node = Node(mailbox_messages=2)
     slow, quick = SlowClerk("slow", node), Clerk("quick", node)
@@ -159,6 +174,7 @@ async def test_who_sends_to_a_full_mailbox_is_told_and_the_others_get_theirs() -
         slow.go_on.set()
         await until(lambda: slow.got == [1, 2, 3])
     assert node.notes.summaries() == ["The mailbox of 'slow' is full: messages are dropped"]
+    assert node.dropped_message_count == 1
 
 
 async def test_who_waits_for_an_actor_is_told_what_came_of_his_message() -> None:
@@ -281,14 +297,24 @@ async def test_an_actor_that_does_not_stop_is_reported_and_left_behind() -> None
         async def join(self) -> None:
             raise RuntimeError("cannot join")
 
+    class Deaf(Clerk):
+        async def join(self) -> None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await end.wait()
+            await end.wait()
+
+    end = asyncio.Event()
     node = Node(stop_seconds=0.05)
     Stubborn("stubborn", node)
+    Deaf("deaf", node)
     Clumsy("clumsy", node)
     good = Clerk("good", node)
     async with node:
         pass
     assert good.calls == ["start", "stop", "join"]
+    end.set()
     assert sorted(node.notes.summaries()) == [
+        "'deaf' did not stop",
         "'stubborn' did not stop",
         "join of 'clumsy' failed",
         "stop of 'clumsy' failed",
@@ -366,6 +392,50 @@ async def test_what_a_thread_sends_to_nobody_becomes_a_problem() -> None:
     (summary,) = node.notes.summaries()
     assert "A test.order of a thread was not sent" in summary
     assert "nobody here is named" in summary
+
+
+async def test_what_threads_hand_in_is_sent_on_in_portions_so_that_the_loop_turns() -> None:
+    node = Node()
+    clerk = Clerk("clerk", node)
+    async with node:
+        for number in range(1, 901):
+            node.send_threadsafe(order("clerk", number))
+        left = set()
+        while len(node._post_office.queue):
+            left.add(len(node._post_office.queue))
+            await asyncio.sleep(0)
+        assert len(left) > 5
+        await until(lambda: clerk.got == list(range(1, 901)))
+
+
+async def test_a_thousand_messages_of_a_thread_to_nobody_are_one_problem() -> None:
+    node = Node()
+    async with node:
+        for _ in range(900):
+            node.send_threadsafe(order("nobody"))
+        node.send_threadsafe(order(CHILD, 1))
+        await until(lambda: node.got == [1])
+        assert len(node.notes.problems) == 1
+
+
+async def test_what_of_a_thread_finds_no_room_is_counted_and_reported_once() -> None:
+    node = Node(mailbox_messages=5)
+    slow = SlowClerk("slow", node)
+
+    def send() -> None:
+        queue = node.async_receive_queue
+        assert queue is not None
+        for number in range(50):
+            queue.thread_end.put(order("slow", number))
+
+    async with node:
+        await asyncio.to_thread(send)
+        node.send_threadsafe(order(CHILD, 1))
+        await until(lambda: node.got == [1])
+        assert node.notes.summaries() == ["The mailbox of 'slow' is full: messages are dropped"]
+        slow.go_on.set()
+        await until(lambda: len(slow.got) + node.dropped_message_count == 50)
+    assert slow.got == sorted(slow.got)
 
 
 async def test_what_threads_sent_before_the_stop_still_goes_out() -> None:
