@@ -30,6 +30,7 @@ MODULES = (
     "gwproactor_test.checked_link_core",
     "gwproactor_test.clients",
     "gwproactor_test.disk",
+    "gwproactor_test.event_runs",
     "gwproactor_test.leaks",
     "gwproactor_test.link_model",
     "gwproactor_test.link_pair",
@@ -37,6 +38,7 @@ MODULES = (
     "gwproactor_test.listener",
     "gwproactor_test.mosquitto",
     "gwproactor_test.nodes",
+    "gwproactor_test.persisters",
     "gwproactor_test.relay",
     "gwproactor_test.web",
 )

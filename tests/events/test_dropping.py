@@ -16,6 +16,7 @@ from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.store import EventRef, event_size_bytes
+from gwproactor_test.event_runs import running_events
 
 SIZE_BYTES = event_size_bytes("a", 2, "")
 
@@ -41,13 +42,8 @@ class Node:
 @asynccontextmanager
 async def running(folder: Path, policy: LimitPolicy) -> AsyncIterator[Node]:
     node = Node(folder, policy)
-    await node.events.open()
-    run = asyncio.create_task(node.events.run())
-    try:
+    async with running_events(node.events):
         yield node
-    finally:
-        await node.events.close()
-        await run
 
 
 async def sent(events: OutgoingEvents) -> list[str]:

@@ -21,6 +21,7 @@ from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.store import StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import UnreliableDisk
+from gwproactor_test.event_runs import running_events
 
 SEGMENT_BYTES = 10_000
 CAPACITY_BYTES = 10 * SEGMENT_BYTES
@@ -175,13 +176,8 @@ class FullInbox:
 
 @asynccontextmanager
 async def running(inbox: FullInbox) -> AsyncIterator[FullInbox]:
-    await inbox.events.open()
-    run = asyncio.create_task(inbox.events.run())
-    try:
+    async with running_events(inbox.events):
         yield inbox
-    finally:
-        await inbox.events.close()
-        await run
 
 
 @pytest.mark.parametrize("fails", [False, True])

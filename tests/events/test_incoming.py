@@ -7,9 +7,6 @@ import asyncio
 import errno
 import functools
 import shutil
-import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -26,6 +23,7 @@ from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.store import EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
+from gwproactor_test.event_runs import killed_script, running_events
 
 
 class Node:
@@ -92,13 +90,8 @@ def payload(event_id: str) -> bytes:
 
 @asynccontextmanager
 async def started(node: Node) -> AsyncIterator[Node]:
-    await node.events.open()
-    run = asyncio.create_task(node.events.run())
-    try:
+    async with running_events(node.events):
         yield node
-    finally:
-        await node.events.close()
-        await run
 
 
 async def test_acknowledged_then_handled_then_known(tmp_path: Path) -> None:
@@ -545,15 +538,7 @@ asyncio.run(main())
 
 async def killed_receiver(folder: Path, first: int, lines: int) -> list[list[str]]:
     """Let a process receive events, kill it after so many lines; return all it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", RECEIVER, str(folder), str(first), stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    said = [await process.stdout.readline() for _ in range(lines)]
-    process.send_signal(signal.SIGKILL)
-    said += (await process.stdout.read()).splitlines(keepends=True)
-    await process.wait()
-    return [line.decode().split() for line in said if line.endswith(b"\n")]
+    return await killed_script(RECEIVER, folder, first, lines=lines)
 
 
 @pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.prove)])

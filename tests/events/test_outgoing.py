@@ -21,6 +21,7 @@ from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.store import EventRef, EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
+from gwproactor_test.event_runs import running_events
 
 
 class Node:
@@ -74,13 +75,8 @@ async def running(
     **options: int,
 ) -> AsyncIterator[Node]:
     node = Node(store, outbox, refused=refused, **options)
-    await node.events.open()
-    run = asyncio.create_task(node.events.run())
-    try:
+    async with running_events(node.events):
         yield node
-    finally:
-        await node.events.close()
-        await run
 
 
 async def test_posted_stored_sent_acked(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -11,11 +10,11 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from gwproactor.events.core.inbox import MAX_RETRY_SECONDS, Inbox, Key, Reception
 from gwproactor.events.store import EventRef, event_size_bytes
+from gwproactor_test.event_runs import check_machine
 
 MAX_BYTES = 900
 MAX_WAITING_BYTES = 400
@@ -181,17 +180,13 @@ class InboxMachine(RuleBasedStateMachine):
 
 
 def test_inbox_agrees_with_the_model() -> None:
-    run_state_machine_as_test(
-        InboxMachine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
-    )
+    check_machine(InboxMachine)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(900)
 def test_inbox_agrees_with_the_model_at_length() -> None:
-    run_state_machine_as_test(
-        InboxMachine, settings=settings(max_examples=3000, stateful_step_count=80, deadline=None)
-    )
+    check_machine(InboxMachine, examples=3000, steps=80)
 
 
 def test_the_delays_of_a_failing_handler_grow_to_a_bound() -> None:

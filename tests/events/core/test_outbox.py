@@ -1,7 +1,6 @@
 """The outbox core against a naive model: order, window, budget, and what follows from an ack."""
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -9,7 +8,6 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from gwproactor.config.limit_policy import LimitPolicy
@@ -17,6 +15,7 @@ from gwproactor.errors import StoreFullError
 from gwproactor.events.core.outbox import Ack, Added, Outbox
 from gwproactor.events.core.window import Window
 from gwproactor.events.store import EventRef, event_size_bytes
+from gwproactor_test.event_runs import check_machine
 
 MAX_BYTES = 1500
 FIRST_WINDOW = 2
@@ -287,17 +286,13 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 def test_outbox_agrees_with_the_model() -> None:
-    run_state_machine_as_test(
-        OutboxMachine, settings=settings(max_examples=100, stateful_step_count=40, deadline=None)
-    )
+    check_machine(OutboxMachine)
 
 
 @pytest.mark.prove
 @pytest.mark.timeout(900)
 def test_outbox_agrees_with_the_model_at_length() -> None:
-    run_state_machine_as_test(
-        OutboxMachine, settings=settings(max_examples=3000, stateful_step_count=80, deadline=None)
-    )
+    check_machine(OutboxMachine, examples=3000, steps=80)
 
 
 def test_five_in_flight_and_one_more_for_each_ack() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +20,7 @@ from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import EventStore, StoredEvent
 from gwproactor_test.disk import SlowDisk
+from gwproactor_test.event_runs import killed_script
 
 ids = st.text(min_size=1, max_size=20)
 payloads = st.text(max_size=100).map(lambda text: text.replace("\n", " ").encode())
@@ -243,15 +243,7 @@ asyncio.run(main())
 
 async def kill_in_mid_stream(folder: Path, run: int, lines: int) -> list[list[str]]:
     """Let a process post events, kill it after so many lines of output; return all it said."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", POSTER, str(folder), str(run * 10**6), stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    said = [await process.stdout.readline() for _ in range(lines)]
-    process.send_signal(signal.SIGKILL)
-    said += (await process.stdout.read()).splitlines(keepends=True)
-    await process.wait()
-    return [line.decode().split() for line in said if line.endswith(b"\n")]
+    return await killed_script(POSTER, folder, run * 10**6, lines=lines)
 
 
 @pytest.mark.parametrize("kills", [4, pytest.param(200, marks=pytest.mark.prove)])

@@ -3,12 +3,11 @@
 from pathlib import Path
 
 import pytest
-from result import Ok, Result
+from result import Ok
 
 from gwproactor import persister as names
 from gwproactor.errors import StoreError
 from gwproactor.events.persisters.persister import (
-    CountingPersister,
     PersisterInterface,
     StubPersister,
 )
@@ -18,46 +17,10 @@ from gwproactor.events.persisters.persister_errors import (
     PersisterWarning,
     WriteFailed,
 )
-from gwproactor.problems import Problems
+from gwproactor_test.persisters import DictPersister
 
 ABSTRACT = """__contains__ clear curr_bytes num_clears num_pending num_persists num_retrieves
     pending_ids persist reindex retrieve"""
-
-
-class DictPersister(CountingPersister):
-    """The least that a user has to write."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.contents: dict[str, bytes] = {}
-
-    def persist(self, uid: str, content: bytes) -> Result[bool, Problems]:
-        self.contents[uid] = content
-        return Ok(True)
-
-    def clear(self, uid: str) -> Result[bool, Problems]:
-        self.contents.pop(uid, None)
-        return Ok(True)
-
-    def pending_ids(self) -> list[str]:
-        return list(self.contents)
-
-    @property
-    def num_pending(self) -> int:
-        return len(self.contents)
-
-    @property
-    def curr_bytes(self) -> int:
-        return sum(map(len, self.contents.values()))
-
-    def __contains__(self, uid: str) -> bool:
-        return uid in self.contents
-
-    def retrieve(self, uid: str) -> Result[bytes | None, Problems]:
-        return Ok(self.contents.get(uid))
-
-    def reindex(self) -> Result[bool | None, Problems]:
-        return Ok(True)
 
 
 def test_a_persister_must_have_what_the_reference_says_and_no_more() -> None:

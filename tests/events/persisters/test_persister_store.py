@@ -12,7 +12,6 @@ from result import Err, Ok, Result
 
 from gwproactor.errors import StoreError, StoreUnusableError
 from gwproactor.events.persisters.persister import (
-    CountingPersister,
     PersisterInterface,
     StubPersister,
 )
@@ -28,6 +27,7 @@ from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePer
 from gwproactor.events.store import StoredEvent
 from gwproactor.problems import Problems
 from gwproactor_test.disk import ERRORS, SlowDisk, UnreliableDisk
+from gwproactor_test.persisters import DictPersister
 
 Outcome = Callable[[], Result[bool, Problems]]
 
@@ -36,12 +36,11 @@ def event(sequence: int, uid: str = "", tag: str = "") -> StoredEvent:
     return StoredEvent(sequence, uid or f"e{sequence}", b'{"n": %d}' % sequence, tag)
 
 
-class UsersOwn(CountingPersister):
+class UsersOwn(DictPersister):
     """A persister of a user's, that may do anything when it is told to."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.contents: dict[str, bytes] = {}
         self.does: dict[str, Callable[[], object]] = {}
         self.calls: list[tuple[str, str]] = []
 
@@ -51,32 +50,18 @@ class UsersOwn(CountingPersister):
 
     def persist(self, uid: str, content: bytes) -> Result[bool, Problems]:
         result = self._does("persist", uid)
-        self.contents[uid] = content
+        super().persist(uid, content)
         return result
 
     def clear(self, uid: str) -> Result[bool, Problems]:
         result = self._does("clear", uid)
-        self.contents.pop(uid, None)
+        super().clear(uid)
         return result
-
-    def pending_ids(self) -> list[str]:
-        return list(self.contents)
-
-    @property
-    def num_pending(self) -> int:
-        return len(self.contents)
-
-    @property
-    def curr_bytes(self) -> int:
-        return sum(map(len, self.contents.values()))
-
-    def __contains__(self, uid: str) -> bool:
-        return uid in self.contents
 
     def retrieve(self, uid: str) -> Result[bytes | None, Problems]:
         if "retrieve" in self.does:
             return self._does("retrieve", uid)  # type: ignore[return-value]
-        return Ok(self.contents.get(uid))
+        return super().retrieve(uid)
 
     def reindex(self) -> Result[bool | None, Problems]:
         return self._does("reindex")
