@@ -64,8 +64,13 @@ class Oversight:
 
         return self._own.run(run, what)
 
+    def watch_loop(self) -> None:
+        """Begin to watch over the loop, where that is wanted."""
+        if self._loop_watch is not None:
+            self._loop_watch.start()
+
     def begin(self, pat_arguments: list[str]) -> None:
-        """Begin to watch, and the tasks of the application.
+        """Begin to watch over names, to pat others, and the tasks of the application.
 
         Args:
             pat_arguments: The command that pats an external watchdog; empty for none.
@@ -73,8 +78,6 @@ class Oversight:
         settings = self._settings.watchdog
         pats = ExternalPats(lambda: self.watchdog.all_is_well, self._overseer.report_problem)
         self.run_endless("watchdog", self.watchdog.run)
-        if self._loop_watch is not None:
-            self._loop_watch.start()
         self._own.run(lambda: pats.pat_service_manager(self.notify), "pats of the service manager")
         if pat_arguments:
             command = PatCommand(pat_arguments, settings.pat_timeout_seconds)

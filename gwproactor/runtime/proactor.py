@@ -232,6 +232,7 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._logger.lifecycle("%s starts", self._label())
+        self._oversight.watch_loop()
         try:
             await self._events.open()
             await self._web.bind()
