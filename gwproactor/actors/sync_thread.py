@@ -11,9 +11,7 @@ any more, so that the watchdog expires and names it.
 
 import asyncio
 import concurrent.futures
-import logging
 import math
-import queue
 import threading
 import time
 from abc import ABC
@@ -21,26 +19,14 @@ from typing import Any
 
 from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queue_writers import SyncAsyncQueueWriter
-from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
+from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.actors.thread_turns import Hooks, Turns
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import GwproactorError, QueueClosedError
 from gwproactor.interfaces import ReceiveQueue
-from gwproactor.message import InternalShutdownMessage, KnownNames, PatInternalWatchdogMessage
-from gwproactor.problems import format_exceptions
-from gwproactor.restarts import Restarts
-from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import ProblemEvent, ProblemType
-
-_LOGGER = logging.getLogger(__name__)
-
-MAX_TRACEBACK_CHARACTERS = 16 * 1024
-"""Of one failure, in a report: more than a person reads of it."""
+from gwproactor.message import PatInternalWatchdogMessage
 
 _END_TURN_SECONDS = 0.001
 """A thread that has said that it is at its end is gone within microseconds."""
-
-_LONG_SECONDS = 3600.0
-"""For a thread that waits for messages only: it is woken for each."""
 
 STOP_ON_FAILURE = TaskPolicy(on_failure=OnFailure.stop)
 """As in the predecessor: a thread that fails ends the proactor."""
@@ -86,11 +72,10 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
         self._iterate_sleep_seconds = iterate_sleep_seconds
         self._responsive_sleep_step_seconds = responsive_sleep_step_seconds
         self.pat_timeout = pat_timeout
-        self._policy = policy
-        self._restarts = Restarts(policy)
+        self._failure_policy = policy
         self._last_pat_time = time.monotonic()
-        self._running: bool | None = None
-        self._interrupt = Interrupt()
+        self._thread_running: bool | None = None
+        self._stop_interrupt = Interrupt()
         self._at_end: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     # What a derived class overrides
@@ -113,13 +98,13 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
     @property
     def running(self) -> bool | None:
         """Whether it runs: None before the start, False once it was asked to stop."""
-        return self._running
+        return self._thread_running
 
     @running.setter
     def running(self, value: bool | None) -> None:
-        self._running = value
+        self._thread_running = value
         if value is False:
-            self._interrupt.set()
+            self._stop_interrupt.set()
 
     def request_stop(self) -> None:
         """Ask it to stop. What it waits for is over at once; `_iterate` is not cut short."""
@@ -165,7 +150,7 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
         Returns:
             Whether it is to go on.
         """
-        return not self._interrupt.wait(seconds)
+        return not self._stop_interrupt.wait(seconds)
 
     def time_to_pat(self) -> bool:
         """Whether half of `pat_timeout` has passed since the thread showed that it is alive."""
@@ -183,114 +168,37 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
             MailError: The loop reads no more, or there was no room before the thread was asked to
                 stop; the message was not taken.
         """
-        self._channel.put_to_async_queue(message, interrupt=self._interrupt)
+        self._channel.put_to_async_queue(message, interrupt=self._stop_interrupt)
 
     def run(self) -> None:
         """What the thread does; once, and not at all where it was asked to stop before."""
         try:
-            if self._running is None:
-                self._running = True
-                self._run_until_stopped()
+            if self._thread_running is None:
+                self._thread_running = True
+                self._last_pat_time = time.monotonic()
+                self._make_turns().run()
         finally:
             self.request_stop()
             self._at_end.set_result(None)
 
-    def _run_until_stopped(self) -> None:
-        self._last_pat_time = time.monotonic()
-        begun = False
-        while self._running:
-            try:
-                if not begun:
-                    begun = True
-                    self._preiterate()
-                self._turn()
-            except Exception as error:
-                if not self.running:
-                    _LOGGER.info("thread %s was cut short by its stop", self.name, exc_info=True)
-                    return
-                begun = self._is_handled(error)
-                if not begun and not self._begins_anew_after(error):
-                    return
-
-    def _turn(self) -> None:
-        """Sleep, iterate, pat, and read a message."""
-        if self._iterate_sleep_seconds is not None:
-            self._sleep(self._iterate_sleep_seconds, read=True)
-        elif self._only_reads:
-            self._sleep(_LONG_SECONDS, read=True)
-        if self._running:
-            self._iterate()
-        self._pat_in_time()
-        if self._running and self._channel.sync_queue is not None:
-            self._read(0)
-
-    @property
-    def _only_reads(self) -> bool:
-        """Whether it has nothing to do but to handle messages."""
+    def _make_turns(self) -> Turns:
         own = type(self)._iterate  # noqa: SLF001 - of this very class
-        return own is SyncAsyncInteractionThread._iterate
-
-    def _sleep(self, seconds: float, *, read: bool) -> None:
-        """Sleep, show in time that the thread is alive, and handle what comes meanwhile."""
-        deadline = time.monotonic() + seconds
-        while self._running and (left := deadline - time.monotonic()) > 0:
-            step = left if self.pat_timeout is None else min(left, self._seconds_to_pat())
-            if read and isinstance(self._channel.sync_queue, ThreadEnd):
-                self._read(max(step, 0))
-            else:  # a queue of another kind knows no interrupt
-                self.sleep(max(step, 0))
-            self._pat_in_time()
-
-    def _read(self, seconds: float) -> None:
-        """Handle a message, if one comes in that time."""
-        try:
-            message = self._channel.get_from_sync_queue(
-                block=seconds > 0, timeout=seconds, interrupt=self._interrupt
-            )
-        except queue.Empty:
-            return
-        except QueueClosedError:  # from the other side
-            self.sleep(seconds)
-            return
-        if self._running:
-            self._handle_message(message)
-
-    def _pat_in_time(self) -> None:
-        if self._running and self.time_to_pat():
-            self.pat_watchdog()
+        iterates = own is not SyncAsyncInteractionThread._iterate or "_iterate" in vars(self)
+        return Turns(
+            self,
+            Hooks(
+                self._preiterate,
+                self._iterate if iterates else None,
+                self._handle_message,
+                self._handle_exception,
+            ),
+            self._channel,
+            self._stop_interrupt,
+            self._seconds_to_pat,
+            self._iterate_sleep_seconds,
+            self._failure_policy,
+        )
 
     def _seconds_to_pat(self) -> float:
         pause = 0.0 if self.pat_timeout is None else self.pat_timeout / 2
         return self._last_pat_time + pause - time.monotonic()
-
-    def _is_handled(self, error: Exception) -> bool:
-        try:
-            return self._handle_exception(error)
-        except Exception as second:  # noqa: BLE001 - it is reported with the first
-            error.add_note(f"_handle_exception failed with it:\n{format_exceptions([second])}")
-            return False
-
-    def _begins_anew_after(self, error: Exception) -> bool:
-        """Report a failure, and do what the policy says; whether the thread goes on."""
-        delay_seconds = self._restarts.after_failure(time.monotonic())
-        details = format_exceptions([error])[-MAX_TRACEBACK_CHARACTERS:]
-        try:
-            self._put_to_async_queue(self._report(details, delay_seconds))
-            self._sleep(delay_seconds or 0, read=False)
-        except GwproactorError:
-            _LOGGER.exception("thread %s failed, and nobody listens: %s", self.name, details)
-            return False
-        return delay_seconds is not None
-
-    def _report(self, details: str, delay_seconds: float | None) -> Message[Any]:
-        """What the loop is told of a failure."""
-        if delay_seconds is None and self._policy.on_failure is not OnFailure.report:
-            reason = f"thread '{self.name}' failed\n{details}"
-            return InternalShutdownMessage(Src=self.name, Reason=reason, Failed=True)
-        what = "it ends" if delay_seconds is None else f"it begins anew in {delay_seconds:g} s"
-        problem = ProblemEvent(
-            ProblemType=ProblemType.error,
-            Summary=f"Thread '{self.name}' failed",
-            Details=f"{what}\n{details}",
-        )
-        return Message[Any](Src=self.name, Dst=KnownNames.proactor, Payload=problem)

@@ -99,21 +99,35 @@ async def test_a_thread_that_only_reads_waits_for_messages(stage: Stage) -> None
     class Reader(SyncAsyncInteractionThread):
         def __init__(self) -> None:
             super().__init__(pat_timeout=None)
-            self.turns = 0
+            self.looks = 0
             self.got: list[Any] = []
 
-        def _turn(self) -> None:
-            self.turns += 1
-            super()._turn()
+        def time_to_pat(self) -> bool:
+            self.looks += 1
+            return False
 
         def _handle_message(self, message: Any) -> None:
             self.got.append(message)
 
     reader = Reader()
     stage.start(reader)  # type: ignore[arg-type]
-    reader.put_to_sync_queue(1)
-    await until(lambda: reader.got == [1])
-    assert reader.turns == 1
+    for number in range(3):
+        reader.put_to_sync_queue(number)
+        await until(lambda number=number: number in reader.got)  # type: ignore[misc]
+    assert reader.looks <= 3
+
+
+async def test_a_driver_may_call_its_methods_what_it_likes(stage: Stage) -> None:
+    class Inventive(Driver):
+        def _read(self, register: int) -> int:
+            return register
+
+        _sleep = _report = _turn = _turns = _interrupt = _running = _hooks = _read
+
+    driver = Inventive(iterate_sleep_seconds=0.001)
+    stage.start(driver)
+    driver.put_to_sync_queue("hello")
+    await until(lambda: "hello" in driver.notes)
 
 
 async def test_a_queue_of_the_standard_library_is_read_once_in_each_turn(stage: Stage) -> None:
@@ -257,7 +271,7 @@ async def test_what_it_raises_ends_the_proactor_with_its_traceback(stage: Stage)
     stage.start(driver)
     message: Message[Shutdown] = await stage.next()
     assert message.Payload.Failed
-    assert message.Payload.Reason.startswith("thread 'driver' failed\n")
+    assert message.Payload.Reason.startswith("Thread 'driver' failed\n")
     assert "OSError: no such register" in message.Payload.Reason
     assert "in fail" in message.Payload.Reason
     await driver.async_join()

@@ -149,7 +149,7 @@ def fails(meter: Meter) -> None:
 async def test_a_driver_that_raises_ends_the_proactor_with_an_error() -> None:
     proactor = node()
     add_meter(proactor, Meter(fails, policy=STOP_ON_FAILURE))
-    with pytest.raises(TaskDiedError, match="thread 'meter' failed"):
+    with pytest.raises(TaskDiedError, match="Thread 'meter' failed"):
         await proactor.run_forever()
     assert "OSError: no such register" in proactor._stop_reason
 
