@@ -36,7 +36,7 @@ async def test_what_was_imported_is_sent(
     await in_thread(run, capfd, "import", lines, "--data", tmp_path / "c", *files)
     async with (
         Parent(broker.url) as parent,
-        child(broker.url, folder=tmp_path / "c", store=store) as node,
+        child(broker.url, folder=tmp_path / "c", store=store, durability="os") as node,
     ):
         wanted = [f"e{number}" for number in range(50)]
         await until(lambda: [each for each in parent.ids if each in wanted] == wanted)
