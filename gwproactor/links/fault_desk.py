@@ -50,8 +50,14 @@ class FaultDesk:
             raise last
 
     def failed(self, error: Exception, pause_seconds: float) -> None:
-        """Report a fault, after which the link begins again when it has rested."""
-        self._report(error, f"the link begins again in {pause_seconds:.1f} s")
+        """Report a fault, after which the link begins again when it has rested.
+
+        Args:
+            error: The fault.
+            pause_seconds: The rest; zero where the link is being stopped, and does not begin again.
+        """
+        begins = f"the link begins again in {pause_seconds:.1f} s"
+        self._report(error, begins if pause_seconds else "the link was being stopped")
 
     def _report(self, error: Exception, what_follows: str) -> None:
         error = only_one(error)

@@ -16,12 +16,13 @@ import dataclasses
 import functools
 import time
 from dataclasses import dataclass
+from typing import NoReturn
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRefusedError
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.event_pump import EventSource, pump_events
-from gwproactor.links.own_faults import FaultRest
+from gwproactor.links.own_faults import FaultRest, stray_cancel
 from gwproactor.links.pace import Pace
 from gwproactor.links.presence import Intruder, Presence
 from gwproactor.links.presence_watch import PresenceWatch
@@ -102,12 +103,21 @@ async def _guarded_round(parts: LinkParts) -> None:
     cancels = cancels_asked()
     try:
         await _one_round(parts)
+    except asyncio.CancelledError as error:
+        if cancels_asked() > cancels:
+            raise
+        await _rest_after(parts, stray_cancel(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, it must end neither link nor node
-        seconds = parts.rest.next_seconds(time.monotonic())
-        parts.conversation.faults.failed(error, seconds)
-        if cancels_asked() > cancels:  # the fault came while the link was being stopped
+        if cancels_asked() > cancels:  # it came while the link was being stopped
+            parts.conversation.faults.failed(error, 0.0)
             raise asyncio.CancelledError from None
-        await asyncio.sleep(seconds)
+        await _rest_after(parts, error)
+
+
+async def _rest_after(parts: LinkParts, fault: Exception) -> None:
+    seconds = parts.rest.next_seconds(time.monotonic())
+    parts.conversation.faults.failed(fault, seconds)
+    await asyncio.sleep(seconds)
 
 
 async def _one_round(parts: LinkParts) -> None:
@@ -187,23 +197,22 @@ async def _talk(
     parts: LinkParts, connection: Connection, watch: PresenceWatch, group: asyncio.TaskGroup
 ) -> None:
     """Read the connection until it is lost; raises ConnectionLostError in the end."""
-    conversation, reason = parts.conversation, _STOP_CALLED
+    conversation, reason, cancels = parts.conversation, _STOP_CALLED, cancels_asked()
     try:
         conversation.connected(connection)
         watch.begin()
         if parts.events is not None:
             group.create_task(_pump(parts.events, conversation, connection))
-        while True:
-            for packet in await connection.packets():
-                if not (parts.presence.armed and watch.take(packet)):
-                    conversation.receiver.received(packet)
-            conversation.receiver.check_drops(connection)
+        await _read(parts, connection, watch)
     except ConnectionLostError as error:
         reason = str(error)
         raise
     except asyncio.CancelledError:
-        conversation.stop(reason)  # before the connection goes: this is no loss
-        watch.end()
+        if cancels_asked() > cancels:
+            conversation.stop(reason)  # before the connection goes: this is no loss
+            watch.end()
+        else:
+            reason = "a fault of this program, a stray cancel"
         raise
     except Exception as error:
         reason = f"a fault of this program, {in_words(error)}"
@@ -212,12 +221,27 @@ async def _talk(
         conversation.disconnected(reason)
 
 
+async def _read(parts: LinkParts, connection: Connection, watch: PresenceWatch) -> NoReturn:
+    receiver, presence = parts.conversation.receiver, parts.presence
+    while True:
+        for packet in await connection.packets():
+            if not (presence.armed and watch.take(packet)):
+                receiver.received(packet)
+        receiver.check_drops(connection)
+
+
 async def _pump(source: EventSource, conversation: Conversation, connection: Connection) -> None:
     """Send events; a fault in that ends the connection, and so reaches the link's own task.
 
-    Raised, it would make the TaskGroup cancel that task, to which a cancel means the link's end.
+    Raised, it would make the TaskGroup cancel that task, to which a cancel means the link's end;
+    and a stray cancel would end the pump in silence, on a link that stays active.
     """
+    cancels = cancels_asked()
     try:
         await pump_events(source, conversation.sender.send_events, connection)
+    except asyncio.CancelledError as error:
+        if cancels_asked() > cancels:
+            raise
+        conversation.faults.note(stray_cancel(error))
     except Exception as error:  # noqa: BLE001 - see `_guarded_round`, where it is reported
         conversation.faults.note(error)

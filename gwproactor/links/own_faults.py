@@ -42,6 +42,17 @@ class FaultRest:
         return next(self._delays)
 
 
+def stray_cancel(error: BaseException) -> Exception:
+    """The fault that a CancelledError is where nobody asked the task to end.
+
+    Something that the task waited for was cancelled. Taken for a cancel of the task itself it would
+    end the link in silence.
+    """
+    fault = RuntimeError("something that was waited for was cancelled, and nobody asked for it")
+    fault.__cause__ = error
+    return fault
+
+
 def only_one(error: Exception) -> Exception:
     """The exception that matters: that of a group that has no other, or the group itself."""
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:

@@ -83,13 +83,15 @@ def test_the_exception_that_matters_is_shown_and_of_a_long_story_the_end() -> No
 # Where a fault may happen
 
 
-def fails(times: int, then: Callable[..., Any]) -> Callable[..., Any]:
+def fails(
+    times: int, then: Callable[..., Any], fault: BaseException | None = None
+) -> Callable[..., Any]:
     """Something that fails at first."""
     left = itertools.count(times, -1)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if next(left) > 0:
-            raise MistakeError("here")
+            raise fault or MistakeError("here")
         return then(*args, **kwargs)
 
     return call
@@ -145,18 +147,61 @@ async def test_the_link_comes_back_and_the_fault_is_told(
     summary, details, is_error = child.heard.problems[0]
     assert summary == f"link '{PARENT}': a fault of this program (MistakeError)"
     assert "begins again" in details
-    assert 'raise MistakeError("here")' in details
+    assert "MistakeError: here" in details
+    assert "test_own_faults.py" in details  # where it was raised
     assert is_error
 
 
-def broken_events() -> OutgoingEvents:
-    """Events of which the first to be sent cannot be had."""
+def broken_events(fault: BaseException | None = None) -> OutgoingEvents:
+    """Events of which the first to be sent cannot be had; then there are none."""
     ignore: Callable[..., None] = lambda *_: None  # noqa: E731 - three times the same
     events = OutgoingEvents(
         MemoryStore(), Outbox(), on_stored=ignore, on_acked=ignore, report=ignore
     )
-    events.next_to_send = fails(1, events.next_to_send)  # type: ignore[method-assign]
+    events.next_to_send = fails(1, asyncio.Event().wait, fault)  # type: ignore[method-assign]
     return events
+
+
+@pytest.mark.usefixtures("short_rest")
+async def test_a_stray_cancel_is_a_fault_and_ends_no_link(broker: AnyBroker) -> None:
+    """What the task waits for was cancelled, not the task."""
+    strays = iter(["while it connects", "while it talks"])
+
+    @contextlib.asynccontextmanager
+    async def connector(config: MQTTClient, options: ConnectOptions) -> AsyncIterator[Connection]:
+        stray = next(strays, "")
+        async with connect_with_aiomqtt(config, options) as connection:
+            if stray == "while it connects":
+                raise asyncio.CancelledError(stray)
+            if stray:
+                connection.packets = cancelled  # type: ignore[method-assign]
+            yield connection
+
+    async def cancelled() -> Any:
+        raise asyncio.CancelledError("while it talks")
+
+    async with link_pair(broker.url, broker.url, child_options={"connector": connector}) as (
+        child,
+        _,
+    ):
+        text = child.heard.problem_texts()
+        assert "nobody asked for it" in text
+        assert "while it connects" in text
+        reasons = [each.reason for each in child.heard.transitions]
+        assert "connection lost: a fault of this program, a stray cancel" in reasons
+    assert child.task is not None
+    assert child.task.cancelled()
+
+
+@pytest.mark.usefixtures("short_rest")
+async def test_a_stray_cancel_does_not_end_the_sending_of_events(broker: AnyBroker) -> None:
+    options = {"events": broken_events(asyncio.CancelledError())}
+    async with link_pair(broker.url, broker.url, child_options=options) as (child, _):
+        await child.heard.until(lambda: child.heard.problems)
+        await child.active()
+        pumps = [task for task in asyncio.all_tasks() if "_pump" in repr(task.get_coro())]
+        assert len(pumps) == 1
+    assert "nobody asked for it" in child.heard.problem_texts()
 
 
 @pytest.mark.usefixtures("short_rest")

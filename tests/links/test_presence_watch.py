@@ -1,12 +1,15 @@
 """Two real nodes under one client id, and others who are no such nodes."""
 
+import asyncio
 import contextlib
+import time
 from itertools import repeat
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.link import Link
 from gwproactor.links.link_state import StateName, TransitionName
+from gwproactor.links.pace import RESTARTS_AT_ONCE, RESTARTS_PER_SECOND
 from gwproactor.links.presence import Presence, presence_topic
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket, SendOptions
 from gwproactor_test.brokers import AnyBroker
@@ -22,6 +25,9 @@ from gwproactor_test.link_pair import (
     running,
 )
 from gwproactor_test.relay import Relay
+
+PATIENCE_SECONDS = 60.0
+"""They throw each other out before one can look around, for longer where the machine is busy."""
 
 CLIENT_ID = f"{CHILD}-{PARENT}"
 WATCHER = ConnectOptions(client_id="watcher", max_packet_bytes=100_000)
@@ -61,8 +67,11 @@ async def test_two_nodes_with_one_client_id_do_not_throw_each_other_out_for_ever
     parent = End(PARENT, parent_settings(url))
     async with running(parent, one):
         await one.active()
+        began = time.monotonic()
         async with running(two):
-            await until(lambda: accused(one) or accused(two))
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while not (accused(one) or accused(two)):  # noqa: ASYNC110 - either may be it
+                    await asyncio.sleep(0.02)
             loser, winner = (one, two) if accused(one) else (two, one)
             await winner.active()
             await loser.link.wait_for(StateName.connecting, timeout_seconds=WAIT_SECONDS)
@@ -71,7 +80,8 @@ async def test_two_nodes_with_one_client_id_do_not_throw_each_other_out_for_ever
             assert f"also that of '{CHILD}'" in text
             assert presence_of(winner.link)._instance_id in text
             assert "client_id of its own" in text
-            assert connects(one) + connects(two) < 100
+            at_most = 2 * (RESTARTS_AT_ONCE + RESTARTS_PER_SECOND * (time.monotonic() - began) + 2)
+            assert connects(one) + connects(two) <= at_most
 
 
 async def test_a_link_that_is_cut_again_and_again_is_not_told_of_another_node(
