@@ -52,6 +52,7 @@ CORE_MODULES = (
     "events/core/backlog.py",
     "events/core/batch_receipt.py",
     "events/core/departures.py",
+    "events/core/doubt.py",
     "events/core/drop_order.py",
     "events/core/hash_index.py",
     "events/core/inbox.py",

@@ -167,21 +167,6 @@ class OutgoingEvents(SendingEvents):
         return self._outbox.stored_count
 
     @property
-    def unacked_count(self) -> int:
-        """How many of them the peer has not acknowledged."""
-        return self._outbox.unacked_count
-
-    @property
-    def backlog_count(self) -> int:
-        """How many the peer has not acknowledged of those posted before the link became active."""
-        return self._outbox.backlog.left_count
-
-    @property
-    def backlog_sent_count(self) -> int:
-        """How many of those posted before the link became active have been sent since then."""
-        return self._outbox.backlog.sent_count
-
-    @property
     def pending_bytes(self) -> int:
         """What they count against the limit of the outbox."""
         return self._outbox.pending_bytes

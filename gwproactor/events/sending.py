@@ -85,6 +85,21 @@ class SendingEvents:
         return self._departures.in_flight_count
 
     @property
+    def unacked_count(self) -> int:
+        """How many of them the peer has not acknowledged."""
+        return self._outbox.unacked_count
+
+    @property
+    def backlog_count(self) -> int:
+        """How many the peer has not acknowledged of those posted before the link became active."""
+        return self._outbox.backlog.left_count
+
+    @property
+    def backlog_sent_count(self) -> int:
+        """How many of those posted before the link became active have been sent since then."""
+        return self._outbox.backlog.sent_count
+
+    @property
     def refused_count(self) -> int:
         """How many events were set aside since the start because the peer does not take them."""
         return self._refused.count

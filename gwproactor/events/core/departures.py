@@ -15,10 +15,7 @@ event: it is put off and the others go on (`gwproactor.events.core.refusals`). W
 tries of those that have waited nearly as long, or each of them would cost the link its `active`.
 Without such an ack nothing is held against anybody, and all go again in order.
 
-But events that are not taken may fill the whole window, so that none behind them is sent and could
-be acknowledged. So after two activations in a row that ended with an overdue ack and proved
-nothing, half of the first window is left to those that were in flight, and the rest goes to events
-behind them. When one of those left, or one sent after them, is acknowledged, all go in order again.
+Where nothing is proved again and again, others are tried (`gwproactor.events.core.doubt`).
 
 An event that this node finds it cannot send is withheld: kept, and no longer in the way.
 """
@@ -26,6 +23,7 @@ An event that this node finds it cannot send is withheld: kept, and no longer in
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from gwproactor.events.core.doubt import Doubt
 from gwproactor.events.core.pending import Pending, first_within
 from gwproactor.events.core.refusals import MAX_SEND_TRIES, Refusals
 from gwproactor.events.core.turns import Turns
@@ -34,9 +32,6 @@ from gwproactor.events.store import EventRef
 
 MAX_WINDOW_BYTES = 4 * 1024 * 1024
 """Large events must not flood the broker, nor fill the memory while they wait for their acks."""
-
-_PATIENCE = 2
-"""Activations in a row that proved nothing, before others than the oldest are tried."""
 
 
 class _Flight(NamedTuple):
@@ -87,10 +82,7 @@ class Departures:
         """Whether events may be sent."""
         self._next_place = 0
         self._acked_place = -1
-        self._is_fruitless = False
-        self._fruitless_count = 0
-        self._doubtful: set[int] = set()
-        self._behind: list[EventRef] = []
+        self._doubt = Doubt(self._turns, self._is_due)
 
     @property
     def in_flight_count(self) -> int:
@@ -114,13 +106,9 @@ class Departures:
         """The link has become active: send from the oldest un-acked event on."""
         self.deactivate()
         self.window.restart()
-        self._fruitless_count = self._fruitless_count + 1 if self._is_fruitless else 0
-        if self._fruitless_count >= _PATIENCE:
-            self._let_others_pass()
-        elif not self._fruitless_count:
-            self._let_all_go()
-        self.active, self._is_fruitless = True, False
-        self._landed = {}
+        landed = (flight.ref for flight in self._landed.values())
+        self._doubt.activate([ref for ref in landed if self.is_queued(ref)], self.window)
+        self.active, self._landed = True, {}
         self._next_place, self._acked_place = 0, -1
 
     def deactivate(self) -> None:
@@ -131,32 +119,15 @@ class Departures:
         self._landed, self._flights, self._in_flight_bytes = self._flights, {}, 0
         self._turns.put_back(flight.ref for flight in self._landed.values())
 
-    def _let_others_pass(self) -> None:
-        """Leave half of the window to those that were in flight; the rest of them waits."""
-        self.window.count = max(2, self.window.count)  # one of each kind at least
-        landed = sorted(
-            flight.ref for flight in self._landed.values() if self.is_queued(flight.ref)
-        )
-        left = self.window.count // 2
-        self._doubtful = {ref.sequence for ref in landed[:left]}
-        for ref in landed[left:]:
-            self._turns.remove(ref.source, ref.sequence)
-            self._behind.append(ref)
-
-    def _let_all_go(self) -> None:
-        """The peer takes events, or it is another connection: all are sent in their order."""
-        behind, self._behind, self._doubtful = self._behind, [], set()
-        self._turns.put_back(ref for ref in behind if self._is_due(ref.sequence))
-
     # Events go out
 
     def add(self, ref: EventRef) -> None:
         """Queue a new event, the youngest of all."""
         self._turns.add(ref.source, ref.sequence)
 
-    def add_late(self, ref: EventRef) -> None:
-        """Queue an event at its place, whichever that is."""
-        self._turns.put_back([ref])
+    def add_late(self, refs: Iterable[EventRef]) -> None:
+        """Queue events at their places, whichever these are."""
+        self._turns.put_back(refs)
 
     def sendable(self, now_seconds: float) -> list[EventRef]:
         """Give the events that may be sent now, in order; none while the link is not active."""
@@ -232,9 +203,9 @@ class Departures:
         if not late:
             return []
         if late[0].place > self._acked_place:
-            self._is_fruitless = True
+            self._doubt.proved_nothing = True
             return []
-        self._is_fruitless = False
+        self._doubt.proved_nothing = False
         if in_batch:
             for flight in late:
                 self._refusals.suspect(flight.ref.sequence)
@@ -284,18 +255,14 @@ class Departures:
         self._refusals.forget(ref.sequence)
         if flight is not None:
             self._acked_place = max(self._acked_place, flight.place)
-            was_doubtful = ref.sequence in self._doubtful
-            if self._behind and (was_doubtful or self._is_telling(flight)):
-                self._let_all_go()
+            self._doubt.acked(ref, self._sent_before(flight))
 
-    def _is_telling(self, acked: _Flight) -> bool:
-        """Whether the ack of this one tells what is to be thought of those left in doubt."""
-        if not any(map(self._is_due, self._doubtful)):
-            return True
-        return any(
-            other.place < acked.place and other.ref.sequence in self._doubtful
-            for other in self._flights.values()
-        )
+    def _sent_before(self, flight: _Flight) -> Iterator[int]:
+        """The events that were sent before this one and are still in flight."""
+        for other in self._flights.values():
+            if other.place > flight.place:
+                break
+            yield other.ref.sequence
 
     def forget(self, ref: EventRef) -> None:
         """An event is not pending any more."""

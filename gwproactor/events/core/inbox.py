@@ -138,24 +138,17 @@ class Inbox:
 
         What is returned is to be removed from the store: a power cut may have brought it back.
         """
-        doubles = []
-        for ref in refs:
-            if self._pending.add(ref):
-                self._queue.append(ref.sequence)
-                self._pending.let_go_far(ref)
-            else:
-                doubles.append(ref)
+        new, doubles = self._pending.add_all(refs)
+        for ref in new:
+            self._queue.append(ref.sequence)
+            self._pending.let_go_far(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
     def restore_late(self, refs: Iterable[EventRef]) -> list[EventRef]:
         """Take in what a store could not read at the start; each goes to its place. See there."""
-        doubles = []
-        for ref in refs:
-            if self._pending.add(ref):
-                self._queue.put_back([ref.sequence])
-            else:
-                doubles.append(ref)
+        new, doubles = self._pending.add_all(refs)
+        self._queue.put_back(ref.sequence for ref in new)
         return doubles
 
     def receive(self, link_name: str, event_id: str, payload_bytes: int, *, seen: bool) -> Received:

@@ -145,26 +145,20 @@ class Outbox:
         It is all taken in, also where the limit was higher then. What is returned is to be removed
         from the store: a power cut may have brought an event back whose id was posted once more.
         """
-        doubles = []
-        for ref in refs:
-            if self._pending.add(ref):
-                self.departures.add(ref)
-                self._drop_order.add(ref)
-                self._pending.let_go_far(ref)
-            else:
-                doubles.append(ref)
+        new, doubles = self._pending.add_all(refs)
+        for ref in new:
+            self.departures.add(ref)
+            self._drop_order.add(ref)
+            self._pending.let_go_far(ref)
         self._next_sequence = max(self._next_sequence, next_sequence)
         return doubles
 
     def restore_late(self, refs: Iterable[EventRef]) -> list[EventRef]:
         """Take in what a store could not read at the start; each goes to its place. See there."""
-        doubles = []
-        for ref in refs:
-            if self._pending.add(ref):
-                self.departures.add_late(ref)
-                self._drop_order.add(ref)
-            else:
-                doubles.append(ref)
+        new, doubles = self._pending.add_all(refs)
+        self.departures.add_late(new)
+        for ref in new:
+            self._drop_order.add(ref)
         return doubles
 
     def add(

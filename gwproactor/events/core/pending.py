@@ -83,6 +83,14 @@ class Pending(Generic[KeyT]):
         self._size_bytes += ref.size_bytes
         return True
 
+    def add_all(self, refs: Iterable[EventRef]) -> tuple[list[EventRef], list[EventRef]]:
+        """Take in events as `add` does; return those taken in, and the others."""
+        new: list[EventRef] = []
+        doubles: list[EventRef] = []
+        for ref in refs:
+            (new if self.add(ref) else doubles).append(ref)
+        return new, doubles
+
     def remove(self, ref: EventRef) -> bool:
         """Forget an event; return whether this very event was there."""
         if ref not in self:
