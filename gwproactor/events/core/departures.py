@@ -23,7 +23,7 @@ An event that this node finds it cannot send is withheld: kept, and no longer in
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from gwproactor.events.core.doubt import Doubt
+from gwproactor.events.core.doubt import Doubt, Ending
 from gwproactor.events.core.pending import Pending, first_within
 from gwproactor.events.core.refusals import MAX_SEND_TRIES, Refusals
 from gwproactor.events.core.turns import Turns
@@ -203,9 +203,9 @@ class Departures:
         if not late:
             return []
         if late[0].place > self._acked_place:
-            self._doubt.proved_nothing = True
+            self._doubt.ending = Ending.NOTHING_PROVED
             return []
-        self._doubt.proved_nothing = False
+        self._doubt.ending = Ending.REFUSAL
         if in_batch:
             for flight in late:
                 self._refusals.suspect(flight.ref.sequence)
