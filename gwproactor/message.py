@@ -37,6 +37,23 @@ class PatInternalWatchdogMessage(Message[PatInternalWatchdog]):
         super().__init__(Src=src, Dst=KnownNames.watchdog_manager, Payload=PatInternalWatchdog())
 
 
+class EndOfPats(BaseModel):
+    """The sender has ended, as it was to: nobody is to wait for its pats any more."""
+
+    TypeName: Literal["gridworks.watchdog.pat.end"] = "gridworks.watchdog.pat.end"
+
+
+class EndOfPatsMessage(Message[EndOfPats]):
+    """Tells the watchdog to monitor a name no longer.
+
+    Args:
+        src: The monitored name.
+    """
+
+    def __init__(self, src: str) -> None:
+        super().__init__(Src=src, Dst=KnownNames.watchdog_manager, Payload=EndOfPats())
+
+
 class Shutdown(BaseModel):
     """The proactor is to stop.
 

@@ -25,7 +25,7 @@ from result import Err, Ok, Result
 from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
 from gwproactor.errors import UsageError, WatchdogExpiredError
 from gwproactor.interfaces import MonitoredName
-from gwproactor.message import KnownNames, PatInternalWatchdog
+from gwproactor.message import EndOfPats, KnownNames, PatInternalWatchdog
 from gwproactor.runtime.pat_table import Expired, PatTable
 from gwproactor.runtime.stacks import stacks_text
 from gwproactor.runtime.tasks import Overseer
@@ -101,11 +101,14 @@ class WatchdogManager:
                 self._loop.call_soon_threadsafe(self._news.set)
 
     def process_message(self, message: Message[Any]) -> Result[bool, BaseException]:
-        """Take in a pat that came as a message.
+        """Take in a pat that came as a message, or the end of a sender's pats.
 
         Returns:
-            Err where it is no pat, or its sender is not monitored.
+            Err where it is neither, or a pat of who is not monitored.
         """
+        if message.Header.MessageType == EndOfPats().TypeName:
+            self.remove_monitored_name(message.Header.Src)
+            return Ok(True)
         if message.Header.MessageType != PatInternalWatchdog().TypeName:
             return Err(UsageError(f"the watchdog does not know {message.Header.MessageType}"))
         try:

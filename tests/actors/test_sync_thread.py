@@ -14,7 +14,7 @@ from gwproactor.actors.responsive_sleep import responsive_sleep
 from gwproactor.actors.sync_thread import SyncAsyncInteractionThread
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import QueueClosedError, QueueFullError
-from gwproactor.message import PatInternalWatchdog, Shutdown
+from gwproactor.message import EndOfPats, PatInternalWatchdog, Shutdown
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ProblemEvent
 from gwproactor_test.clients import until
@@ -320,6 +320,14 @@ async def test_one_whose_failure_is_only_reported_ends_alone(stage: Stage) -> No
     assert problem.Details.startswith("it ends\n")
     await driver.async_join()
     assert len(stage.queue) == 0
+
+
+async def test_one_that_ends_alone_says_that_it_pats_no_more(stage: Stage) -> None:
+    driver = Driver(policy=TaskPolicy(on_failure=OnFailure.report), pat_timeout=60)
+    driver.work = failing(1)
+    stage.start(driver)
+    assert isinstance((await stage.next()).Payload, ProblemEvent)
+    assert isinstance((await stage.next()).Payload, EndOfPats)
 
 
 async def test_what_its_own_code_deals_with_is_not_reported(stage: Stage) -> None:

@@ -10,7 +10,7 @@ import pytest
 from gwproactor.actors.sync_thread import STOP_ON_FAILURE, SyncAsyncInteractionThread
 from gwproactor.actors.sync_thread_actor import SyncThreadActor
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.config.tasks import TaskPolicy
+from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import (
     NotRunningError,
     QueueClosedError,
@@ -170,6 +170,16 @@ async def test_by_policy_a_driver_that_raises_begins_anew_and_the_problem_is_tol
     (problem,) = problems.found
     assert problem.Summary == "Thread 'meter' failed"
     assert "OSError: no such register" in problem.Details
+
+
+async def test_a_driver_that_ends_alone_is_waited_for_by_no_watchdog() -> None:
+    proactor = node()
+    problems = Problems(proactor)
+    policy = TaskPolicy(on_failure=OnFailure.report)
+    add_meter(proactor, Meter(fails, policy=policy, pat_timeout=60.0))
+    async with proactor:
+        await until(lambda: "meter" not in proactor._oversight.watchdog._table)
+    assert [problem.Summary for problem in problems.found] == ["Thread 'meter' failed"]
 
 
 async def test_a_driver_that_does_not_keep_up_is_no_secret_to_who_writes_to_it() -> None:
