@@ -265,11 +265,14 @@ class MQTTClientWrapper:
             except ConnectRefusedError as error:
                 pace.refused(time.monotonic(), 0)
                 tell(self.on_connect_fail, None, str(error))
-            except Exception:  # as a link does, see `link_task`
+            except (Exception, asyncio.CancelledError) as error:
+                asked = cancels_asked() > cancels
+                if asked and isinstance(error, asyncio.CancelledError):
+                    raise
                 seconds = rest.next_seconds(time.monotonic())
                 text = "MQTT client '%s' begins again in %.1f s, after a fault of this program"
                 _LOGGER.exception(text, self.name, seconds)
-                if cancels_asked() > cancels:
+                if asked:
                     raise asyncio.CancelledError from None
                 await asyncio.sleep(seconds)
 

@@ -175,13 +175,13 @@ async def test_a_fault_of_ours_does_not_end_it(
     embedded_broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(backoff, "RETRY_FIRST_SECONDS", 0.01)
-    failures = iter(["once", "twice"])
+    failures = iter([RuntimeError("once"), asyncio.CancelledError("that nobody asked for")])
 
     @contextlib.asynccontextmanager
     async def connect(config: MQTTClient, options: ConnectOptions) -> AsyncIterator[Connection]:
         async with connect_with_aiomqtt(config, options) as connection:
             for failure in failures:
-                raise RuntimeError(failure)
+                raise failure
             try:
                 yield connection
             finally:
