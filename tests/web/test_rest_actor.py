@@ -11,12 +11,12 @@ from result import Ok
 
 from gwproactor.actors.actor import Actor
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import UsageError
+from gwproactor.errors import TaskDiedError, UsageError, WatchdogExpiredError
 from gwproactor.layout import NamedNode, NamesOnly
 from gwproactor.message import KnownNames
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
-from gwproactor.web import RESTPollerActor, RESTPollerSettings, RESTResponse
+from gwproactor.web import RESTPollerActor, RESTPollerSettings, RESTResponse, rest_poller
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
 from gwproactor_test.clients import until
@@ -62,13 +62,13 @@ class Node(Proactor):
     """A proactor with a receiver and a poller, and notes of its problems."""
 
     def __init__(self, url: str, **rest: Any) -> None:
-        layout = rest.pop("layout", NamesOnly())
+        layout, convert = rest.pop("layout", NamesOnly()), rest.pop("convert", reading)
         super().__init__("d1.node", ProactorSettings(mailbox_messages=1), layout)
         self.problems: list[ProblemEvent] = []
         self.observe(Notes(self.problems))
         self.receiver = Receiver(self)
         self.actor = RESTPollerActor(
-            "poller", self.services, settings(url, **rest) if url else None, convert=reading
+            "poller", self.services, settings(url, **rest) if url else None, convert=convert
         )
         self.add_communicator(self.actor)
 
@@ -156,6 +156,29 @@ async def test_the_watchdog_knows_it_and_gets_its_pats(monkeypatch: pytest.Monke
     assert {
         (m.Header.Src, m.Header.Dst) for m in sent if m.Header.MessageType.endswith("pat.internal")
     } == {("poller", KnownNames.watchdog_manager)}
+
+
+async def test_a_converter_that_hangs_is_named_by_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rest_poller, "CONVERT_SECONDS", 0.1)
+
+    async def hang(response: RESTResponse) -> None:
+        await asyncio.Event().wait()
+
+    async with answering(Counting()) as server:
+        node = Node(server.url, convert=hang, session={"timeout": {"total": 0.1}})
+        with pytest.raises(WatchdogExpiredError, match="poller has given no sign of life"):
+            await node.run_forever()
+
+
+async def test_a_failure_ends_the_proactor_where_the_settings_say_so() -> None:
+    counting = Counting()
+    counting.status = 404
+    async with answering(counting) as server:
+        node = Node(server.url, errors={"request": {"raise_exception": True}})
+        with pytest.raises(TaskDiedError, match=r"task .poll poller. died: PollError: .*HTTP 404"):
+            await node.run_forever()
 
 
 async def test_a_stop_breaks_off_a_poll() -> None:
