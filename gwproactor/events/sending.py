@@ -149,6 +149,7 @@ class SendingEvents:
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0.0, wake_at - time.monotonic())):
                 await self._sendable.wait()
+        self._sendable.set()  # what has come back may have to be read first
 
     async def _read_back(self, refs: Sequence[EventRef]) -> None:
         """Get what is needed now, and some of what follows, into memory."""

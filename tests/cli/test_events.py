@@ -322,3 +322,23 @@ def test_what_cannot_be_done_is_said_in_one_line(
 ) -> None:
     words = [str(data) if word == "DATA" else word for word in arguments]
     assert said in refused(capfd, *words)
+
+
+# Refused events
+
+
+def test_refused_events_are_listed_counted_and_requeued_to_their_places(
+    data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    log = SegmentLog(data / "refused")
+    log.open()
+    log.commit([stored(0, 1), stored(3, 4)], ())  # the two that are missing in the outbox
+    log.close()
+    assert ids(run(capfd, "list", "--data", data, "--box", "refused", "--json")) == ["e0", "e3"]
+    assert json.loads(run(capfd, "stats", "--data", data, "--json"))["refused"]["events"] == 2
+    assert run(capfd, "verify", "--data", data) == "nothing is damaged\n"  # gaps are natural there
+    said = run(capfd, "requeue", "--all", "--data", data)
+    assert said == "2 events are back where they were before they were set aside\n"
+    assert ids(run(capfd, "list", "--data", data, "--json")) == [f"e{n}" for n in range(10)]
+    assert run(capfd, "list", "--data", data, "--box", "refused") == ""
+    assert run(capfd, "verify", "--data", data) == "nothing is damaged\n"

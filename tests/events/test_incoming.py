@@ -24,6 +24,7 @@ from gwproactor.events.store import EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
 from gwproactor_test.event_runs import killed_script, running_events
+from tests.events.test_payloads import BadSectors
 
 
 class Node:
@@ -564,3 +565,35 @@ async def test_kills_lose_nothing_acknowledged_and_repeat_little(
     assert acked <= set(got)
     repeated = got.total() - len(got)
     assert repeated <= 8 * kills
+
+
+async def test_one_that_cannot_be_read_lets_the_others_pass_and_comes_later() -> None:
+    store = BadSectors(2)
+    got: list[str] = []
+    reports: list[str] = []
+    may_handle = asyncio.Event()
+
+    async def handle(event: ReceivedEvent) -> None:
+        await may_handle.wait()
+        got.append(event.event_id)
+
+    events = IncomingEvents(
+        store,
+        MemoryStore(),
+        MemorySeen(),
+        Inbox(),
+        handler=handle,
+        acknowledge=lambda _link_name, _event_id: None,
+        report=lambda summary, details: reports.append(f"{summary}: {details}"),
+        memory_bytes=0,
+    )
+    async with running_events(events):
+        for event_id in ("a", "b", "c", "d"):
+            events.receive("child", event_id, payload(event_id))
+        may_handle.set()
+        await until(lambda: got == ["a", "c", "d"])
+        assert len(reports) == 1
+        store.bad.clear()
+        await until(lambda: got == ["a", "c", "d", "b"])
+        await until(lambda: events.pending_count == 0)
+        assert ["works again" in report for report in reports] == [False, True]

@@ -22,6 +22,7 @@ from gwproactor.events.store import EventRef, EventStore, StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import SlowDisk, UnreliableDisk
 from gwproactor_test.event_runs import running_events
+from tests.events.test_payloads import BadSectors
 
 
 class Node:
@@ -448,3 +449,22 @@ async def test_an_id_that_a_power_cut_doubled_is_sent_once(tmp_path: Path) -> No
         assert node.told == ["acked a"]
     async with running(LogStore(tmp_path)) as node:
         assert node.events.pending_count == 0
+
+
+async def test_one_that_cannot_be_read_lets_the_others_pass_and_comes_later() -> None:
+    store = BadSectors(2)
+    async with running(store, memory_bytes=0) as node:
+        node.post("a", "b", "c")
+        await node.events.flush()
+        node.events.activated()
+        assert await node.sent() == ["a", "c"]
+        node.post("d")
+        assert await node.sent() == ["d"]
+        for event_id in ("a", "c", "d"):
+            node.events.acked(event_id)
+        await until(lambda: node.events.pending_count == 1)
+        assert ["in trouble" in report for report in node.reports] == [True]
+        store.bad.clear()
+        async with asyncio.timeout(15):
+            assert await node.sent() == ["b"]
+        assert ["works again" in report for report in node.reports] == [False, True]
