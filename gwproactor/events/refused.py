@@ -101,6 +101,7 @@ class RefusedEvents:
                 await self._next_move(outgoing)
             except StoreError as error:
                 self._trouble.failed(str(error))
+                self._moves.rotate(-1)  # the trouble may be with this one alone
                 await asyncio.sleep(next(delays))
             else:
                 self._trouble.worked()

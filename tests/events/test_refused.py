@@ -17,6 +17,7 @@ from gwproactor.events.store import StoredEvent
 from gwproactor_test.clients import until
 from gwproactor_test.disk import UnreliableDisk
 from tests.events.test_outgoing import Node, payload, running
+from tests.events.test_payloads import BadSectors
 
 
 def refused_in(folder: Path) -> list[StoredEvent]:
@@ -114,6 +115,22 @@ async def test_trouble_with_its_store_holds_up_no_other(tmp_path: Path) -> None:
         await node.events.drained()
         assert any("works again" in report for report in node.reports)
     assert [event.event_id for event in refused_in(tmp_path)] == ["a"]
+
+
+async def test_one_that_cannot_be_read_does_not_keep_others_from_being_moved(
+    tmp_path: Path,
+) -> None:
+    store, aside = BadSectors(1), LogStore(tmp_path / "refused")
+    async with running(store, Outbox(max_tries=1), refused=aside, memory_bytes=0) as node:
+        node.post("a", "b", "c")
+        await node.events.flush()
+        for event_id in ("a", "b"):
+            node.events.unsendable(event_id, "it is no event")
+        await until(lambda: node.events.refused_count == 1)
+        assert "Event b is set aside" in "".join(node.reports)
+        store.bad.clear()
+        await until(lambda: node.events.refused_count == 2)
+    assert [event.event_id for event in refused_in(tmp_path)] == ["a", "b"]
 
 
 async def test_without_room_or_a_store_it_stays_for_the_next_run(
