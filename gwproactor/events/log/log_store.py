@@ -70,7 +70,8 @@ class LogStore:
         self, puts: Sequence[StoredEvent], removed: Sequence[int], *, sync_removals: bool = False
     ) -> None:
         """Put and remove in one write and at most one sync; see `EventStore.commit`."""
-        if await self._disk.run(self._commit, puts, removed, sync_removals):
+        needs_tidying = await self._disk.run(self._commit, puts, removed, sync_removals)
+        if needs_tidying and not self._closed:
             # Behind the scenes, so that nobody who waits for a commit waits for this too.
             self._disk.submit(self._log.tidy)
 

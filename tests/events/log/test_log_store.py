@@ -118,6 +118,22 @@ async def test_a_cancelled_commit_is_completed_or_repeated_without_harm(tmp_path
     await store.close()
 
 
+async def test_a_commit_that_ends_after_the_store_is_closed_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gwproactor.events.disk.disk_thread._LAST_CALL_SECONDS", 0.01)
+    files = SlowDisk()
+    store = LogStore(tmp_path, segment_bytes=1, files=files)
+    await store.open()
+    await store.commit([StoredEvent(1, "a", b"{}")], ())
+    files.hold()
+    removal = asyncio.create_task(store.commit((), [1], sync_removals=True))
+    await asyncio.to_thread(files.syncing.wait, 20)
+    await store.close()
+    files.let_go.set()
+    await removal  # and tidying is left to the next run
+
+
 async def test_closing_does_not_wait_for_a_disk_that_hangs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
