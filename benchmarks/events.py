@@ -164,7 +164,7 @@ async def measure(
         milliseconds.
 
     Raises:
-        BenchmarkError: A program ended, or something was not done within a minute.
+        BenchmarkError: A program ended, or something was not done in time.
     """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gwproactor-bench-")))

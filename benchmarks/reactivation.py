@@ -147,7 +147,7 @@ async def measure(
         order in which they were measured.
 
     Raises:
-        BenchmarkError: a program ended, or a link was not active again within a minute.
+        BenchmarkError: a program ended, or a link was not active again in time.
     """
     chance = random.Random(4113)
     async with AsyncExitStack() as stack:
