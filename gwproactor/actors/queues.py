@@ -12,6 +12,7 @@ so however many items are put until it runs, the loop is called once.
 
 import threading
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
 from gwproactor.actors.interrupt import Interrupt
@@ -39,7 +40,8 @@ class SyncAsyncQueue(Generic[T]):
         if max_items < 1:
             raise UsageError(f"a queue of {max_items} items can pass nothing on; give 1 or more")
         state: QueueState[T] = QueueState(max_items)
-        lock = threading.Lock()
+        # its holder may take it again: the garbage collector or a signal handler comes in between
+        lock = threading.RLock()
         self.thread_end = ThreadEnd(state, lock)
         """What threads use."""
         self.loop_end = LoopEnd(state, lock, self.thread_end)
@@ -61,7 +63,7 @@ class SyncAsyncQueue(Generic[T]):
 class _End(Generic[T]):
     """What both ends have. From any thread; nothing here waits."""
 
-    def __init__(self, state: QueueState[T], lock: threading.Lock) -> None:
+    def __init__(self, state: QueueState[T], lock: AbstractContextManager[bool]) -> None:
         self._state = state
         self._lock = lock
 
@@ -211,7 +213,7 @@ class LoopEnd(_End[T]):
     """
 
     def __init__(
-        self, state: QueueState[T], lock: threading.Lock, thread_end: ThreadEnd[T]
+        self, state: QueueState[T], lock: AbstractContextManager[bool], thread_end: ThreadEnd[T]
     ) -> None:
         super().__init__(state, lock)
         self.thread_end = thread_end

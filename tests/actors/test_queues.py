@@ -252,6 +252,14 @@ def test_what_waited_on_a_loop_that_ended_is_in_nobodys_way() -> None:
     waiting.close()
 
 
+def test_who_holds_the_queue_may_be_interrupted_by_itself() -> None:
+    """As by the garbage collector, which may end a forgotten coroutine at any moment."""
+    queue: SyncAsyncQueue[int] = SyncAsyncQueue(1)
+    with queue.thread_end._lock:
+        queue.close()
+    assert queue.closed
+
+
 async def test_a_cancelled_get_takes_nothing_even_where_it_was_woken() -> None:
     queue: SyncAsyncQueue[int] = SyncAsyncQueue(5)
     first = asyncio.ensure_future(queue.loop_end.get())
