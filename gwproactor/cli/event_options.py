@@ -55,7 +55,10 @@ def takes_boxes(function: Callable[..., Any]) -> Callable[..., Any]:
 def takes_box(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let a command take the option `--box`; None stands for the events on their way."""
     names = click.Choice([box.value for box in Box])
-    text = "On their way, the same as files, received, or set aside.  [default: outbox, or files]"
+    text = (
+        "On their way, the same as files, received, failed by the handler, or refused by the peer."
+        "  [default: outbox, or files]"
+    )
     return click.option("--box", type=names, help=text)(function)
 
 
