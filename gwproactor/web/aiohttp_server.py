@@ -137,10 +137,13 @@ class AiohttpServer:
         )
 
     def close(self) -> None:
-        """Accept no more connections; those that there are go on."""
+        """Accept no more connections, nor go on with those that speak no HTTP yet."""
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        self._refusals.end()
+        if self._handshakes is not None:
+            self._handshakes.end()
 
     async def stop(self) -> None:
         """End every connection and handler, within `stop_seconds`. A second call does nothing.
@@ -148,24 +151,33 @@ class AiohttpServer:
         A handler that swallows its cancellation is reported and left behind: nothing can end it.
         """
         self.close()
-        self._refusals.end()
-        if self._handshakes is not None:
-            self._handshakes.end()
-        runner, self._runner = self._runner, None
-        if runner is None or runner.server is None:
+        runner, transports = self._runner, self._transports()
+        if runner is None:
             return
-        transports = [connection.transport for connection in runner.server.connections]
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._stop_seconds):
                     await runner.cleanup()
         finally:
             for transport in transports:
-                if transport is not None:
-                    transport.abort()  # nothing where it is closed; a client that reads no more
-            for task in self._handling:
-                task.cancel()
+                transport.abort()  # nothing where it is closed; a client that reads no more
+            self.break_off()
         await self._handlers_ended()
+
+    def break_off(self) -> None:
+        """End everything at once, as far as that can be done without waiting."""
+        self.close()
+        for transport in self._transports():
+            transport.abort()
+        for task in self._handling:
+            task.cancel()
+        self._runner = None
+
+    def _transports(self) -> list[asyncio.Transport]:
+        """Those of the connections that there are."""
+        server = None if self._runner is None else self._runner.server
+        found = [] if server is None else [each.transport for each in server.connections]
+        return [transport for transport in found if transport is not None]
 
     async def _handlers_ended(self) -> None:
         """Wait for those that were cancelled."""
@@ -177,7 +189,7 @@ class AiohttpServer:
 
     def _accepted(self) -> asyncio.Protocol:
         """What meets a new connection."""
-        if self._handshakes is None:
+        if self._handshakes is None or self._runner is None:
             return self._answering()
         return self._handshakes.protocol(self._answering)
 

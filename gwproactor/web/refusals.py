@@ -31,7 +31,8 @@ class Refusals:
         return _Refusal(self._open, self._most)
 
     def end(self) -> None:
-        """Close all of them."""
+        """Close all of them, and from now on each new one without a word."""
+        self._most = 0
         for transport in list(self._open):
             transport.abort()
 

@@ -5,6 +5,7 @@ ignored: so a part of the application can always offer its routes, and the insta
 whether there is a server.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -96,8 +97,11 @@ class WebServers:
         running, self._running = self._running, {}
         for server in running.values():
             server.close()
-        for server in running.values():
-            await server.stop()
+        try:
+            await asyncio.gather(*(server.stop() for server in running.values()))
+        finally:
+            for server in running.values():
+                server.break_off()  # nothing to do, unless this was cancelled
 
     def port(self, name: str) -> int:
         """The port of a server; see `Proactor.web_server_port`."""
