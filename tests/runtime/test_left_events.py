@@ -60,14 +60,14 @@ def left_by_the_predecessor(folder: Path) -> list[str]:
 
 
 async def leave_events(folder: Path, store: str) -> None:
-    async with child(folder=folder, store=store) as node:
+    async with child(folder=folder, store=store, durability="os") as node:
         for number, event_id in enumerate(IDS):
             node.post_event(event(event_id, Note=f"note-{number:03}"))
 
 
 async def send_past_the_bad_one(broker: AnyBroker, folder: Path, store: str) -> ProblemEvent:
     """Send all but the bad one, in order, and give what was said of it."""
-    node = child(broker.url, folder=folder / "c", store=store)
+    node = child(broker.url, folder=folder / "c", store=store, durability="os")
     diary = Diary()
     node.observe(diary)
     async with Parent(broker.url, folder / "p") as parent, node:
@@ -110,7 +110,9 @@ async def test_the_folder_of_the_predecessor_is_sent(broker: AnyBroker, tmp_path
     assert len(ids) == 20
     async with (
         Parent(broker.url, tmp_path / "p") as parent,
-        child(broker.url, folder=tmp_path / "c", store="files", files_folder=files) as node,
+        child(
+            broker.url, folder=tmp_path / "c", durability="os", store="files", files_folder=files
+        ) as node,
     ):
         await until(lambda: len(among(parent.ids, ids)) == len(ids))
         await until(lambda: node.pending_event_count == 0)
@@ -120,7 +122,7 @@ async def test_the_folder_of_the_predecessor_is_sent(broker: AnyBroker, tmp_path
 
 @pytest.mark.parametrize("store", ["log", "files", "memory"])
 async def test_stored_is_told_before_acked(broker: AnyBroker, tmp_path: Path, store: str) -> None:
-    node = child(broker.url, folder=tmp_path / "c", store=store)
+    node = child(broker.url, folder=tmp_path / "c", store=store, durability="os")
     diary = Diary()
     node.observe(diary)
     async with Parent(broker.url, tmp_path / "p"), node:
