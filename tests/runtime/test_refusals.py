@@ -7,6 +7,7 @@ import pytest
 
 from gwproactor.boxes.requeue import requeue
 from gwproactor.errors import EventRefusedError
+from gwproactor.events.core import doubt, refusals
 from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
@@ -14,7 +15,9 @@ from tests.runtime.test_batches import CHILD, PARENT, Node, active
 
 LONG = 20_000
 SMALL = {"max_payload_bytes": 10_000}
-QUICK = {"ack_timeout_seconds": 0.3}
+QUICK = {"ack_timeout_seconds": 0.5}
+PATIENCE_SECONDS = 50.0
+"""Each refusal takes an ack timeout to be noticed, and there are sixteen of them."""
 
 
 def long_event(number: int) -> AnyEvent:
@@ -23,11 +26,13 @@ def long_event(number: int) -> AnyEvent:
 
 @pytest.mark.parametrize("batches", [True, False])
 async def test_events_that_the_peer_refuses_for_ever_hold_up_nobody(
-    broker: AnyBroker, tmp_path: Path, batches: bool
+    broker: AnyBroker, tmp_path: Path, batches: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Eight at the head of one source, more than the first window holds."""
+    monkeypatch.setattr(doubt, "_PATIENCE", 3)
+    monkeypatch.setattr(refusals, "FIRST_DELAY_SECONDS", 0.1)
     async with Node(
-        CHILD, tmp_path / "c", url=broker.url, link=QUICK, send_tries=1, batches=batches
+        CHILD, tmp_path / "c", url=broker.url, link=QUICK, send_tries=2, batches=batches
     ) as child:
         tickets = [child.post_event(long_event(number)) for number in range(8)]
         for number in range(100):
@@ -35,11 +40,12 @@ async def test_events_that_the_peer_refuses_for_ever_hold_up_nobody(
         good = [f"n{number}" for number in range(100)]
         async with Node(PARENT, tmp_path / "p", url=broker.url, link=SMALL) as parent:
             await active(child, parent)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                for ticket in tickets:
+                    with pytest.raises(EventRefusedError):
+                        await ticket.acked()
             await until(lambda: set(parent.numbered()) == set(good))
-            await until(lambda: child.refused_event_count == 8)
-            for ticket in tickets:
-                with pytest.raises(EventRefusedError):
-                    await ticket.acked()
+            assert child.refused_event_count == 8
     assert await asyncio.to_thread(requeue, tmp_path / "c", None) == 8
     async with (
         Node(PARENT, tmp_path / "p", url=broker.url) as parent,
