@@ -45,15 +45,15 @@ from gwproactor.interfaces import (
     ServicesInterface,
 )
 from gwproactor.layout import HardwareLayout, NamesOnly, ShNode
+from gwproactor.links.core.link_history import Histogram, LinkHistory, PastTransition
+from gwproactor.links.core.link_state import StateName, Transition, TransitionName
+from gwproactor.links.core.reupload_progress import ReuploadState
+from gwproactor.links.core.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.link import Link
-from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
-from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.links.mqtt_client import MQTTClientWrapper
-from gwproactor.links.mqtt_clients import MQTTClients
+from gwproactor.links.manager.mqtt_client import MQTTClientWrapper
+from gwproactor.links.manager.mqtt_clients import MQTTClients
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.reupload_progress import ReuploadState
 from gwproactor.links.sent_messages import SentMessage
-from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.logger import ProactorLogger
 from gwproactor.logging_setup import add_logging_arguments, close_logging, setup_logging
 from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage

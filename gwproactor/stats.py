@@ -56,7 +56,7 @@ class Counts(dict[str, int]):
 
 
 class ReuploadState(Protocol):
-    """How far a re-upload has come; `gwproactor.links.reupload_progress` has one."""
+    """How far a re-upload has come; `gwproactor.links.core.reupload_progress` has one."""
 
     @property
     def total(self) -> int:

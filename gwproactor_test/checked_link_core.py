@@ -8,7 +8,7 @@ times must be exact in binary: use multiples of 1/64 s.
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from gwproactor.links.effects import (
+from gwproactor.links.core.effects import (
     NOTHING,
     Acked,
     AckExpired,
@@ -23,9 +23,9 @@ from gwproactor.links.effects import (
     Subscribe,
     Transitioned,
 )
-from gwproactor.links.link_core import LinkCore, MessageKind
-from gwproactor.links.link_state import LINK_TABLE, StateName, TransitionName
-from gwproactor.links.subscriptions import Subscription
+from gwproactor.links.core.link_core import LinkCore, MessageKind
+from gwproactor.links.core.link_state import LINK_TABLE, StateName, TransitionName
+from gwproactor.links.core.subscriptions import Subscription
 from gwproactor_test.link_model import FOREVER, LinkModel
 
 LONGEST_RETRY_SECONDS: Final = 60.0

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gwproactor.links.link_state import StateName
-from gwproactor.links.subscriptions import Subscription
+from gwproactor.links.core.link_state import StateName
+from gwproactor.links.core.subscriptions import Subscription
 
 FOREVER: Final = float("inf")
 

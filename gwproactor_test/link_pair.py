@@ -10,8 +10,8 @@ from typing import Any
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, broker_from_url
+from gwproactor.links.core.link_state import StateName, Transition
 from gwproactor.links.link import Link
-from gwproactor.links.link_state import StateName, Transition
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.wire.envelope import Message
 

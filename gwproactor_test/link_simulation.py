@@ -16,8 +16,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final
 
-from gwproactor.links.backoff import Backoff
-from gwproactor.links.effects import (
+from gwproactor.links.core.backoff import Backoff
+from gwproactor.links.core.effects import (
     Effect,
     Effects,
     GiveUp,
@@ -27,9 +27,9 @@ from gwproactor.links.effects import (
     Subscribe,
     Transitioned,
 )
-from gwproactor.links.link_core import MessageKind
-from gwproactor.links.link_state import StateName
-from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.links.core.link_core import MessageKind
+from gwproactor.links.core.link_state import StateName
+from gwproactor.links.core.subscriptions import QOS, Subscription
 from gwproactor_test.checked_link_core import CheckedLinkCore
 from gwproactor_test.link_world import TICKS_PER_SECOND, Ledger, World
 

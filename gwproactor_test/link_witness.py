@@ -17,11 +17,11 @@ from typing import Any
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import ConnectionLostError, DecodingError
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.core.link_state import StateName
+from gwproactor.links.core.presence import TOPIC_PREFIX
+from gwproactor.links.core.subscriptions import QOS, Subscription
 from gwproactor.links.link import Link
-from gwproactor.links.link_state import StateName
-from gwproactor.links.presence import TOPIC_PREFIX
-from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.transport import Connection, ConnectOptions, ReceivedPacket
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.payloads import Ack

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from gwproactor.links.timer_interface import TimerManagerInterface
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 
 LOOK_SECONDS = 1e-6
 """What a look at the clock takes: two looks differ, as on a real one."""

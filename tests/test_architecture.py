@@ -34,15 +34,30 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANKS = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 
-# Within events: what is not named here is the shell, above all of them.
-EVENTS_LAYERS: tuple[tuple[str, ...], ...] = (
-    ("store",),
-    ("core",),
-    ("reporting",),
-    ("disk",),
-    ("log", "persisters", "memory_store"),
-)
-EVENTS_RANKS = {part: rank for rank, parts in enumerate(EVENTS_LAYERS) for part in parts}
+# The rooms of a part, lowest first. SHELL is what has no room of its own there.
+SHELL = "*"
+ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "events": (
+        ("store",),
+        ("core",),
+        ("reporting",),
+        ("disk",),
+        ("log", "persisters", "memory_store"),
+        (SHELL,),
+    ),
+    "links": (
+        ("transport",),
+        ("core",),
+        ("mqtt",),
+        (SHELL,),
+        ("manager",),
+        ("__init__",),
+    ),
+}
+ROOM_RANKS = {
+    part: {room: rank for rank, rooms in enumerate(layers) for room in rooms}
+    for part, layers in ROOMS.items()
+}
 
 # The core decides and never does: it gets inputs and the time, and returns what is to be done. It
 # leans only on itself, the wire and the exceptions. Ports are of it: they say what, not how.
@@ -69,22 +84,22 @@ CORE_MODULES = (
     "events/log/records.py",
     "events/log/segments.py",
     "events/store.py",
-    "links/acks.py",
-    "links/backoff.py",
-    "links/broker_probe.py",
-    "links/effects.py",
-    "links/link_conditions.py",
-    "links/link_core.py",
-    "links/link_history.py",
-    "links/link_state.py",
-    "links/link_states.py",
-    "links/message_times.py",
-    "links/packet_acks.py",
-    "links/presence.py",
-    "links/reports.py",
-    "links/reupload_progress.py",
-    "links/subscriptions.py",
-    "links/timer_interface.py",
+    "links/core/acks.py",
+    "links/core/backoff.py",
+    "links/core/broker_probe.py",
+    "links/core/effects.py",
+    "links/core/link_conditions.py",
+    "links/core/link_core.py",
+    "links/core/link_history.py",
+    "links/core/link_state.py",
+    "links/core/link_states.py",
+    "links/core/message_times.py",
+    "links/core/packet_acks.py",
+    "links/core/presence.py",
+    "links/core/reports.py",
+    "links/core/reupload_progress.py",
+    "links/core/subscriptions.py",
+    "links/core/timer_interface.py",
     "runtime/pat_table.py",
     "restarts.py",
     "web/poll_times.py",
@@ -93,15 +108,15 @@ CORE_MODULES = (
 # These decide too, about settings: they do nothing themselves, but settings may name a file.
 DECIDING_MODULES = (
     *CORE_MODULES,
-    "links/batching.py",
-    "links/connack.py",
-    "links/emission.py",
-    "links/event_payload.py",
+    "links/core/batching.py",
+    "links/core/connack.py",
+    "links/core/emission.py",
+    "links/core/event_payload.py",
     "links/losses.py",
     "links/own_faults.py",
-    "links/pace.py",
-    "links/reception.py",
-    "links/send_options.py",
+    "links/core/pace.py",
+    "links/core/reception.py",
+    "links/core/send_options.py",
     "web/rest_settings.py",
     "web/rest_urls.py",
     "web/routes.py",
@@ -118,17 +133,17 @@ DOING_MODULES = {
 CONFINED: dict[str, tuple[str, ...]] = {
     "aiofiles": ("events/disk/",),
     "aiohttp": ("web/aiohttp_",),
-    "aiomqtt": ("links/aiomqtt_",),
+    "aiomqtt": ("links/mqtt/aiomqtt_",),
     "click": ("cli/",),
     "filelock": ("events/disk/",),
     "gwproactor_test": ("demo/",),
     "hypothesis": (),
     "mqtt5": (),
-    "paho": ("links/aiomqtt_", "links/mqtt_properties.py"),
+    "paho": ("links/mqtt/aiomqtt_", "links/mqtt/mqtt_properties.py"),
     "psutil": ("demo/",),
     "pytest": (),
     "rich": ("demo/", "cli/"),
-    "transitions": ("links/link_state.py",),
+    "transitions": ("links/core/link_state.py",),
     "trustme": (),
     "yarl": ("web/aiohttp_",),
 }
@@ -155,7 +170,7 @@ def imports_of(source: str, path: PurePosixPath) -> Iterator[tuple[int, str, str
 
 
 def part_of(path: PurePosixPath) -> str:
-    """The layered part that a file of the package belongs to: `links/acks.py` is of `links`."""
+    """The layered part that a file of the package belongs to: `links/link.py` is of `links`."""
     return path.parts[0].removesuffix(".py")
 
 
@@ -173,18 +188,18 @@ def layering_fault(path: PurePosixPath, module: str) -> str | None:
         return f"{mine} is not above {theirs}"
     if str(path) in CORE_MODULES and not is_of_the_core(module):
         return "the core leans on nothing that does"
-    if mine == theirs == "events":
-        return events_layering_fault(path.parts[1].removesuffix(".py"), module.split(".")[2])
+    if mine == theirs and mine in ROOMS:
+        return room_fault(mine, path.parts[1].removesuffix(".py"), module.split(".")[2])
     return None
 
 
-def events_layering_fault(mine: str, theirs: str) -> str | None:
-    """What is wrong with `theirs` being imported in `mine`, both parts of events."""
-    shell = len(EVENTS_LAYERS)
-    my_rank, their_rank = EVENTS_RANKS.get(mine, shell), EVENTS_RANKS.get(theirs, shell)
-    if my_rank == shell or mine == theirs or their_rank < my_rank:
+def room_fault(part: str, mine: str, theirs: str) -> str | None:
+    """What is wrong with `theirs` being imported in `mine`, both of one part that has rooms."""
+    ranks = ROOM_RANKS[part]
+    my_room, their_room = (name if name in ranks else SHELL for name in (mine, theirs))
+    if my_room == their_room or ranks[their_room] < ranks[my_room]:
         return None
-    return f"events/{mine} is not above events/{theirs}"
+    return f"{part}/{mine} is not above {part}/{theirs}"
 
 
 def is_of_the_core(module: str) -> bool:
@@ -236,12 +251,15 @@ def test_every_module_that_decides_is_there() -> None:
 @pytest.mark.parametrize(
     ("path", "source"),
     [
-        ("events/writer.py", "from gwproactor.links.link_core import LinkCore"),
-        ("stats.py", "from gwproactor.links.link_core import LinkCore"),
+        ("events/writer.py", "from gwproactor.links.core.link_core import LinkCore"),
+        ("stats.py", "from gwproactor.links.core.link_core import LinkCore"),
         ("events/disk/repair.py", "from gwproactor.events.log.segments import Contents"),
         ("events/log/log_store.py", "from gwproactor.events.persisters.rolling_scan import scan"),
         ("events/log/log_store.py", "from gwproactor.events.writer import GroupCommitter"),
         ("events/writer.py", "def f():\n    import gwproactor.runtime.proactor"),
+        ("links/core/pace.py", "from gwproactor.links.link import Link"),
+        ("links/mqtt/tls.py", "from gwproactor.links.link import Link"),
+        ("links/link.py", "from gwproactor.links.manager.link_manager import LinkManager"),
         ("wire/codec.py", "from ..config.settings import Settings"),
         ("links/link_task.py", "from .. import errors"),
         ("links/link_task.py", "from gwproactor import Proactor"),
@@ -249,13 +267,13 @@ def test_every_module_that_decides_is_there() -> None:
         ("links/link_task.py", "import aiomqtt"),
         ("links/mqtt.py", "if TYPE_CHECKING:\n    from paho.mqtt.client import Client"),
         ("links/link_task.py", "from transitions import Machine"),
-        ("links/link_core.py", "import asyncio"),
-        ("links/backoff.py", "from time import monotonic"),
-        ("links/pace.py", "from time import monotonic"),
+        ("links/core/link_core.py", "import asyncio"),
+        ("links/core/backoff.py", "from time import monotonic"),
+        ("links/core/pace.py", "from time import monotonic"),
         ("events/core/outbox.py", "import os.path"),
         ("events/core/inbox.py", "from pathlib import Path"),
         ("events/core/inbox.py", "from gwproactor.events.log.log_store import LogStore"),
-        ("links/link_core.py", "from gwproactor.config.link import LinkSettings"),
+        ("links/core/link_core.py", "from gwproactor.config.link import LinkSettings"),
         ("runtime/proactor.py", "from aiohttp import web"),
         ("runtime/proactor.py", "from gwproactor_test.broker import Broker"),
         ("node/output.py", "from gwproactor.cli.main import main"),
@@ -273,11 +291,11 @@ def test_a_breach_is_seen(path: str, source: str) -> None:
     ("path", "source"),
     [
         ("__init__.py", "from gwproactor.runtime.proactor import Proactor"),
-        ("links/reuploads.py", "from gwproactor.stats import LinkStats"),
+        ("links/manager/reuploads.py", "from gwproactor.stats import LinkStats"),
         ("links/link_task.py", "from .link_core import LinkCore\nimport asyncio, time"),
-        ("links/link_core.py", "from gwproactor.wire.payloads import Ping\nimport dataclasses"),
-        ("links/link_state.py", "from transitions import Machine"),
-        ("links/aiomqtt_transport.py", "import aiomqtt\nfrom paho.mqtt import properties"),
+        ("links/core/link_core.py", "from gwproactor.wire.payloads import Ping\nimport re"),
+        ("links/core/link_state.py", "from transitions import Machine"),
+        ("links/mqtt/aiomqtt_transport.py", "import aiomqtt\nfrom paho.mqtt import properties"),
         ("web/aiohttp_server.py", "from aiohttp import web"),
         ("demo/run.py", "from gwproactor_test.broker import Broker\nimport psutil, rich"),
         ("cli/main.py", "from ..demo.run import run\nimport click"),

@@ -18,7 +18,7 @@ from gwproactor import AnyEvent, EventSettings, LinkSettings, Proactor, Proactor
 from gwproactor.config.events import Durability
 from gwproactor.config.mqtt import broker_from_url
 from gwproactor.events.store import EventRef
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.runtime.observer import Observer
 from gwproactor.wire.payloads import ProblemEvent
 

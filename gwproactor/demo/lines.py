@@ -10,7 +10,7 @@ from gwproactor.demo.scenario import NodeName, Step
 from gwproactor.demo.tally import Comeback, Result
 from gwproactor.demo.view import View
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.node.output import LineOutput
 
 

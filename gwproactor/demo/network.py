@@ -17,8 +17,8 @@ from typing import Protocol
 
 from gwproactor.config.mqtt import MQTTClient, TLSInfo, broker_from_url
 from gwproactor.demo.scenario import NodeName
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
-from gwproactor.links.tls import client_context
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.mqtt.tls import client_context
 from gwproactor.links.transport import ConnectOptions
 from gwproactor_test.broker import Broker
 from gwproactor_test.listener import Streams

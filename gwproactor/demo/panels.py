@@ -12,7 +12,7 @@ from rich.text import Text
 
 from gwproactor.demo.scenario import NodeName
 from gwproactor.demo.tally import Comeback, Result
-from gwproactor.links.link_state import CONNECTED_STATES, StateName
+from gwproactor.links.core.link_state import CONNECTED_STATES, StateName
 
 LEFT_WIDTH = 45
 """Columns of 80 for the left one of two panels, which has the longer words."""

@@ -23,8 +23,8 @@ from gwproactor.demo.view import View
 from gwproactor.errors import LinkError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
+from gwproactor.links.core.link_state import Transition
 from gwproactor.links.link import Link
-from gwproactor.links.link_state import Transition
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.payloads import ProblemEvent

@@ -33,7 +33,7 @@ from gwproactor.demo.scenario import NodeName, Step
 from gwproactor.demo.tally import Comeback, Result
 from gwproactor.demo.view import View
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import StateName, Transition
+from gwproactor.links.core.link_state import StateName, Transition
 
 WIDTH = 80
 _STRIP_CELLS = 42

@@ -3,7 +3,7 @@
 from gwproactor.demo.scenario import NodeName, Step
 from gwproactor.demo.tally import Comeback, Result
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 
 
 class View:

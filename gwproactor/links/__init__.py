@@ -5,17 +5,13 @@ drive by itself: `LinkCore` decides all about one link's comm state and does not
 is the state machine alone.
 """
 
-from gwproactor.links.acks import DEFAULT_ACK_DELAY, AckManager, AckTimerCallback, AckWaitInfo
 from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
-from gwproactor.links.backoff import Backoff, reconnect_delays
-from gwproactor.links.link import Link
-from gwproactor.links.link_core import LinkCore, MessageKind
-from gwproactor.links.link_history import Histogram, LinkHistory, PastTransition
-from gwproactor.links.link_manager import LinkManager
-from gwproactor.links.link_manager_transition import LinkManagerTransition
-from gwproactor.links.link_message_times import LinkMessageTimes, MessageTimes
-from gwproactor.links.link_set import LinkSet
-from gwproactor.links.link_state import (
+from gwproactor.links.core.acks import DEFAULT_ACK_DELAY, AckManager, AckTimerCallback, AckWaitInfo
+from gwproactor.links.core.backoff import Backoff, reconnect_delays
+from gwproactor.links.core.link_core import LinkCore, MessageKind
+from gwproactor.links.core.link_history import Histogram, LinkHistory, PastTransition
+from gwproactor.links.core.link_manager_transition import LinkManagerTransition
+from gwproactor.links.core.link_state import (
     InvalidCommStateInput,
     LinkState,
     RuntimeLinkStateError,
@@ -23,10 +19,16 @@ from gwproactor.links.link_state import (
     Transition,
     TransitionName,
 )
-from gwproactor.links.link_states import CommLinkAlreadyExists, CommLinkMissing, LinkStates
-from gwproactor.links.mqtt_client import MessageInfo, MQTTClientWrapper
-from gwproactor.links.mqtt_clients import MQTTClients
-from gwproactor.links.mqtt_notices import (
+from gwproactor.links.core.link_states import CommLinkAlreadyExists, CommLinkMissing, LinkStates
+from gwproactor.links.core.subscriptions import QOS, Subscription, SubscriptionStatus
+from gwproactor.links.core.timer_interface import TimerManagerInterface
+from gwproactor.links.link import Link
+from gwproactor.links.link_message_times import LinkMessageTimes, MessageTimes
+from gwproactor.links.link_set import LinkSet
+from gwproactor.links.manager.link_manager import LinkManager
+from gwproactor.links.manager.mqtt_client import MessageInfo, MQTTClientWrapper
+from gwproactor.links.manager.mqtt_clients import MQTTClients
+from gwproactor.links.manager.mqtt_notices import (
     MQTTClientsPayload,
     MQTTConnectFailPayload,
     MQTTConnectPayload,
@@ -35,11 +37,9 @@ from gwproactor.links.mqtt_notices import (
     MQTTReceiptPayload,
     MQTTSubackPayload,
 )
+from gwproactor.links.manager.reuploads import Reuploads
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.reuploads import Reuploads
 from gwproactor.links.sent_messages import SentMessage
-from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
-from gwproactor.links.timer_interface import TimerManagerInterface
 
 __all__ = [
     "DEFAULT_ACK_DELAY",

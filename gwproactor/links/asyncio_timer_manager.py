@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 
 from gwproactor.errors import UsageError
-from gwproactor.links.timer_interface import TimerManagerInterface
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 
 
 class AsyncioTimerManager(TimerManagerInterface):

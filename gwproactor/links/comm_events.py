@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator
 
-from gwproactor.links.link_state import Transition, TransitionName
+from gwproactor.links.core.link_state import Transition, TransitionName
 from gwproactor.wire.payloads import (
     CommEvent,
     MQTTConnectEvent,

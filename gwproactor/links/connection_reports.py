@@ -3,8 +3,8 @@
 import time
 from collections.abc import Sequence
 
-from gwproactor.links.message_times import BEFORE_ALL_TIME
-from gwproactor.links.presence import Intruder
+from gwproactor.links.core.message_times import BEFORE_ALL_TIME
+from gwproactor.links.core.presence import Intruder
 from gwproactor.links.problem_desk import ProblemDesk
 
 OUTAGE_REPORT_SECONDS = 2.0

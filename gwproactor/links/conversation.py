@@ -19,10 +19,9 @@ from typing import Any
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectionLostError
-from gwproactor.links.backoff import Random
 from gwproactor.links.connection_reports import ConnectionReports
-from gwproactor.links.core_clock import CoreClock
-from gwproactor.links.effects import (
+from gwproactor.links.core.backoff import Random
+from gwproactor.links.core.effects import (
     Acked,
     AckExpired,
     AcksCancelled,
@@ -37,21 +36,22 @@ from gwproactor.links.effects import (
     Transitioned,
     Unsubscribe,
 )
+from gwproactor.links.core.link_core import LinkCore, MessageKind
+from gwproactor.links.core.link_state import Transition
+from gwproactor.links.core.message_times import BEFORE_ALL_TIME
+from gwproactor.links.core.reception import Reception
+from gwproactor.links.core.subscriptions import QOS, Subscription
+from gwproactor.links.core.timer_interface import TimerManagerInterface
+from gwproactor.links.core_clock import CoreClock
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.fault_desk import FaultDesk
 from gwproactor.links.greeter import Greeter
-from gwproactor.links.link_core import LinkCore, MessageKind
-from gwproactor.links.link_state import Transition
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
 from gwproactor.links.losses import Losses
-from gwproactor.links.message_times import BEFORE_ALL_TIME
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.receiver import OnPacket, Receiver
-from gwproactor.links.reception import Reception
 from gwproactor.links.sender import Sender
-from gwproactor.links.subscriptions import QOS, Subscription
-from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import Connection, Greeting
 from gwproactor.wire.batches import (
     MAX_BATCH_BYTES,

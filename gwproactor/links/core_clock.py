@@ -8,9 +8,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from gwproactor.links.core.link_core import LinkCore
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 from gwproactor.links.deadline_timer import DeadlineTimer
-from gwproactor.links.link_core import LinkCore
-from gwproactor.links.timer_interface import TimerManagerInterface
 
 LATE_SECONDS = 0.05
 """So late a timer means that the loop stood still, and answers may wait unread; see `now`."""

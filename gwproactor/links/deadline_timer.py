@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from gwproactor.links.timer_interface import TimerManagerInterface
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 
 NEVER = float("inf")
 

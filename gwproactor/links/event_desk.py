@@ -16,10 +16,10 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.errors import GwproactorError, UsageError
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.comm_events import CommEvents
-from gwproactor.links.event_payload import event_payload
+from gwproactor.links.core.event_payload import event_payload
+from gwproactor.links.core.link_state import Transition
+from gwproactor.links.core.reupload_progress import ReuploadProgress, ReuploadState
 from gwproactor.links.event_pump import EventStoreSource
-from gwproactor.links.link_state import Transition
-from gwproactor.links.reupload_progress import ReuploadProgress, ReuploadState
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.payloads import EventBase, ProblemEvent
 

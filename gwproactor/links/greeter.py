@@ -14,9 +14,9 @@ moment in which the answer to the first one may come.
 import time
 from collections.abc import Callable
 
+from gwproactor.links.core.message_times import BEFORE_ALL_TIME
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 from gwproactor.links.deadline_timer import DeadlineTimer
-from gwproactor.links.message_times import BEFORE_ALL_TIME
-from gwproactor.links.timer_interface import TimerManagerInterface
 
 GREETING_ANSWER_SECONDS = 0.02
 """How long the answer to a greeting may take before the peer is asked once more: some round trips

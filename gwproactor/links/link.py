@@ -17,26 +17,26 @@ from collections.abc import (
 )
 
 from gwproactor.config.link import LinkSettings
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
-from gwproactor.links.backoff import Backoff
 from gwproactor.links.conversation import Conversation
-from gwproactor.links.event_pump import EventSource
-from gwproactor.links.link_receiving import LinkReceiving
-from gwproactor.links.link_state import (
+from gwproactor.links.core.backoff import Backoff
+from gwproactor.links.core.link_state import (
     CONNECTED_STATES,
     StateName,
     Transition,
 )
+from gwproactor.links.core.pace import Pace
+from gwproactor.links.core.presence import Presence
+from gwproactor.links.core.timer_interface import TimerManagerInterface
+from gwproactor.links.event_pump import EventSource
+from gwproactor.links.link_receiving import LinkReceiving
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.link_topics import LinkTopics
 from gwproactor.links.link_waiting import LinkWaiting
 from gwproactor.links.listener import BatchInbox, LinkListener
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.own_faults import FaultRest
-from gwproactor.links.pace import Pace
-from gwproactor.links.presence import Presence
 from gwproactor.links.problem_desk import ProblemDesk
-from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import Connector, ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec, WireCodec
 from gwproactor.wire.payloads import now_ms

@@ -4,9 +4,9 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTVersion
 from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.links.conversation import Conversation
-from gwproactor.links.link_history import LinkHistory
+from gwproactor.links.core.link_history import LinkHistory
+from gwproactor.links.core.link_state import LinkState, StateName
 from gwproactor.links.link_message_times import LinkMessageTimes
-from gwproactor.links.link_state import LinkState, StateName
 from gwproactor.wire.codec import MQTTCodec
 
 

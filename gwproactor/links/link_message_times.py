@@ -1,6 +1,6 @@
 """The times of last sending and receiving as a program sees them, with a clock of their own.
 
-A thin shell around `gwproactor.links.message_times`: `LinkMessageTimes` is a snapshot of one link,
+A thin shell around `core.message_times`: `LinkMessageTimes` is a snapshot of one link,
 `MessageTimes` a table of them by the link's name. Times are monotonic seconds, so that a step of
 the wall clock moves nothing.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gwproactor.links.message_times import BEFORE_ALL_TIME, next_ping_seconds
+from gwproactor.links.core.message_times import BEFORE_ALL_TIME, next_ping_seconds
 
 DEFAULT_LINK_POLL_SECONDS: Final = 60.0
 """Seconds without sending or receiving until a ping: the wire format's default."""

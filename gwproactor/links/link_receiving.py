@@ -6,10 +6,10 @@ from typing import Any
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import UsageError
-from gwproactor.links.link_core import MessageKind
-from gwproactor.links.link_manager_transition import LinkManagerTransition
+from gwproactor.links.core.link_core import MessageKind
+from gwproactor.links.core.link_manager_transition import LinkManagerTransition
+from gwproactor.links.core.link_state import StateName, TransitionName
 from gwproactor.links.link_sending import LinkSending
-from gwproactor.links.link_state import StateName, TransitionName
 from gwproactor.links.listener import LinkListener
 from gwproactor.links.message_stream import Messages, MessageStreams
 from gwproactor.links.problem_desk import ProblemDesk

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from gwproactor.errors import UsageError
+from gwproactor.links.core.send_options import checked_options
 from gwproactor.links.link_handle import LinkHandle
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.send_options import checked_options
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.links.transport import SendOptions
 from gwproactor.wire.envelope import Message

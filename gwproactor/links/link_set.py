@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.links.core.link_state import StateName
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link import Link, default_client_id
-from gwproactor.links.link_state import StateName
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
 from gwproactor.links.own_faults import traceback_of
-from gwproactor.links.timer_interface import TimerManagerInterface
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.topics import link_filter

@@ -21,12 +21,12 @@ from typing import NoReturn
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRefusedError
 from gwproactor.links.conversation import Conversation
+from gwproactor.links.core.pace import Pace
+from gwproactor.links.core.presence import Intruder, Presence
+from gwproactor.links.core.reception import in_words
 from gwproactor.links.event_pump import EventSource, pump_events
 from gwproactor.links.own_faults import FaultRest, stray_cancel
-from gwproactor.links.pace import Pace
-from gwproactor.links.presence import Intruder, Presence
 from gwproactor.links.presence_watch import PresenceWatch
-from gwproactor.links.reception import in_words
 from gwproactor.links.transport import (
     RECEIVE_MAXIMUM,
     Connection,

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import SubscriptionRefusedError, UsageError
+from gwproactor.links.core.send_options import checked_qos
+from gwproactor.links.core.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.links.link_handle import LinkHandle
-from gwproactor.links.send_options import checked_qos
-from gwproactor.links.subscriptions import QOS, Subscription, SubscriptionStatus
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.filters import checked_filter, is_shared
 from gwproactor.wire.timing import checked_timeout

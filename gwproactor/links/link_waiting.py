@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.links.core.link_state import StateName, Transition
 from gwproactor.links.link_handle import LinkHandle
-from gwproactor.links.link_state import StateName, Transition
 from gwproactor.links.transition_stream import Transitions, TransitionStream
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.timing import checked_timeout

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, Protocol
 
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
 
 _P = ParamSpec("_P")

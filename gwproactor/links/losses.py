@@ -7,9 +7,9 @@ conclusions by then. So it keeps the last one, until it was asked for or another
 
 from collections.abc import Mapping
 
-from gwproactor.links.acks import AckWaitInfo
-from gwproactor.links.link_manager_transition import LinkManagerTransition
-from gwproactor.links.link_state import Transition, TransitionName
+from gwproactor.links.core.acks import AckWaitInfo
+from gwproactor.links.core.link_manager_transition import LinkManagerTransition
+from gwproactor.links.core.link_state import Transition, TransitionName
 
 
 class Losses:

@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Iterator
 from typing import Final
 
-from gwproactor.links.backoff import Random, retry_delays
-from gwproactor.links.message_times import BEFORE_ALL_TIME
+from gwproactor.links.core.backoff import Random, retry_delays
+from gwproactor.links.core.message_times import BEFORE_ALL_TIME
 
 CALM_SECONDS: Final = 600.0
 """After so long without a fault the next one has little to do with the last: ten times the longest

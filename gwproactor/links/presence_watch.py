@@ -1,4 +1,4 @@
-"""The presence record on one connection: read, judged, written. See `gwproactor.links.presence`.
+"""The presence record on one connection: read, judged, written. See `core.presence`.
 
 SUBSCRIBE and UNSUBSCRIBE go out together: a broker handles them in order, so the record that it
 keeps comes before the answer to the second, and nothing of it comes later. In the same way a second
@@ -12,7 +12,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 
 from gwproactor.errors import ConnectionLostError, UsageError
-from gwproactor.links.presence import Intruder, Presence, presence_topic
+from gwproactor.links.core.presence import Intruder, Presence, presence_topic
 from gwproactor.links.transport import Connection, ReceivedPacket, SendOptions
 from gwproactor.wire.payloads import now_ms
 

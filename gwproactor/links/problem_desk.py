@@ -2,8 +2,8 @@
 
 import time
 
+from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.listener import LinkListener, tell
-from gwproactor.links.reports import ReportRate
 
 
 class ProblemDesk:

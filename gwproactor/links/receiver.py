@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from gwproactor.config.link import LinkSettings
+from gwproactor.links.core.link_core import MessageKind
+from gwproactor.links.core.packet_acks import PacketAcks
+from gwproactor.links.core.reception import Received, Reception, Refusal, in_words
 from gwproactor.links.event_pump import EventSource
-from gwproactor.links.link_core import MessageKind
 from gwproactor.links.listener import BatchInbox, tell
-from gwproactor.links.packet_acks import PacketAcks
 from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.reception import Received, Reception, Refusal, in_words
 from gwproactor.links.sender import Sender
 from gwproactor.links.transport import Connection, ReceivedPacket
 from gwproactor.wire.batches import BatchAnswer, BatchedEvent

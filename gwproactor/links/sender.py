@@ -11,8 +11,8 @@ from typing import Any
 from gwproactor.config.link import LinkSettings
 from gwproactor.errors import ConnectionLostError, PacketTooLargeError, UsageError
 from gwproactor.events.store import StoredEvent
-from gwproactor.links.batching import Batching
-from gwproactor.links.emission import Emission, Outgoing
+from gwproactor.links.core.batching import Batching
+from gwproactor.links.core.emission import Emission, Outgoing
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.listener import tell
 from gwproactor.links.problem_desk import ProblemDesk

@@ -8,7 +8,7 @@ A test holds the file equal to what this module writes, so the picture cannot li
 import sys
 from typing import Final
 
-from gwproactor.links.link_state import LINK_TABLE, StateName, TransitionName
+from gwproactor.links.core.link_state import LINK_TABLE, StateName, TransitionName
 
 _S = StateName
 _T = TransitionName
@@ -44,7 +44,7 @@ PAGE: Final = """\
 # Communication state of a link
 
 This page is written by `python -m gwproactor.links.state_diagram` from the table in
-`gwproactor/links/link_state.py` that the links run on.
+`gwproactor/links/core/link_state.py` that the links run on.
 
 A link is **active** when all four conditions hold:
 

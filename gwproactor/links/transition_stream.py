@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from gwproactor.links.link_state import StateName, Transition
+from gwproactor.links.core.link_state import StateName, Transition
 
 TRANSITIONS_KEPT = 1000
 """Transitions that wait for a slow iterator: an outage makes three or four."""

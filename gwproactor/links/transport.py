@@ -3,7 +3,7 @@
 A link never touches an MQTT package. It asks a `Connector` for a connection, and the connection
 serves until it is lost; there is no reconnecting inside it, and a new one is made each time, so
 nothing of an old connection can reach a new one. The one adapter is
-`gwproactor.links.aiomqtt_transport`.
+`gwproactor.links.mqtt.aiomqtt_transport`.
 
 Everything here is used on the event loop only. Sending never waits: acks and pings must not stand
 behind anything. Who sends in bulk waits in `drain`. Receiving is in batches, because a task switch

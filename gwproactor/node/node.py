@@ -16,7 +16,7 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import DecodingError, ProactorFailedError, StoreError, UsageError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.node.input import OverlongLine, read_lines
 from gwproactor.node.output import LineOutput, OutputClosedError
 from gwproactor.node.settings import NodeSettings

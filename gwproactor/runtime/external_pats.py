@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 
-from gwproactor.links.reports import ReportRate
+from gwproactor.links.core.reports import ReportRate
 from gwproactor.runtime.external_watchdog import PatCommand
 from gwproactor.runtime.notify_socket import NotifySocket, watchdog_seconds
 

@@ -16,7 +16,7 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import HandlerFailedError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.persisters.persister import PersisterInterface
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.event_flow import event_files
 from gwproactor.runtime.mailbox import Letter

@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from gwproactor.links.reports import FIRST_PAUSE_SECONDS, ReportRate
+from gwproactor.links.core.reports import FIRST_PAUSE_SECONDS, ReportRate
 from gwproactor.logs.one_line import Lines
 from gwproactor.runtime.stacks import thread_stacks_text
 

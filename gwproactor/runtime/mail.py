@@ -8,7 +8,7 @@ from result import Err, Ok, Result
 from gwproactor.actors.queues import LoopEnd
 from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
 from gwproactor.interfaces import CommunicatorInterface
-from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.oversight import Oversight

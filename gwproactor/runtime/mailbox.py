@@ -18,8 +18,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
 
 from gwproactor.errors import MailboxFullError, NotRunningError
+from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.reports import ReportRate
 from gwproactor.runtime.tracebacks import traceback_text
 from gwproactor.runtime.waiting import is_being_cancelled
 from gwproactor.wire.envelope import Message

@@ -16,7 +16,7 @@ import socket
 import time
 from collections.abc import Mapping
 
-from gwproactor.links.reports import ReportRate
+from gwproactor.links.core.reports import ReportRate
 
 logger = logging.getLogger(__name__)
 

@@ -1,8 +1,8 @@
 """What a program can watch of its proactor as it happens."""
 
 from gwproactor.events.store import EventRef
-from gwproactor.links.link_state import Transition
-from gwproactor.links.reupload_progress import ReuploadState
+from gwproactor.links.core.link_state import Transition
+from gwproactor.links.core.reupload_progress import ReuploadState
 from gwproactor.wire.payloads import ProblemEvent
 
 

@@ -7,8 +7,8 @@ from result import Result
 
 from gwproactor.errors import StoreError
 from gwproactor.events.tickets import EventTicket
-from gwproactor.links.link_manager import LinkManager
-from gwproactor.links.reupload_progress import ReuploadProgress
+from gwproactor.links.core.reupload_progress import ReuploadProgress
+from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.wire.payloads import EventBase

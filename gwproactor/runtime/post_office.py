@@ -13,9 +13,9 @@ from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.errors import MailboxFullError, ProactorFailedError, TaskDiedError, UsageError
+from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
-from gwproactor.links.link_manager import LinkManager
-from gwproactor.links.reports import ReportRate
+from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox, type_of

@@ -18,9 +18,9 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import StoreError, UsageError
 from gwproactor.interfaces import ServicesInterface
 from gwproactor.layout import HardwareLayout, NamesOnly
-from gwproactor.links.kept_events import window_of
 from gwproactor.links.link import Link
-from gwproactor.links.link_manager import LinkManager
+from gwproactor.links.manager.kept_events import window_of
+from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.event_flow import EventFlow

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable
 
 from gwproactor.config.logging import LoggingSettings
-from gwproactor.links.link_manager import LinkManager
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
+from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.logger import ProactorLogger
 from gwproactor.logs.one_line import Lines

@@ -19,8 +19,8 @@ from pydantic import SecretStr
 from yarl import URL
 
 from gwproactor.errors import PollError
-from gwproactor.links.dialing import socket_error_in_words
-from gwproactor.links.name_lookup import is_looked_up, resolve
+from gwproactor.links.mqtt.dialing import socket_error_in_words
+from gwproactor.links.mqtt.name_lookup import is_looked_up, resolve
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import AioHttpClientTimeout, RequestArgs, RESTPollerSettings
 from gwproactor.web.rest_urls import public_url

@@ -19,7 +19,7 @@ from typing import Any
 from aiohttp import web
 
 from gwproactor.errors import UsageError
-from gwproactor.links.reports import ReportRate
+from gwproactor.links.core.reports import ReportRate
 from gwproactor.problems import format_exceptions
 from gwproactor.web.handshakes import Handshakes
 from gwproactor.web.listening import listen

@@ -9,7 +9,7 @@ import errno
 import socket
 
 from gwproactor.errors import ListenError, PortTakenError
-from gwproactor.links.name_lookup import Address, resolve
+from gwproactor.links.mqtt.name_lookup import Address, resolve
 from gwproactor.web.server_config import LOOPBACK, WebServerConfig
 
 TRIES = 10

@@ -8,7 +8,7 @@ every other time is in trouble all the while: the pauses are forgotten when it h
 from dataclasses import dataclass
 from typing import Final
 
-from gwproactor.links.reports import ReportRate
+from gwproactor.links.core.reports import ReportRate
 
 LONG_SECONDS: Final = 600.0
 """What has worked for so long is not what failed before."""

@@ -17,7 +17,7 @@ from gwproactor.demo.tally import Result
 from gwproactor.demo.view import View
 from gwproactor.errors import ConnectFailedError, ConnectRefusedError, LinkError, SettingsError
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import StateName, Transition
+from gwproactor.links.core.link_state import StateName, Transition
 from gwproactor.node.output import LineOutput
 from gwproactor_test.broker import Broker
 from gwproactor_test.brokers import AnyBroker, MakeBroker

@@ -8,7 +8,7 @@ from gwproactor.demo.scenario import Action, NodeName, Step
 from gwproactor.demo.screen import Screen
 from gwproactor.demo.tally import Comeback, Result
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import StateName, Transition, TransitionName
+from gwproactor.links.core.link_state import StateName, Transition, TransitionName
 
 CHILD, PARENT = NodeName.child, NodeName.parent
 RECEIVED = ReceivedEvent("child", "id", b"")

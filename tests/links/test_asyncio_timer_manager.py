@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from gwproactor.errors import UsageError
-from gwproactor.links.acks import AckManager
 from gwproactor.links.asyncio_timer_manager import AsyncioTimerManager
+from gwproactor.links.core.acks import AckManager
 
 
 async def test_a_timer_calls_back_in_the_loop() -> None:

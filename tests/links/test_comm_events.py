@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from gwproactor.links.comm_events import CommEvents, event_types
-from gwproactor.links.link_state import StateName, Transition, TransitionName
+from gwproactor.links.core.link_state import StateName, Transition, TransitionName
 from gwproactor.wire.payloads import CommEvent, MQTTConnectEvent, PeerActiveEvent, now_ms
 
 S, T = StateName, TransitionName

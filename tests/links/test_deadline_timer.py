@@ -4,8 +4,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
+from gwproactor.links.core.timer_interface import TimerManagerInterface
 from gwproactor.links.deadline_timer import DeadlineTimer
-from gwproactor.links.timer_interface import TimerManagerInterface
 
 
 class Timers(TimerManagerInterface):

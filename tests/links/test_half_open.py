@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from gwproactor.config.mqtt import broker_from_url
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
-from gwproactor.links.link_state import StateName, TransitionName
+from gwproactor.links.core.link_state import StateName, TransitionName
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions
 from gwproactor.wire.payloads import AnyEvent
 from gwproactor.wire.timing import DEFAULT_ACK_TIMEOUT_SECONDS, DEFAULT_POLL_SECONDS

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from gwproactor.config.mqtt import broker_from_url
-from gwproactor.links.link_state import StateName
+from gwproactor.links.core.link_state import StateName
 from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until

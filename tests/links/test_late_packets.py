@@ -10,7 +10,7 @@ import asyncio
 import pytest
 
 from gwproactor.config.mqtt import MQTTVersion, broker_from_url
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message

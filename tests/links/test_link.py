@@ -15,10 +15,10 @@ from gwproactor.errors import (
     UsageError,
 )
 from gwproactor.links import transition_stream
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
-from gwproactor.links.link_clients import LinkClient
-from gwproactor.links.link_state import StateName, Transition, TransitionName
-from gwproactor.links.mqtt_notices import NO_CONNECTION
+from gwproactor.links.core.link_state import StateName, Transition, TransitionName
+from gwproactor.links.manager.link_clients import LinkClient
+from gwproactor.links.manager.mqtt_notices import NO_CONNECTION
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket
 from gwproactor.wire.envelope import Message

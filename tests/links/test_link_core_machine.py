@@ -15,9 +15,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gwproactor.links.link_core import MessageKind
-from gwproactor.links.link_state import StateName
-from gwproactor.links.subscriptions import QOS, Subscription
+from gwproactor.links.core.link_core import MessageKind
+from gwproactor.links.core.link_state import StateName
+from gwproactor.links.core.subscriptions import QOS, Subscription
 from gwproactor_test.checked_link_core import CheckedLinkCore
 
 ACK_TIMEOUT_SECONDS = 2.0

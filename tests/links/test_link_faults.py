@@ -22,7 +22,7 @@ import pytest
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTVersion, broker_from_url
 from gwproactor.errors import ConnectionLostError
-from gwproactor.links.backoff import RETRY_CEILING_SECONDS
+from gwproactor.links.core.backoff import RETRY_CEILING_SECONDS
 from gwproactor.links.link import Link
 from gwproactor.wire.payloads import AnyEvent
 from gwproactor.wire.timing import DEFAULT_ACK_TIMEOUT_SECONDS, DEFAULT_POLL_SECONDS

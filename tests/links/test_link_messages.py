@@ -16,11 +16,11 @@ from gwproactor.errors import (
     SubscriptionRefusedError,
     UsageError,
 )
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.core.subscriptions import SubscriptionStatus
 from gwproactor.links.link import Link
 from gwproactor.links.message_stream import MessageStreams
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.links.subscriptions import SubscriptionStatus
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket, SendOptions
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message

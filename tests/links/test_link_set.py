@@ -10,10 +10,10 @@ import pytest
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.links.core.link_state import StateName
 from gwproactor.links.link import Link
-from gwproactor.links.link_manager import LinkManager
 from gwproactor.links.link_set import LinkSet
-from gwproactor.links.link_state import StateName
+from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.link_pair import (
     CHILD,

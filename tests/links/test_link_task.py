@@ -12,12 +12,12 @@ import pytest
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.errors import NotRunningError, PacketTooLargeError
 from gwproactor.events.store import StoredEvent
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
-from gwproactor.links.effects import SendPing
-from gwproactor.links.link_core import LinkCore, MessageKind
-from gwproactor.links.link_state import InvalidCommStateInput, StateName, TransitionName
+from gwproactor.links.core.effects import SendPing
+from gwproactor.links.core.link_core import LinkCore, MessageKind
+from gwproactor.links.core.link_state import InvalidCommStateInput, StateName, TransitionName
+from gwproactor.links.core.reception import Received
 from gwproactor.links.link_task import max_packet_bytes
-from gwproactor.links.reception import Received
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.transport import Connection, ConnectOptions, ReceivedPacket, SendOptions
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message

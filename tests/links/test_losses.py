@@ -1,10 +1,10 @@
 """The last loss of a link, for who asks afterwards."""
 
-from gwproactor.links.acks import AckWaitInfo
-from gwproactor.links.link_manager_transition import LinkManagerTransition
-from gwproactor.links.link_state import StateName as S
-from gwproactor.links.link_state import Transition
-from gwproactor.links.link_state import TransitionName as T
+from gwproactor.links.core.acks import AckWaitInfo
+from gwproactor.links.core.link_manager_transition import LinkManagerTransition
+from gwproactor.links.core.link_state import StateName as S
+from gwproactor.links.core.link_state import Transition
+from gwproactor.links.core.link_state import TransitionName as T
 from gwproactor.links.losses import Losses
 
 UP = Transition("c", T.message_from_peer, S.awaiting_peer, S.active, reason="up")

@@ -17,11 +17,11 @@ from gwproactor.config.mqtt import MQTTClient, broker_from_url
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outgoing import OutgoingEvents
-from gwproactor.links import backoff
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.core import backoff
+from gwproactor.links.core.link_state import StateName
 from gwproactor.links.link import Link
 from gwproactor.links.link_set import LinkSet
-from gwproactor.links.link_state import StateName
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.own_faults import (
     CALM_SECONDS,
     MAX_TRACEBACK_CHARACTERS,

@@ -6,11 +6,11 @@ import time
 from itertools import repeat
 
 from gwproactor.config.mqtt import MQTTClient, broker_from_url
-from gwproactor.links.aiomqtt_transport import connect_with_aiomqtt
+from gwproactor.links.core.link_state import StateName, TransitionName
+from gwproactor.links.core.pace import RESTARTS_AT_ONCE, RESTARTS_PER_SECOND
+from gwproactor.links.core.presence import Presence, presence_topic
 from gwproactor.links.link import Link
-from gwproactor.links.link_state import StateName, TransitionName
-from gwproactor.links.pace import RESTARTS_AT_ONCE, RESTARTS_PER_SECOND
-from gwproactor.links.presence import Presence, presence_topic
+from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket, SendOptions
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until

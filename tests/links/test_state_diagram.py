@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gwproactor.links.link_state import LINK_TABLE, StateName, TransitionName
+from gwproactor.links.core.link_state import LINK_TABLE, StateName, TransitionName
 from gwproactor.links.state_diagram import STATE_MEANINGS, TRANSITION_MEANINGS, mermaid, page
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "comm-state.md"

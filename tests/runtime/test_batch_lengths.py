@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gwproactor.events.store import EventRef, StoredEvent
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.runtime.observer import Observer
 from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.broker import Limits

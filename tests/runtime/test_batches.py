@@ -15,7 +15,7 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTVersion, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import StateName
+from gwproactor.links.core.link_state import StateName
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.brokers import AnyBroker

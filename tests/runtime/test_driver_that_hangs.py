@@ -12,7 +12,7 @@ from gwproactor.actors.sync_thread_actor import SyncThreadActor
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import WatchdogExpiredError
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import Transition
+from gwproactor.links.core.link_state import Transition
 from gwproactor.runtime.proactor import Proactor
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.proactor_pair import CHILD, PARENT, link_to_child, link_to_parent

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import HandlerFailedError
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.links.link_state import StateName, Transition
+from gwproactor.links.core.link_state import StateName, Transition
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor

@@ -12,7 +12,7 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import ConnectionLostError, NotRunningError, UsageError
-from gwproactor.links.link_state import StateName, TransitionName
+from gwproactor.links.core.link_state import StateName, TransitionName
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor

@@ -16,7 +16,7 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
 from gwproactor.events.persisters.persister import PersisterInterface, StubPersister
 from gwproactor.events.tickets import EventTicket
-from gwproactor.links.reupload_progress import ReuploadState
+from gwproactor.links.core.reupload_progress import ReuploadState
 from gwproactor.runtime import event_hatch
 from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.runtime.observer import Observer

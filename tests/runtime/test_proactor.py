@@ -23,8 +23,8 @@ from gwproactor.errors import (
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.store import EventRef
 from gwproactor.layout import NamesOnly
+from gwproactor.links.core.link_state import StateName, Transition, TransitionName
 from gwproactor.links.link import Link
-from gwproactor.links.link_state import StateName, Transition, TransitionName
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.codec import WireCodec

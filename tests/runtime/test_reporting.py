@@ -14,8 +14,8 @@ from gwproactor.config.logging import LoggingSettings
 from gwproactor.config.paths import Paths
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.events.incoming import ReceivedEvent
+from gwproactor.links.core.link_state import StateName
 from gwproactor.links.link import Link
-from gwproactor.links.link_state import StateName
 from gwproactor.logging_setup import close_logging, setup_logging
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.codec import WireCodec

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gwproactor.errors import ListenError, PortTakenError
-from gwproactor.links.name_lookup import Address
+from gwproactor.links.mqtt.name_lookup import Address
 from gwproactor.web import listening
 from gwproactor.web.listening import listen, refusal
 from gwproactor.web.server_config import WebServerConfig

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from gwproactor.errors import PollError
-from gwproactor.links import name_lookup
+from gwproactor.links.mqtt import name_lookup
 from gwproactor.web.aiohttp_client import MAX_COOKIES, PollClient
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import RESTPollerSettings

@@ -1,0 +1,1 @@
+"""How packets get to a broker and back: aiomqtt, its socket, TLS and logins."""
