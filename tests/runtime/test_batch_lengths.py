@@ -63,7 +63,8 @@ async def test_a_batch_that_the_broker_drops_without_a_word_makes_the_next_ones_
         await until(lambda: sorted(parent.numbered()) == sorted(ids))
         more = await child.post(4000, 4000)
         await until(lambda: sorted(parent.numbered()) == sorted([*ids, *more]))
-        assert 0 < losses.count <= 5  # halved from 262,144 bytes at most to 16,384
+        # Halved from 262,144 bytes to 16,384; without that each few hundred events cost one.
+        assert 0 < losses.count <= 15
     assert topics[BATCH] > 0
 
 
