@@ -11,6 +11,7 @@ A numeric address costs no thread at all.
 
 import asyncio
 import contextlib
+import errno
 import functools
 import socket
 import threading
@@ -36,7 +37,8 @@ async def resolve(host: str, port: int) -> list[Address]:
     """The addresses of a host, best first. Cancel-safe: the look-up goes on, for others too.
 
     Raises:
-        OSError: The name is not known, or the resolver cannot be reached.
+        OSError: The name is not known, or the resolver cannot be reached, or there can be no
+            thread to ask it in.
     """
     try:
         found = _numeric(host)
@@ -102,15 +104,28 @@ class _LookUp:
         self._asked_at: float | None = None
 
     def join(self, waiter: _Waiter) -> None:
-        """Wait for the answer; ask for it where nobody does, or where that seems to hang."""
+        """Wait for the answer; ask for it where nobody does, or where that seems to hang.
+
+        Raises:
+            RuntimeError: No thread can be started, and there is none that may still answer.
+        """
         self._waiters.append(waiter)
         now = time.monotonic()
         if self._asked_at is not None and now < self._asked_at + HANGING_SECONDS:
             return
         if self._threads < MAX_THREADS:
-            threading.Thread(target=self._run, name="gwproactor-resolve", daemon=True).start()
-            self._threads += 1
-            self._asked_at = now
+            self._ask(now)
+
+    def _ask(self, now: float) -> None:
+        thread = threading.Thread(target=self._run, name="gwproactor-resolve", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if self._threads:
+                return
+            raise
+        self._threads += 1
+        self._asked_at = now
 
     def leave(self, waiter: _Waiter) -> None:
         """Wait no longer."""
@@ -138,14 +153,29 @@ _LOOK_UPS: dict[str, _LookUp] = {}
 async def _looked_up(host: str) -> list[Address]:
     loop = asyncio.get_running_loop()
     waiter = _Waiter(loop, loop.create_future())
-    with _LOCK:
-        look_up = _LOOK_UPS.setdefault(host, _LookUp(host))
-        look_up.join(waiter)
+    look_up = _joined(host, waiter)
     try:
         return await waiter.answer
     finally:
         with _LOCK:
             look_up.leave(waiter)
+
+
+def _joined(host: str, waiter: _Waiter) -> _LookUp:
+    """The look-up of a name, which the waiter waits for now.
+
+    Raises:
+        OSError: There is no thread for it; nothing is left behind, so the next attempt asks anew.
+    """
+    with _LOCK:
+        look_up = _LOOK_UPS.setdefault(host, _LookUp(host))
+        try:
+            look_up.join(waiter)
+        except RuntimeError as error:
+            del _LOOK_UPS[host]
+            text = f"no thread can be started to look up the name ({error})"
+            raise OSError(errno.EAGAIN, text) from error
+        return look_up
 
 
 def _outcome(host: str) -> Outcome:

@@ -5,6 +5,7 @@ The resolver here hangs until it is told to answer; nothing else of a look-up is
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from collections import Counter
@@ -169,6 +170,42 @@ async def test_one_that_hangs_for_long_gets_company_but_not_much(resolver: Resol
     await until(lambda: resolver.asked[SLOW] == MAX_THREADS + 1)
     resolver.answer()
     await asyncio.wait_for(again, WAIT_SECONDS)
+
+
+def no_thread(self: threading.Thread) -> None:
+    raise RuntimeError(f"can't start {self.name}")
+
+
+async def test_where_no_thread_can_be_had_nothing_is_left_behind(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        with pytest.raises(OSError, match="no thread can be started") as caught:
+            await resolve("quick.example", 1)
+        connecting = connect_with_aiomqtt(
+            MQTTClient(host="quick.example"), ConnectOptions("x", 1 << 20)
+        )
+        with pytest.raises(ConnectFailedError, match="no thread can be started"):
+            await connecting.__aenter__()
+    assert caught.value.errno == errno.EAGAIN
+    assert not is_looked_up("quick.example")
+    assert await resolve("quick.example", 1)
+    assert resolver.asked["quick.example"] == 1
+
+
+async def test_where_no_further_thread_can_be_had_the_first_may_answer(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await give_up()
+    with moved_clock() as clock, monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        await clock.run(HANGING_SECONDS)
+        answered = asyncio.create_task(resolve(SLOW, 1))
+        await asyncio.sleep(0)
+    resolver.answer()
+    assert await asyncio.wait_for(answered, WAIT_SECONDS)
+    assert not is_looked_up(SLOW)
 
 
 async def test_other_names_and_the_executor_are_not_affected(resolver: Resolver) -> None:
