@@ -54,6 +54,21 @@ class HeldMessages(OrderedDict[int, M]):
         del self[packet_id]
         return message
 
+    def popitem(self, last: bool = True) -> tuple[int, M]:
+        """Take out the newest message, or the oldest.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for packet_id in reversed(self) if last else iter(self):
+            return packet_id, self.pop(packet_id)
+        raise KeyError("no message is held")
+
+    def clear(self) -> None:
+        """Take out all messages."""
+        super().clear()
+        self.held_bytes = 0
+
 
 def _bytes_of(message: HeldMessage) -> int:
     return len(message.topic) + len(message.payload)

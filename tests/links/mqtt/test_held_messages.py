@@ -18,7 +18,11 @@ def bytes_of(held: HeldMessages[Held]) -> int:
     return sum(len(message.topic) + len(message.payload) for message in held.values())
 
 
-STEPS = st.tuples(st.sampled_from(["set", "del", "pop"]), st.integers(0, 3), st.binary(max_size=9))
+STEPS = st.tuples(
+    st.sampled_from(["set", "del", "pop", "popitem", "clear"]),
+    st.integers(0, 3),
+    st.binary(max_size=9),
+)
 
 
 @given(st.lists(STEPS))
@@ -27,6 +31,15 @@ def test_the_bytes_are_always_those_of_what_is_held(steps: list[tuple[str, int, 
     for step, packet_id, payload in steps:
         if step == "set":
             held[packet_id] = Held("topic"[:packet_id], payload)
+        elif step == "clear":
+            held.clear()
+        elif step == "popitem" and held:
+            oldest = packet_id % 2 == 0
+            expected = list(held.items())[0 if oldest else -1]
+            assert held.popitem(last=not oldest) == expected
+        elif step == "popitem":
+            with pytest.raises(KeyError):
+                held.popitem()
         elif packet_id not in held:
             with pytest.raises(KeyError):
                 held.pop(packet_id)
