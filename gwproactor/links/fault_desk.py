@@ -25,6 +25,15 @@ class FaultDesk:
         self._give_up = give_up
         self._last: Exception | None = None
 
+    def begin(self) -> None:
+        """A connection begins: what ended the last one must not end this one too.
+
+        A fault is left over where the last connection ended by another one, which was raised.
+        """
+        last, self._last = self._last, None
+        if last is not None:
+            self._report(last, "another fault came with it")
+
     def guarded(self, step: Callable[[], None]) -> Callable[[], None]:
         """The same step, for the loop to call: what it raises is noted."""
 

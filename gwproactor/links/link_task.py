@@ -154,6 +154,7 @@ async def _one_broker(parts: LinkParts, position: int) -> bool:
 
 async def _one_connection(parts: LinkParts, connection: Connection, position: int) -> bool:
     began = time.monotonic()
+    parts.conversation.faults.begin()
     activations = parts.conversation.activations
     broker = parts.pace.broker(position)
     client_id = broker.client_id or parts.options.client_id

@@ -19,6 +19,7 @@ from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.links.core import backoff
 from gwproactor.links.core.link_state import StateName
+from gwproactor.links.fault_desk import FaultDesk
 from gwproactor.links.link import Link
 from gwproactor.links.link_set import LinkSet
 from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
@@ -29,6 +30,7 @@ from gwproactor.links.own_faults import (
     only_one,
     traceback_of,
 )
+from gwproactor.links.problem_desk import ProblemDesk
 from gwproactor.links.transport import Connection, ConnectOptions
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.link_pair import (
@@ -202,6 +204,39 @@ async def test_a_stray_cancel_does_not_end_the_sending_of_events(broker: AnyBrok
         pumps = [task for task in asyncio.all_tasks() if "_pump" in repr(task.get_coro())]
         assert len(pumps) == 1
     assert "nobody asked for it" in child.heard.problem_texts()
+
+
+async def test_a_fault_that_came_with_another_does_not_end_a_later_connection() -> None:
+    heard = Recorder()
+    desk = FaultDesk(ProblemDesk("link", heard), lambda _reason: True)
+    desk.note(MistakeError("beside"))
+    desk.begin()  # what the link's task raised meanwhile was reported there
+    desk.raise_last()
+    assert "another fault came with it" in heard.problem_texts()
+    assert "MistakeError: beside" in heard.problem_texts()
+    desk.note(MistakeError("later"))
+    with pytest.raises(MistakeError, match="later"):
+        desk.raise_last()
+
+
+@pytest.mark.usefixtures("short_rest")
+async def test_two_faults_at_once_cost_one_connection(
+    broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with link_pair(broker.url, broker.url) as (child, _):
+        conversation = child.link._conversation
+
+        def both(*_args: Any) -> None:
+            conversation.faults.note(MistakeError("beside"))
+            raise MistakeError("in the task")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(conversation.receiver, "received", both)
+            await child.link.ping()
+            await child.link.wait_for("connecting", timeout_seconds=WAIT_SECONDS)
+        await child.active()
+        assert "MistakeError: in the task" in child.heard.problem_texts()
+        conversation.faults.raise_last()
 
 
 @pytest.mark.usefixtures("short_rest")
