@@ -32,7 +32,7 @@ class LinkReceiving(LinkSending):
 
     def __init__(self, settings: LinkSettings, codec: MQTTCodec) -> None:
         super().__init__(settings, codec)
-        self._message_streams = MessageStreams()
+        self._message_streams = MessageStreams(self._hand_back)
         self._requests = Requests(settings.link_name)
 
     def messages(self, *, max_waiting: int = MESSAGES_KEPT) -> Messages:
@@ -42,8 +42,13 @@ class LinkReceiving(LinkSending):
         the handler of the proactor; several iterators get all of them each. Events, acks and pings
         are none of these messages. A message is acknowledged to the peer when it is taken in here,
         and one of QoS 1 or 2 to the broker when the next one is asked for. Cancel-safe: an `anext`
-        that was cancelled took nothing, and the next one goes on. `aclose`, or
-        `contextlib.aclosing`, ends an iteration that is left early.
+        that was cancelled took nothing, and the next one goes on.
+
+        `aclose`, or `contextlib.aclosing`, ends an iteration that is left early, be it with an
+        exception; so does letting the iterator go, once Python notices. The message in hand is
+        then done, processed or not, and messages that were waiting and that no iterator has given
+        out go to the handler of the proactor. When the link is stopped none of this happens: what
+        was not done comes again where the broker keeps the session.
 
         Args:
             max_waiting: So many may wait for this iterator; what comes beyond that with QoS 0 is
@@ -134,6 +139,11 @@ class LinkReceiving(LinkSending):
         else:
             what = "messages come faster than they are iterated over"
             self._problems.report(what, "they are dropped un-acked")
+
+    def _hand_back(self, received: ReceivedMessage) -> None:
+        """Give the listener what waited for an iterator that was left."""
+        received.wants_ack = False  # it was accepted when it came
+        self._conversation.receiver.hand_on(received, self._listener.message_received)
 
     def _accepted(self, received: ReceivedMessage) -> None:
         if received.wants_ack:

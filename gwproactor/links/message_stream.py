@@ -2,11 +2,17 @@
 
 While anybody iterates, messages go to the iterators, each of which gets all of them. A message of
 QoS 1 or 2 is done, so that the broker may forget it, when the last iterator that got it asks for
-the next one; where an iteration ends over a message, the broker keeps it. A link knows its
-iterators by weak references, so one that was simply left takes no messages any more.
+the next one or is left.
+
+Packets are acknowledged in their order, so one that is never done would in the end stop all that
+comes with QoS 1. So who leaves an iteration, by `aclose` or by simply letting the iterator go, owes
+nothing any more: the message in hand is done, and those that nobody has seen go to the handler, as
+if nobody had iterated. Only at the end of the link they are left as they are: a broker that kept
+the session delivers them again.
 """
 
 import asyncio
+import contextlib
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -23,11 +29,17 @@ class Delivery:
         readers: How many iterators get it.
     """
 
-    __slots__ = ("_readers", "received")
+    __slots__ = ("_readers", "_seen", "received")
 
     def __init__(self, received: ReceivedMessage, readers: int) -> None:
         self.received = received
         self._readers = readers
+        self._seen = False
+
+    def seen(self) -> ReceivedMessage:
+        """One iterator gives it out now."""
+        self._seen = True
+        return self.received
 
     def finished(self) -> None:
         """One iterator is done with it."""
@@ -35,9 +47,16 @@ class Delivery:
         if self._readers == 0:
             self.received.done()
 
+    def left(self) -> bool:
+        """One iterator was left before it saw it. Returns whether nobody saw or will see it."""
+        if self._readers == 1 and not self._seen:
+            return True
+        self.finished()
+        return False
+
 
 class MessageStream:
-    """The messages that one iterator has not seen yet. For the loop only.
+    """The messages that one iterator has not finished with. For the loop only.
 
     Args:
         max_waiting: How many may wait.
@@ -46,6 +65,7 @@ class MessageStream:
     def __init__(self, max_waiting: int) -> None:
         self._max_waiting = max_waiting
         self._waiting: deque[Delivery] = deque()
+        self._current: Delivery | None = None
         self._ended = False
         self._changed = asyncio.Event()
 
@@ -69,21 +89,43 @@ class MessageStream:
         self._ended = True
         self._changed.set()
 
-    async def next(self) -> Delivery | None:
-        """The next message; None after the last one. Cancel-safe."""
+    async def next(self) -> ReceivedMessage | None:
+        """The next message; None after the last one. Cancel-safe. The one before it is finished."""
+        self._finish_current()
         while not self._waiting:
             if self._ended:
                 return None
             self._changed.clear()
             await self._changed.wait()
-        return self._waiting.popleft()
+        self._finish_current()  # where several ask at once
+        self._current = self._waiting.popleft()
+        return self._current.seen()
+
+    def leave(self) -> list[ReceivedMessage]:
+        """The iterator takes no more. Returns what nobody has seen, in its order."""
+        if self._ended:
+            return []
+        self.end()
+        self._finish_current()
+        waiting, self._waiting = self._waiting, deque()
+        return [delivery.received for delivery in waiting if delivery.left()]
+
+    def _finish_current(self) -> None:
+        current, self._current = self._current, None
+        if current is not None:
+            current.finished()
 
 
 class MessageStreams:
-    """All who iterate over one link's messages. For the loop only."""
+    """All who iterate over one link's messages. For the loop only.
 
-    def __init__(self) -> None:
-        self._streams: weakref.WeakSet[MessageStream] = weakref.WeakSet()
+    Args:
+        hand_back: Takes each message that nobody saw before the iteration was left.
+    """
+
+    def __init__(self, hand_back: Callable[[ReceivedMessage], None]) -> None:
+        self._hand_back = hand_back
+        self._streams: set[MessageStream] = set()
 
     def __bool__(self) -> bool:
         return bool(self._streams)
@@ -102,8 +144,10 @@ class MessageStreams:
         return stream
 
     def close(self, stream: MessageStream) -> None:
-        """Put nothing more into a stream."""
+        """Put nothing more into a stream that is left, and hand back what waits in it."""
         self._streams.discard(stream)
+        for received in stream.leave():
+            self._hand_back(received)
 
     def put(self, received: ReceivedMessage) -> bool:
         """Hand a message to every iterator with room. Returns False when there was none.
@@ -140,27 +184,36 @@ class Messages:
         self._max_waiting = max_waiting
         self._is_stopped = is_stopped
         self._stream: MessageStream | None = None
-        self._current: Delivery | None = None
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> ReceivedMessage:
-        current, self._current = self._current, None
-        if current is not None:
-            current.finished()
         if self._stream is None:
-            self._stream = self._streams.open(self._max_waiting, ended=self._is_stopped())
-        self._current = await self._stream.next()
-        if self._current is None:
+            self._stream = self._begin()
+        received = await self._stream.next()
+        if received is None:
             await self.aclose()
             raise StopAsyncIteration
-        return self._current.received
+        return received
+
+    def _begin(self) -> MessageStream:
+        stream = self._streams.open(self._max_waiting, ended=self._is_stopped())
+        loop = asyncio.get_running_loop()
+        weakref.finalize(self, _let_go, loop, self._streams, stream).atexit = False
+        return stream
 
     async def aclose(self) -> None:
         """End the iteration; a second call does nothing."""
-        self._current = None
-        if self._stream is not None:
-            self._streams.close(self._stream)
-        self._stream = MessageStream(self._max_waiting)
+        stream, self._stream = self._stream, MessageStream(self._max_waiting)
         self._stream.end()
+        if stream is not None:
+            self._streams.close(stream)
+
+
+def _let_go(
+    loop: asyncio.AbstractEventLoop, streams: MessageStreams, stream: MessageStream
+) -> None:
+    """Nobody holds an iterator any more, which may be noticed in any thread and at any moment."""
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and with it the link
+        loop.call_soon_threadsafe(streams.close, stream)

@@ -126,15 +126,22 @@ class Receiver:
         if batch is not None and self._batches is not None:
             return self._take_batch(self._batches, packet, message_id, batch)
         finish = self._packet_acks.done if packet.qos else None
-        self._hand_on(
-            ReceivedMessage(
-                self._name, message, packet, came_at, wants_ack=ack_required, finish=finish
-            )
+        received = ReceivedMessage(
+            self._name, message, packet, came_at, wants_ack=ack_required, finish=finish
         )
+        self.hand_on(received, self._deliver)
         return True
 
-    def _hand_on(self, received: ReceivedMessage) -> None:
-        if not tell(self._deliver, received) and received.holds_broker:
+    def hand_on(
+        self, received: ReceivedMessage, deliver: Callable[[ReceivedMessage], None]
+    ) -> None:
+        """Give a message to who takes it; where that fails, nobody else will say that it is done.
+
+        Args:
+            received: The message.
+            deliver: Takes it.
+        """
+        if not tell(deliver, received) and received.holds_broker:
             # Left like that, so many of them would end all that comes with QoS 1, in silence.
             self._problems.report("a message was let go", "who listens to the link failed with it")
             received.done()

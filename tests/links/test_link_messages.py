@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from gwproactor.errors import (
 )
 from gwproactor.links.core.subscriptions import SubscriptionStatus
 from gwproactor.links.link import Link
-from gwproactor.links.message_stream import MessageStreams
+from gwproactor.links.message_stream import Messages, MessageStreams
 from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.transport import ConnectOptions, ReceivedPacket, SendOptions
@@ -86,6 +87,10 @@ async def collect(link: Link, count: int, **options: Any) -> list[ReceivedMessag
             if len(found) == count:
                 return found
     return found
+
+
+async def collect_all(messages: Messages) -> list[ReceivedMessage]:
+    return [each async for each in messages]
 
 
 async def begun(link: Link, count: int, **options: Any) -> "asyncio.Task[list[ReceivedMessage]]":
@@ -261,17 +266,16 @@ async def test_qos_1_is_done_when_the_next_is_asked_for(broker: AnyBroker) -> No
 
 
 async def test_what_is_delivered_again_waits_once() -> None:
-    streams, done = MessageStreams(), list[ReceivedPacket]()
+    streams, done = MessageStreams(list[ReceivedMessage]().append), list[ReceivedPacket]()
     packet = ReceivedPacket("a", b"", qos=1, packet_id=7)
     stream = streams.open(1, ended=False)
     for each in (packet, dataclasses.replace(packet, duplicate=True)):
         message = Message[Any](Src=PARENT, Payload=Note(text="1"))
         assert streams.put(ReceivedMessage("link", message, each, 0.0, finish=done.append))
-    delivery = await stream.next()
-    assert delivery is not None
-    delivery.finished()
-    assert [each.duplicate for each in done] == [False, True]
+    assert await stream.next() is not None
     assert not stream._waiting
+    stream.leave()
+    assert [each.duplicate for each in done] == [False, True]
 
 
 async def test_a_cancelled_anext_takes_nothing_and_ends_nothing(broker: AnyBroker) -> None:
@@ -294,6 +298,98 @@ async def test_an_iterator_that_nobody_holds_takes_no_messages(broker: AnyBroker
         del messages
         parent.link.send(Note(text="1"))
         await child.heard.until(lambda: child.heard.received)
+
+
+@pytest.mark.parametrize("how", ["closed", "let go", "cancelled"])
+async def test_who_leaves_over_a_message_does_not_stop_the_broker(
+    broker: AnyBroker, how: str
+) -> None:
+    """Acknowledgements go in the order of the packets: one that never comes would hold up all."""
+    changes = {"qos": 1, "receive_maximum": 3}
+    async with a_pair(broker.url, changes=changes) as (child, parent):
+        iterating, leaving, got = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def take_one() -> None:
+            messages = child.link.messages()
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(anext(messages), 0.01)
+            iterating.set()
+            assert (await anext(messages)).message.Payload.text == "0"
+            got.set()
+            async with contextlib.AsyncExitStack() as stack:
+                if how == "cancelled":
+                    stack.push_async_callback(messages.aclose)
+                await leaving.wait()
+            if how == "closed":
+                await messages.aclose()
+
+        task = asyncio.create_task(take_one())
+        await asyncio.wait_for(iterating.wait(), WAIT_SECONDS)
+        sent = [parent.link.send(Note(text=str(n))) for n in range(3)]
+        for each in sent:
+            await each.acked()
+        for n in range(3, 20):
+            parent.link.send(Note(text=str(n)), ack_required=False)
+        await asyncio.wait_for(got.wait(), WAIT_SECONDS)
+        assert child.heard.received == []
+        if how == "cancelled":
+            task.cancel()
+        leaving.set()
+        await asyncio.wait([task])
+        assert task.cancelled() or task.exception() is None
+        del task
+        await heard(child, 19)
+        assert texts(child.heard.received) == [str(n) for n in range(1, 20)]
+
+
+async def test_a_message_is_handed_back_only_where_nobody_saw_it() -> None:
+    back, done = list[ReceivedMessage](), list[int]()
+    streams = MessageStreams(back.append)
+
+    def come(packet_id: int) -> None:
+        packet = ReceivedPacket("a", b"", qos=1, packet_id=packet_id)
+        message = Message[Any](Src=PARENT, Payload=Note(text=str(packet_id)))
+        finish: Callable[[ReceivedPacket], None] = lambda each: done.append(each.packet_id)  # noqa: E731
+        streams.put(ReceivedMessage("link", message, packet, 0.0, finish=finish))
+
+    one, other = streams.open(9, ended=False), streams.open(9, ended=False)
+    for packet_id in (1, 2, 3):
+        come(packet_id)
+    await one.next()
+    await one.next()  # 1 is finished here and waits there
+    streams.close(other)
+    assert (done, back) == ([1], [])
+    streams.close(one)
+    streams.close(one)
+    assert done == [1, 2]
+    assert texts(back) == ["3"]
+    assert not streams
+
+
+async def test_what_was_not_processed_when_the_link_ended_is_left_to_the_broker(
+    broker: AnyBroker,
+) -> None:
+    async with a_pair(broker.url, changes={"qos": 1}) as (child, parent):
+        messages = child.link.messages()
+        first = asyncio.ensure_future(anext(messages))
+        await asyncio.sleep(0)
+        for text in "12":
+            await parent.link.send(Note(text=text)).acked()
+        received = await first
+    await messages.aclose()
+    assert received.holds_broker
+    assert child.heard.received == []
+
+
+async def test_who_waits_for_the_next_learns_that_another_ended_the_iteration(
+    broker: AnyBroker,
+) -> None:
+    async with a_pair(broker.url) as (child, _):
+        messages = child.link.messages()
+        waiting = asyncio.create_task(collect_all(messages))
+        await asyncio.sleep(0)
+        await messages.aclose()
+        assert await asyncio.wait_for(waiting, WAIT_SECONDS) == []
 
 
 @pytest.mark.parametrize("max_waiting", [0, -1])
