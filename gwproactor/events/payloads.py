@@ -114,13 +114,14 @@ class Payloads:
         reading = _Reading(self._store)
         await reading.read(late)
         await reading.probe([ref for ref in refs if ref.sequence in self._events])
-        if reading.failed and not reading.succeeded:
+        if reading.cause and not reading.succeeded:
             self._trouble.failed(reading.cause)
             await asyncio.sleep(next(self._delays))
             return Unread([], {})
+        await reading.read(reading.untried(late))
         self._note_outcome(reading)
         resting = {ref: self._bad[ref.sequence].due_at for ref in missing if self._is_bad(ref)}
-        return Unread(self._lost(late, reading), resting)
+        return Unread(self._lost(reading), resting)
 
     def _note_outcome(self, reading: "_Reading") -> None:
         for ref in reading.failed:
@@ -135,11 +136,10 @@ class Payloads:
             if not self._bad:
                 self._trouble.worked()
 
-    def _lost(self, refs: Sequence[EventRef], reading: "_Reading") -> list[Lost]:
+    def _lost(self, reading: "_Reading") -> list[Lost]:
         """Name what was read, and is not what it was."""
         reasons = {damage.sequence: damage for damage in reading.damages}
-        failed = {ref.sequence for ref in reading.failed}
-        gone = [r for r in refs if r.sequence not in self._events and r.sequence not in failed]
+        gone = [ref for ref in reading.answered if ref.sequence not in self._events]
         for ref in gone:
             self._bad.pop(ref.sequence, None)
         lost = ((ref, reasons.get(ref.sequence, _gone(ref))) for ref in gone)
@@ -176,6 +176,7 @@ class _Reading:
         self.events: list[StoredEvent] = []
         self.damages: list[Damage] = []
         self.failed: list[EventRef] = []
+        self.answered: list[EventRef] = []
         self.cause = ""
         self.succeeded = False
         self._failures = 0
@@ -197,13 +198,19 @@ class _Reading:
             await self.read(refs[half:])
         else:
             self.succeeded = self.succeeded or bool(events or damages)
+            self.answered.extend(refs)
             self.events.extend(events)
             self.damages.extend(damages)
+
+    def untried(self, refs: Sequence[EventRef]) -> list[EventRef]:
+        """Those that were given up before the store had shown that it works."""
+        tried = {ref.sequence for ref in (*self.answered, *self.failed)}
+        return [ref for ref in refs if ref.sequence not in tried]
 
     async def probe(self, refs: Sequence[EventRef]) -> None:
         """Where nothing could be read, try others, to tell bad events from a bad store."""
         for ref in refs[:_PROBES]:
-            if self.failed and not self.succeeded:
+            if self.cause and not self.succeeded:
                 with suppress(StoreError):
                     events, _ = await self._store.read([ref.sequence])
                     self.succeeded = bool(events)

@@ -158,7 +158,7 @@ async def test_what_only_the_broker_keeps_is_taken_when_there_is_room() -> None:
             node.events.receive("child", event_id, payload(event_id), False, safe)
         assert any("the inbox is full" in report for report in node.reports)
         node.may_handle.set()
-        await until(lambda: f"{ids[-1]} is safe" in node.log)
+        await until(lambda: len(node.got()) == len(ids) and f"{ids[-1]} is safe" in node.log)
         assert node.got() == ids
         assert sum("is safe" in line for line in node.log) == len(ids)
 

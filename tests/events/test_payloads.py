@@ -174,3 +174,22 @@ async def test_a_store_that_cannot_be_read_at_all_is_asked_little_and_keeps_the_
     reading.store.bad.clear()
     assert (await reading.read(refs))[0] == list(range(1, 301))
     assert len(reading.reports) == 2
+
+
+async def test_what_was_not_tried_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many fail for any to be tried alone, but one in memory tells that the store works."""
+    reading = Reading(monkeypatch, *range(1, 10_001))
+    refs = await stored(reading, 10_001)
+    reading.kept.keep(event(10_001))
+    here, _ = await reading.read(refs)  # which asserts that none is called lost
+    assert here == [10_001]
+
+
+async def test_a_store_that_cannot_be_read_loses_nothing_however_much_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reading = Reading(monkeypatch, *range(1, 10_001))
+    refs = await stored(reading, 10_000)
+    assert await reading.read(refs) == ([], {})
+    reading.store.bad.clear()
+    assert (await reading.read(refs))[0] == list(range(1, 10_001))
