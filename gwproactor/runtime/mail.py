@@ -11,6 +11,7 @@ from gwproactor.interfaces import CommunicatorInterface
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox
+from gwproactor.runtime.names import check_communicator_name
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.post_office import PostOffice
 from gwproactor.wire.envelope import Message
@@ -24,6 +25,7 @@ class Mail:
     Everything is for the event loop's thread, but for `send_threadsafe`.
     """
 
+    _name: str
     _communicators: Communicators
     _mailbox: Mailbox
     _post_office: PostOffice
@@ -38,10 +40,11 @@ class Mail:
         where that runs already; it is stopped with the proactor, in the time of `stop_seconds`.
 
         Raises:
-            UsageError: There is one of that name, or a link, or it has no name.
+            UsageError: There is one of that name, or a link or peer; or the name is reserved, or
+                cannot be one level of a topic.
         """
-        if communicator.name in self._links:
-            raise UsageError(f"a link is named '{communicator.name}' already; names are unique")
+        links = (link.settings for link in self._links)
+        check_communicator_name(communicator.name, self._name, links)
         self._communicators.add(communicator)
         for monitored in communicator.monitored_names:
             self._oversight.watchdog.add_monitored_name(monitored)

@@ -28,6 +28,7 @@ from gwproactor.runtime.event_hatch import EventHatch
 from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.mail import Mail
 from gwproactor.runtime.mailbox import Mailbox
+from gwproactor.runtime.names import check_link_names
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.post_office import PostOffice
@@ -176,12 +177,11 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
             codec: Turns messages into payloads and back; the wire format's when not given.
 
         Raises:
-            UsageError: There is a link or a communicator of that name, or a second upstream link,
-                or one that it would disturb.
+            UsageError: There is a link or a communicator of that name, or a communicator of the
+                peer's; or a second upstream link, or one that it would disturb.
             NotRunningError: The proactor is stopped.
         """
-        if settings.link_name in self._communicators:
-            raise UsageError(f"a communicator is named '{settings.link_name}' already")
+        check_link_names(settings, self._communicators)
         return self._links.add(settings, codec=codec)
 
     async def remove_link(self, name: str) -> None:

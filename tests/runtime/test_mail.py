@@ -259,6 +259,34 @@ async def test_names_are_unique_among_communicators_and_links(embedded_broker: A
         node.add_link(link_to("clerk", "c", "s", embedded_broker.url))
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("proactor", "for the proactor itself"),
+        ("watchdog_manager", "for the proactor itself"),
+        (CHILD, "for the proactor itself"),
+        (PARENT, "a link is named"),
+        ("p", "or its peer"),
+        (" ", "white space"),
+        ("a/b", "white space or one of /"),
+    ],
+)
+async def test_no_actor_takes_the_messages_of_somebody_else(name: str, said: str) -> None:
+    node = Node()
+    node.add_link(link_to(PARENT, "p", "s", "mqtt://127.0.0.1:1"))
+    with pytest.raises(UsageError, match=said):
+        Clerk(name, node)
+    assert node.get_communicator(name) is None
+
+
+@pytest.mark.parametrize("taken", [PARENT, "p", "up"])
+async def test_no_link_is_added_whose_messages_an_actor_would_get(taken: str) -> None:
+    node = Node()
+    Clerk(taken, node)
+    with pytest.raises(UsageError, match=f"a communicator is named '{taken}' already"):
+        node.add_link(link_to(PARENT, "p", "s", "mqtt://127.0.0.1:1", name="up"))
+
+
 async def test_actors_begin_and_end_with_the_proactor_in_order() -> None:
     node = Node()
     first = Clerk("first", node)
