@@ -17,13 +17,14 @@ from gwproactor.errors import UsageError
 from gwproactor.interfaces import CommunicatorInterface, Runnable
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.mailbox import Letter, Mailbox
+from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.runtime.tracebacks import traceback_text
 
 
 class RunsTasks(Protocol):
     """Runs a task that is not to end by itself: its name, and its work."""
 
-    def __call__(self, what: str, work: Callable[[], Awaitable[None]], /) -> object:
+    def __call__(self, what: str, work: Callable[[], Awaitable[None]], /) -> SupervisedTask:
         """Begin it."""
         ...
 
@@ -66,14 +67,10 @@ class Communicators:
 
         Raises:
             UsageError: There is one of that name, or it has no name.
+            Exception: What its `start` raises; it was not added then.
         """
+        self.check_is_new(communicator)
         name = communicator.name
-        if not name or name in self._found:
-            raise UsageError(
-                f"a communicator is named {name!r} already; names are unique"
-                if name
-                else f"{communicator!r} has no name, by which messages could reach it"
-            )
         self._found[name] = communicator
         self._mailboxes[name] = Mailbox(
             f"'{name}'",
@@ -83,8 +80,21 @@ class Communicators:
             report=self._report,
         )
         if self._run_task is not None:
-            self._begin(name, self._run_task)
-            self._start(communicator)
+            self._begin_late(communicator, self._run_task)
+
+    def check_is_new(self, communicator: CommunicatorInterface) -> None:
+        """Refuse one that could not be added.
+
+        Raises:
+            UsageError: There is one of that name, or it has no name.
+        """
+        name = communicator.name
+        if not name or name in self._found:
+            raise UsageError(
+                f"a communicator is named {name!r} already; names are unique"
+                if name
+                else f"{communicator!r} has no name, by which messages could reach it"
+            )
 
     def get(self, name: str) -> CommunicatorInterface | None:
         """The one of that name, or None."""
@@ -137,8 +147,21 @@ class Communicators:
                 self._report(f"'{name}' did not stop", f"it was asked {timeout_seconds:g} s ago")
         await asyncio.wait(joins, timeout=timeout_seconds)  # one may take no notice of its cancel
 
-    def _begin(self, name: str, run_task: RunsTasks) -> None:
-        run_task(f"mailbox of {name}", self._mailboxes[name].run)
+    def _begin(self, name: str, run_task: RunsTasks) -> SupervisedTask:
+        return run_task(f"mailbox of {name}", self._mailboxes[name].run)
+
+    def _begin_late(self, communicator: CommunicatorInterface, run_task: RunsTasks) -> None:
+        """Begin one on its own; if it cannot start, its name is free for another try."""
+        with contextlib.ExitStack() as undoing:
+            undoing.callback(self._forget, communicator)
+            undoing.callback(self._begin(communicator.name, run_task).cancel)
+            self._start(communicator)
+            undoing.pop_all()
+
+    def _forget(self, communicator: CommunicatorInterface) -> None:
+        del self._found[communicator.name]
+        del self._mailboxes[communicator.name]
+        self._started = [each for each in self._started if each[0] != communicator.name]
 
     def _start(self, communicator: CommunicatorInterface) -> None:
         if isinstance(communicator, Runnable):

@@ -1,6 +1,7 @@
 """What a proactor does with its actors: adding them, finding them, and sending messages."""
 
 import asyncio
+import contextlib
 from typing import Any, TypeVar
 
 from result import Err, Ok, Result
@@ -41,13 +42,21 @@ class Mail:
 
         Raises:
             UsageError: There is one of that name, or a link or peer; or the name is reserved, or
-                cannot be one level of a topic.
+                cannot be one level of a topic; or what it lets monitor is wrong.
+            Exception: What its `start` raises. In each case nothing of it was added.
         """
         links = (link.settings for link in self._links)
         check_communicator_name(communicator.name, self._name, links)
-        self._communicators.add(communicator)
-        for monitored in communicator.monitored_names:
-            self._oversight.watchdog.add_monitored_name(monitored)
+        self._communicators.check_is_new(communicator)
+        with (
+            contextlib.ExitStack() as undoing
+        ):  # all of it or nothing, so that it can be tried again
+            watchdog = self._oversight.watchdog
+            for monitored in communicator.monitored_names:
+                watchdog.add_monitored_name(monitored)
+                undoing.callback(watchdog.remove_monitored_name, monitored.name)
+            self._communicators.add(communicator)
+            undoing.pop_all()
 
     def get_communicator(self, name: str) -> CommunicatorInterface | None:
         """The communicator of that name, or None."""

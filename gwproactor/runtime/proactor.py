@@ -12,6 +12,7 @@ the other way: `post_event` for what must not be lost, `Link.send` for the rest.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.config.proactor import ProactorSettings
@@ -263,7 +264,12 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         self._hatch.open()
         messages = run("messages of threads", self.process_messages)
         await self._web.serve()
-        self._communicators.start(lambda what, work: talking.append(run(what, work)))
+
+        def begin(what: str, work: Callable[[], Awaitable[None]]) -> SupervisedTask:
+            talking.append(run(what, work))
+            return talking[-1]
+
+        self._communicators.start(begin)
         self._begin_oversight()
         self.start_tasks()
         self._ready.set()

@@ -313,6 +313,45 @@ async def test_an_actor_that_cannot_start_ends_the_start_and_the_others_are_stop
     assert first.calls == ["start", "stop", "join"]
 
 
+async def test_an_actor_that_cannot_start_late_leaves_nothing_and_can_be_added_again() -> None:
+    class Broken(Clerk):
+        timeout_seconds = 60.0
+        is_broken = True
+
+        @property
+        def monitored_names(self) -> Sequence[MonitoredName]:
+            return [MonitoredName(self.name, 60.0), MonitoredName("door", self.timeout_seconds)]
+
+        def start(self) -> None:
+            if self.is_broken:
+                raise OSError("no such device")
+            super().start()
+
+    class Unwatchable(Broken):
+        timeout_seconds = 0.0
+
+    class Mended(Broken):
+        is_broken = False
+
+    node = Node()
+    with pytest.raises(UsageError, match="number of seconds above 0"):
+        Unwatchable("clerk", node)
+    async with node:
+        for kind, error in ((Unwatchable, UsageError), (Broken, OSError)):
+            with pytest.raises(error):
+                kind("clerk", node)
+            assert node.get_communicator("clerk") is None
+            with pytest.raises(UsageError, match="nobody here is named"):
+                node.send(order("clerk", 1))
+        with pytest.raises(UsageError, match="pats and is not monitored"):
+            node.pat_watchdog("clerk")
+        clerk = Mended("clerk", node)
+        node.send(order("clerk", 2))
+        await until(lambda: clerk.got == [2])
+    assert clerk.calls == ["start", "stop", "join"]
+    assert node.notes.problems == []
+
+
 async def test_an_actor_that_does_not_stop_is_reported_and_left_behind() -> None:
     class Stubborn(Clerk):
         async def join(self) -> None:
