@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from gwproactor.errors import MailboxFullError, NotRunningError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.tracebacks import traceback_text
+from gwproactor.runtime.tracebacks import kind_of, traceback_text
 from gwproactor.runtime.waiting import is_being_cancelled
 from gwproactor.wire.envelope import Message
 
@@ -201,7 +201,7 @@ class Mailbox:
 
     def _failed(self, letter: Letter, tries: int, error: BaseException) -> None:
         summary = f"{self._owner} failed with a {type_of(letter)}"
-        self._report_often(summary, traceback_text(error))
+        self._report_often(summary, traceback_text(error), kind=kind_of(error))
         if not isinstance(letter, ReceivedMessage) or not letter.holds_broker:
             return
         if tries >= self._max_tries:
@@ -226,9 +226,9 @@ class Mailbox:
         timer = asyncio.get_running_loop().call_later(seconds, again)
         self._later.add(timer)
 
-    def _report_often(self, summary: str, details: str) -> None:
-        """Report a problem that may come thousands of times, at a bounded rate."""
-        unreported = self._rate.again(time.monotonic(), summary)
+    def _report_often(self, summary: str, details: str, kind: str = "") -> None:
+        """Report a problem that may come thousands of times, at a bounded rate for each kind."""
+        unreported = self._rate.again(time.monotonic(), f"{summary} {kind}")
         if unreported is not None:
             again = f" ({unreported} times more since the last report)" if unreported else ""
             self._report(summary, details + again)

@@ -1,5 +1,8 @@
 """Exceptions as texts of bounded size, for events."""
 
+from collections import deque
+from traceback import walk_tb
+
 from gwproactor.problems import format_exceptions
 from gwproactor.runtime.stacks import cut_to_bytes
 
@@ -19,3 +22,15 @@ def in_words(error: BaseException) -> str:
     """The exception's class and words, in one line."""
     words = cut_to_bytes(f"{type(error).__name__}: {error}", MAX_WORDS_BYTES)
     return " ".join(words.split()).removesuffix(":")
+
+
+def kind_of(error: BaseException) -> str:
+    """What tells a failure from others: the exception's class, and the line that raised it.
+
+    Not its words: they may be others each time. So there are as many kinds as the program has lines
+    that raise, and of a failure that repeats there is one.
+    """
+    kind = f"{type(error).__module__}.{type(error).__qualname__}"
+    for frame, line in deque(walk_tb(error.__traceback__), maxlen=1):
+        return f"{kind} {frame.f_code.co_filename}:{line}"
+    return kind

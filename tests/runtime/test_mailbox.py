@@ -139,6 +139,31 @@ async def test_a_handler_that_raises_is_reported_and_the_next_message_comes(
     assert " in fail" in details
 
 
+async def test_another_failure_of_the_same_handler_is_reported_at_once() -> None:
+    """However often the first comes, and though both are raised over the same type of message."""
+    desk = Desk(max_messages=100)
+
+    async def fail(received: Letter) -> None:
+        number = len(desk.handled)
+        desk.handled.append(id_of(received))
+        if number == 50:
+            raise ValueError("the valve is stuck")
+        if number == 51:
+            raise KeyError("valve")
+        raise ValueError(f"no reading {number}")
+
+    desk.handler = fail
+    for number in range(60):
+        desk.take(message(str(number)))
+    async with running(desk):
+        await until(lambda: len(desk.handled) == 60)
+    told = [details for _, details in desk.reports]
+    assert len(told) == 3
+    assert "no reading 0" in told[0]
+    assert "the valve is stuck" in told[1]
+    assert "KeyError" in told[2]
+
+
 async def test_a_message_of_qos_1_is_done_when_it_was_handled() -> None:
     desk = Desk()
     one, _ = desk.take(message("1"), qos=1), desk.take(message("2"))
