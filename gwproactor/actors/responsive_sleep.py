@@ -15,8 +15,8 @@ def responsive_sleep(
 ) -> bool:
     """Sleep, but no longer than until a field of an object says that its thread is to stop.
 
-    A `SyncAsyncInteractionThread` with its `running` is woken at once; of any other object the
-    field is looked at once in a while.
+    A `SyncAsyncInteractionThread` is woken at once, by its `running` or where it has no such field;
+    of any other object the field is looked at once in a while.
 
     Args:
         obj: The object.
@@ -28,8 +28,11 @@ def responsive_sleep(
     Returns:
         Whether the thread is to go on.
     """
-    if isinstance(obj, SyncAsyncInteractionThread) and running_field_name == "running":
-        return obj.sleep(seconds) == running_field
+    if isinstance(obj, SyncAsyncInteractionThread):
+        if running_field_name == "running":
+            return obj.sleep(seconds) == running_field
+        if not hasattr(obj, running_field_name):  # the default is a name that it does not have
+            return obj.sleep(seconds)
     deadline = time.monotonic() + seconds
     while getattr(obj, running_field_name) == running_field:
         left = deadline - time.monotonic()

@@ -395,6 +395,22 @@ async def test_a_failure_that_nobody_listens_to_is_logged(
     assert "thread driver failed, and nobody listens" in caplog.text
 
 
+async def test_responsive_sleep_of_a_thread_needs_no_field(stage: Stage) -> None:
+    """Its default is the name of a field that such a thread does not have."""
+    slept: list[bool] = []
+    driver = Driver()
+
+    def work() -> None:
+        slept.append(responsive_sleep(driver, 0.001))
+        slept.append(responsive_sleep(driver, LONG_SECONDS))
+
+    driver.work = work
+    stage.start(driver)
+    await until(lambda: slept == [True])
+    driver.request_stop()
+    await until(lambda: slept == [True, False])
+
+
 # responsive_sleep, for objects of other kinds
 
 
