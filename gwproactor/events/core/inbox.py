@@ -50,6 +50,10 @@ Key = tuple[str, str]
 """A link's name and an event's id."""
 
 
+FENCE_TRIES = 20
+"""So often an event without room keeps the others out: minutes of its sender's tries."""
+
+
 class Reception(Enum):
     """What became of a received event."""
 
@@ -111,6 +115,8 @@ class Inbox:
         self._pending: Pending[Key] = Pending(lambda ref: (ref.tag, ref.event_id))
         self._waiting: set[int] = set()
         self._waiting_bytes = 0
+        self._fence_bytes = 0  # the longest event that was refused since there was room for it
+        self._fence_tries = 0  # and how often
         self._queue = SequenceQueue()
         self._later: list[tuple[float, int, EventRef]] = []
         self._tries: dict[int, int] = {}
@@ -177,6 +183,23 @@ class Inbox:
         return Received(Reception.NEW, ref)
 
     def _has_room(self, size_bytes: int) -> bool:
+        """Whether an event is taken now: those that fit do not pass one that was refused.
+
+        To its sender they would be the proof that it is this very event that is refused. After
+        `FENCE_TRIES` it is: what lies in the inbox may stay there for ever, and block everything.
+        """
+        if self._has_room_for(max(size_bytes, self._fence_bytes)):
+            self._fence_bytes = self._fence_tries = 0
+            return True
+        if self._has_room_for(size_bytes) and self._fence_tries >= FENCE_TRIES:
+            return True
+        longest_bytes = min(self._max_bytes, self._max_waiting_bytes)  # no other will ever fit
+        if self._fence_bytes <= size_bytes <= longest_bytes:
+            self._fence_bytes = size_bytes
+            self._fence_tries += 1
+        return False
+
+    def _has_room_for(self, size_bytes: int) -> bool:
         return (
             self._pending.size_bytes + size_bytes <= self._max_bytes
             and self._waiting_bytes + size_bytes <= self._max_waiting_bytes

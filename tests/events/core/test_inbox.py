@@ -12,7 +12,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from gwproactor.events.core.inbox import MAX_RETRY_SECONDS, Inbox, Key, Reception
+from gwproactor.events.core.inbox import FENCE_TRIES, MAX_RETRY_SECONDS, Inbox, Key, Reception
 from gwproactor.events.store import EventRef, event_size_bytes
 from gwproactor_test.event_runs import check_machine
 
@@ -44,6 +44,7 @@ class InboxMachine(RuleBasedStateMachine):
         self.seen: set[Key] = set()
         self.now_seconds = 1000.0
         self.orders = 0
+        self.fence: list[int] = []  # sizes of those refused, ever longer
 
     @initialize(ack_when_handled=st.booleans(), old=st.integers(0, 2))
     def start(self, ack_when_handled: bool, old: int) -> None:
@@ -65,7 +66,17 @@ class InboxMachine(RuleBasedStateMachine):
     def size(self, things: list[Thing]) -> int:
         return sum(thing.ref.size_bytes for thing in things)
 
-    @rule(key=keys, payload_bytes=st.sampled_from([0, 50, 300]))
+    def fits(self, size_bytes: int) -> bool:
+        return (
+            self.size(self.things) + size_bytes <= MAX_BYTES
+            and self.size(self.at("waiting")) + size_bytes <= MAX_WAITING_BYTES
+        )
+
+    @property
+    def is_fenced(self) -> bool:
+        return len(self.fence) < FENCE_TRIES
+
+    @rule(key=keys, payload_bytes=st.sampled_from([0, 50, 250, 300]))
     def receive(self, key: Key, payload_bytes: int) -> None:
         link_name, event_id = key
         seen = key in self.seen
@@ -77,12 +88,13 @@ class InboxMachine(RuleBasedStateMachine):
             assert got == (Reception.WAITING if owed else Reception.KNOWN, None)
         elif seen:
             assert got == (Reception.KNOWN, None)
-        elif (
-            self.size(self.things) + size > MAX_BYTES
-            or self.size(self.at("waiting")) + size > MAX_WAITING_BYTES
-        ):
+        elif not self.fits(size) or (not self.fits(max(self.fence, default=0)) and self.is_fenced):
             assert got == (Reception.REFUSED, None)
+            if max(self.fence, default=0) <= size <= min(MAX_BYTES, MAX_WAITING_BYTES):
+                self.fence.append(size)
         else:
+            if self.fits(max(size, *self.fence, 0)):
+                self.fence.clear()
             assert got.reception is Reception.NEW
             assert got.ref is not None
             assert got.ref == EventRef(got.ref.sequence, event_id, size, link_name)
@@ -219,3 +231,31 @@ def test_a_failing_event_holds_up_nobody() -> None:
     assert bad == refs[0]
     inbox.failed(bad, 0.0)
     assert inbox.next_delivery(0.0) == refs[1]
+
+
+def received(inbox: Inbox, event_id: str, payload_bytes: int) -> Reception:
+    return inbox.receive("child", event_id, payload_bytes, seen=False).reception
+
+
+def test_those_that_fit_do_not_pass_one_that_did_not() -> None:
+    """To its sender they would prove that it is refused for ever."""
+    inbox = Inbox(max_bytes=1000)
+    first = inbox.receive("child", "a", 500, seen=False).ref
+    assert first is not None
+    assert received(inbox, "long", 700) is Reception.REFUSED
+    assert received(inbox, "b", 0) is Reception.REFUSED
+    inbox.committed([first])
+    assert inbox.next_delivery(0.0) == first
+    inbox.marked([first])
+    assert received(inbox, "long", 700) is Reception.NEW
+    assert received(inbox, "b", 0) is Reception.NEW
+
+
+def test_one_for_which_there_is_never_room_blocks_the_others_for_a_while_only() -> None:
+    inbox = Inbox(max_bytes=1000)
+    assert received(inbox, "a", 500) is Reception.NEW
+    assert received(inbox, "far too long", 2000) is Reception.REFUSED
+    assert received(inbox, "b", 0) is Reception.NEW
+    for _ in range(FENCE_TRIES):
+        assert received(inbox, "long", 700) is Reception.REFUSED
+    assert received(inbox, "c", 0) is Reception.NEW
