@@ -2,8 +2,8 @@
 
 `AsyncQueueWriter` is one way, `SyncAsyncQueueWriter` both. Each takes either end of a
 `SyncAsyncQueue`, which is what it is meant for, or a queue of the standard library. The queue of
-the loop that a proactor gives out, `async_receive_queue`, is such an end: it is bounded, and a
-thread that writes faster than the loop reads waits there.
+the loop that a proactor gives out, `async_receive_queue`, is such an end; by it each writer gets a
+bounded queue of its own, so that a thread waits which writes faster than its receiver reads.
 
 With an `asyncio.Queue` there is nothing to wait on: what is put goes to it by the loop's next turn,
 and one that is full raises `asyncio.QueueFull` there.
@@ -17,6 +17,8 @@ from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queues import LoopEnd, ThreadEnd
 from gwproactor.errors import NotRunningError, QueueClosedError
 from gwproactor.interfaces import ReceiveQueue
+from gwproactor.message import KnownNames
+from gwproactor.wire.envelope import Message
 
 
 class BlockingQueue(Protocol):
@@ -45,8 +47,10 @@ class AsyncQueueWriter:
             async_queue: The queue that it reads: a `LoopEnd`, or an `asyncio.Queue`.
         """
         if isinstance(async_queue, LoopEnd):
-            end = async_queue.thread_end
-            self._put = lambda item, interrupt: end.put(item, interrupt=interrupt)
+            shared, own = async_queue.thread_end, async_queue.own_thread_end(loop)
+            self._put = lambda item, interrupt: (shared if _is_pat(item) else own).put(
+                item, interrupt=interrupt
+            )
         else:
             self._put = lambda item, _interrupt: _put_soon(loop, async_queue, item)
 
@@ -135,6 +139,11 @@ class SyncAsyncQueueWriter:
         if self.sync_queue is None:
             raise NotRunningError("there is no queue to the thread: give sync_queue one")
         return self.sync_queue
+
+
+def _is_pat(item: Any) -> bool:
+    """Whether it is for the watchdog, which would take one that waits behind others for a hang."""
+    return isinstance(item, Message) and item.Header.Dst == KnownNames.watchdog_manager
 
 
 def _put_soon(loop: asyncio.AbstractEventLoop, queue: ReceiveQueue, item: Any) -> None:

@@ -10,8 +10,9 @@ coroutine by a future that is set through the loop. Somebody who was woken is in
 so however many items are put until it runs, the loop is called once.
 """
 
+import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Generic, TypeVar
 
@@ -218,6 +219,11 @@ class LoopEnd(_End[T]):
         super().__init__(state, lock)
         self.thread_end = thread_end
         """The other end of the same queue."""
+        self.own_thread_end: Callable[[asyncio.AbstractEventLoop], ThreadEnd[T]] = lambda _loop: (
+            thread_end
+        )
+        """Gives the end for one more thread, on that loop: the same for all, where the owner of the
+        queue gives none a queue of its own."""
 
     async def put(self, item: T) -> None:
         """Put an item in, and wait for room if there is none.

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Any, TypeVar
 
 from result import Err, Ok, Result
@@ -18,6 +19,10 @@ from gwproactor.runtime.post_office import PostOffice
 from gwproactor.wire.envelope import Message
 
 T = TypeVar("T")
+
+LAST_SECONDS = 0.1
+"""For what threads have written, where the actors have used up the time of the stop: what finds
+room at once is not to be lost with them."""
 
 
 class Mail:
@@ -133,7 +138,8 @@ class Mail:
     @property
     def dropped_message_count(self) -> int:
         """How many messages the mailboxes, the proactor's own among them, had no room for."""
-        return self._mailbox.dropped_count + self._communicators.dropped_count
+        in_mailboxes = self._mailbox.dropped_count + self._communicators.dropped_count
+        return in_mailboxes + self._post_office.left_count
 
     async def process_messages(self) -> None:
         """Send on the messages that threads hand in; the proactor runs this as a task."""
@@ -143,7 +149,8 @@ class Mail:
     def async_receive_queue(self) -> LoopEnd[Message[Any]] | None:
         """The queue whose messages are sent on by their `Dst`; None before the start.
 
-        Its `thread_end` is for threads, which wait there while it is full.
+        Its `thread_end` is for threads, which wait there while it is full; what then finds its
+        receiver's mailbox full is dropped. An `AsyncQueueWriter` waits for the receiver as well.
         """
         return None if self._loop is None else self._post_office.queue.loop_end
 
@@ -167,5 +174,7 @@ class Mail:
         for communicator in self._communicators:
             for monitored in communicator.monitored_names:
                 self._oversight.watchdog.remove_monitored_name(monitored.name)
+        deadline = time.monotonic() + timeout_seconds
         await self._communicators.stop(timeout_seconds)
-        self._post_office.queue.close()
+        self._post_office.close()
+        await self._post_office.settle(max(deadline - time.monotonic(), LAST_SECONDS))

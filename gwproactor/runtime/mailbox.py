@@ -113,6 +113,12 @@ class Mailbox:
             )
         self._letters.put_nowait(_Entry(message))
 
+    async def room(self) -> None:
+        """Wait until there is room, or nobody empties the mailbox any more. Cancelling is safe."""
+        while self._is_full and not self._is_over:
+            self._room.clear()
+            await self._room.wait()
+
     async def process(self, message: Message[Any]) -> None:
         """Take in a message from within the node, and wait until the receiver has dealt with it.
 
@@ -123,9 +129,7 @@ class Mailbox:
             NotRunningError: Nobody empties the mailbox any more.
             Exception: What the receiver failed with, which is not reported then.
         """
-        while self._is_full and not self._is_over:
-            self._room.clear()
-            await self._room.wait()
+        await self.room()
         if self._is_over:
             raise self._not_running()
         outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,7 +1,8 @@
 """Where a message goes that is sent within a node: to an actor, the proactor, or over a link.
 
 A message is addressed by the name in its header's `Dst`. Who it is from does not matter: a link, an
-actor, a thread. Threads hand theirs in by a bounded queue, whose items the loop sends on in order.
+actor, a thread. Threads hand theirs in by bounded queues, whose items the loop sends on in order:
+by one of its own a thread that waits for room, by a common one who never waits.
 """
 
 import asyncio
@@ -19,16 +20,13 @@ from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox, type_of
+from gwproactor.runtime.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
 from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import EventBase, ProblemEvent, ProblemType, is_event_type
 
 SHUTDOWN = Shutdown().TypeName
-
-MESSAGES_IN_A_TURN = 100
-"""Of threads, sent on before the loop does something else: a queue that threads fill as fast as it
-is emptied would never let it."""
 
 
 class Principal(Protocol):
@@ -85,7 +83,11 @@ class PostOffice:
         self._rate = ReportRate()
         self._own_names = ("", own_name, KnownNames.proactor)
         self.queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(max_messages)
-        """The messages of threads."""
+        """The messages of threads that do not wait for their receivers."""
+        self._own_queues = ThreadQueues(self._send_when_there_is_room, max_messages)
+        self.queue.loop_end.own_thread_end = self._own_queues.open
+        self.left_count = 0
+        """How many messages of threads that wait were not sent on before the stop."""
 
     def mailbox_of(self, name: str) -> Mailbox:
         """The mailbox of the communicator of that name, or else the proactor's own."""
@@ -124,15 +126,45 @@ class PostOffice:
         """Send on what threads hand in, until the queue is closed and empty."""
         count = 0
         async for message in self.queue.loop_end:
-            try:
-                self.send(message)
-            except MailboxFullError:
-                pass  # the mailbox has counted and reported it
-            except Exception as error:  # noqa: BLE001 - it is reported
-                self._report(message, error)
+            self._send_on(message)
             count += 1
             if count % MESSAGES_IN_A_TURN == 0:
                 await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Take nothing more from threads; what was taken is still sent on."""
+        self.queue.close()
+        self._own_queues.close()
+
+    async def settle(self, timeout_seconds: float) -> None:
+        """Wait, after `close`, until what waits for room is sent on; report what is left."""
+        count = await self._own_queues.settle(timeout_seconds)
+        if count:
+            self.left_count += count
+            details = "their receivers had no room for them"
+            self._principal.report_problem(f"{count} messages of threads were not sent", details)
+
+    async def _send_when_there_is_room(self, message: Message[Any]) -> None:
+        mailbox = self._mailbox_for(message)
+        if mailbox is not None:
+            await mailbox.room()
+        self._send_on(message)
+
+    def _mailbox_for(self, message: Message[Any]) -> Mailbox | None:
+        """The mailbox that `send` would put it into; None where it goes into none."""
+        mailbox = self._communicators.mailbox(message.Header.Dst)
+        if mailbox is not None or message.Header.Dst not in self._own_names:
+            return mailbox
+        type_name = message.Header.MessageType
+        return None if type_name == SHUTDOWN or is_event_type(type_name) else self._own_mailbox
+
+    def _send_on(self, message: Message[Any]) -> None:
+        try:
+            self.send(message)
+        except MailboxFullError:
+            pass  # the mailbox has counted and reported it
+        except Exception as error:  # noqa: BLE001 - it is reported
+            self._report(message, error)
 
     def _report(self, message: Message[Any], error: Exception) -> None:
         """Report a message of a thread that could not be sent on, at a bounded rate."""

@@ -228,3 +228,70 @@ async def test_what_threads_write_at_the_end_still_goes_out() -> None:
     shown = [reading for _, reading in display.shown]
     assert shown == sorted(shown)
     assert accepted >= len(shown)
+
+
+class SlowDisplay(Display):
+    """Takes nothing before it is let go on."""
+
+    def __init__(self, node: Proactor) -> None:
+        super().__init__(node)
+        self.go_on = asyncio.Event()
+
+    async def process_message(self, message: Message[Any]) -> None:  # type: ignore[override]
+        await self.go_on.wait()
+        super().process_message(message)
+
+
+def writes(count: int) -> Callable[[Meter], None]:
+    """Work that writes so many readings, and then nothing more."""
+
+    def write(meter: Meter) -> None:
+        if meter.reading < count:
+            meter._handle_message(None)
+
+    return write
+
+
+async def test_a_thread_waits_for_a_slow_receiver_and_nobody_else_does() -> None:
+    proactor = node(mailbox_messages=5)
+    slow = SlowDisplay(proactor)
+    fast = MeterActor("fast", proactor.services, Meter())
+    proactor.add_communicator(fast)
+    meter = Meter(writes(100), iterate_sleep_seconds=None)
+    add_meter(proactor, meter)
+    async with proactor:
+        await until(lambda: meter.reading > 10)
+        await asyncio.sleep(0.05)
+        held_back_at = meter.reading
+        assert held_back_at < 20
+        assert fast._sync_thread.reading == 0
+        proactor.send_threadsafe(Message[Any](Src="t", Dst="fast", MessageType="read", Payload=1))
+        await until(lambda: fast._sync_thread.reading == 1)
+        slow.go_on.set()
+        await until(lambda: [at for name, at in slow.shown if name == "meter"] == [*range(1, 101)])
+    assert proactor.dropped_message_count == 0
+
+
+async def test_a_thread_that_is_held_back_still_pats() -> None:
+    proactor = node(mailbox_messages=5)
+    slow = SlowDisplay(proactor)
+    meter = Meter(writes(9), iterate_sleep_seconds=0.001, pat_timeout=0.5)
+    add_meter(proactor, meter)
+    async with proactor:
+        await until(lambda: meter.reading == 9)
+        await asyncio.sleep(0.8)
+        slow.go_on.set()
+        await until(lambda: len(slow.shown) == 9)
+
+
+async def test_what_threads_wrote_for_one_who_takes_nothing_is_counted_at_the_stop() -> None:
+    proactor = node(mailbox_messages=5, stop_seconds=0.1)
+    problems = Problems(proactor)
+    SlowDisplay(proactor)
+    meter = Meter(writes(9), iterate_sleep_seconds=0.001)
+    add_meter(proactor, meter)
+    async with proactor:
+        await until(lambda: meter.reading == 9)
+        await asyncio.sleep(0.01)
+    assert "3 messages of threads were not sent" in [each.Summary for each in problems.found]
+    assert proactor.dropped_message_count >= 3

@@ -1,0 +1,85 @@
+"""A queue of its own for each thread that writes to the loop, so that only who is too fast waits.
+
+What a thread has written is sent on one by one; where the receiver's mailbox is full, the sending
+waits for room, the queue fills up, and then the thread waits. The others have their own queues.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
+from gwproactor.wire.envelope import Message
+
+MESSAGES_IN_A_TURN = 100
+"""Of threads, sent on before the loop does something else: a queue that threads fill as fast as it
+is emptied would never let it."""
+
+
+class ThreadQueues:
+    """The queues of the threads. For the event loop's thread, but for `open`.
+
+    Args:
+        send_on: Sends a message on, and waits until its receiver has room; must not raise.
+        max_messages: So many may wait in each queue.
+    """
+
+    def __init__(
+        self, send_on: Callable[[Message[Any]], Awaitable[None]], max_messages: int
+    ) -> None:
+        self._send_on = send_on
+        self._max_messages = max_messages
+        self._pumps: dict[asyncio.Task[None], SyncAsyncQueue[Message[Any]]] = {}
+        self._closed = False
+        self._cut_short = 0
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Message[Any]]:
+        """One more queue; from any thread. After `close` it takes nothing.
+
+        Args:
+            loop: The loop of this object.
+        """
+        queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(self._max_messages)
+        try:
+            loop.call_soon_threadsafe(self._begin, queue)
+        except RuntimeError:  # the loop has ended
+            queue.close()
+        return queue.thread_end
+
+    def close(self) -> None:
+        """Take nothing more; what was taken is still sent on."""
+        self._closed = True
+        for queue in self._pumps.values():
+            queue.close()
+
+    async def settle(self, timeout_seconds: float) -> int:
+        """Wait until all is sent on, after `close`; then end. Returns how many were left."""
+        pumps = dict(self._pumps)
+        if not pumps:
+            return 0
+        try:
+            _, late = await asyncio.wait(pumps, timeout=timeout_seconds)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+        await asyncio.wait(pumps)
+        return self._cut_short + sum(len(pumps[pump]) for pump in late)
+
+    def _begin(self, queue: SyncAsyncQueue[Message[Any]]) -> None:
+        if self._closed:
+            queue.close()
+        pump = asyncio.create_task(self._pump(queue), name="messages of a thread")
+        self._pumps[pump] = queue
+        pump.add_done_callback(self._pumps.pop)
+
+    async def _pump(self, queue: SyncAsyncQueue[Message[Any]]) -> None:
+        count = 0
+        async for message in queue.loop_end:
+            try:
+                await self._send_on(message)
+            except asyncio.CancelledError:
+                self._cut_short += 1
+                raise
+            count += 1
+            if count % MESSAGES_IN_A_TURN == 0:
+                await asyncio.sleep(0)
