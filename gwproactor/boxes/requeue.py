@@ -7,7 +7,7 @@ its place among the others of its source, and then removed here. Done again, eit
 stopped.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -91,21 +91,42 @@ class _Letters:
 
 
 class _Unsent:
-    """Refused events, on their way back to the peer."""
+    """Refused events, on their way back to the peer.
+
+    No place is given out that any event of either store has, or had: what goes to the end must
+    neither replace another one nor take the place of one that is still to come.
+    """
 
     def __init__(self, refused: SegmentLog, outbox: SegmentLog) -> None:
         self._refused, self._outbox = refused, outbox
-        self._waiting = {ref.event_id: ref.sequence for ref in outbox.pending()}
-        self._taken = set(self._waiting.values())
+        waiting = list(outbox.pending())
+        self._waiting = {ref.event_id for ref in waiting}
+        self._taken = {ref.sequence for ref in waiting}
+        outbox.skip_to(refused.next_sequence)
 
     def move(self, refs: Sequence[EventRef]) -> None:
         """Put them back."""
         for events in _groups(self._refused, refs):
-            fresh = [event for event in events if event.event_id not in self._waiting]
-            in_place = [event for event in fresh if event.sequence not in self._taken]
-            # In a new outbox an old place may be another's; such an event goes to the end.
-            others = [event for event in fresh if event.sequence in self._taken]
-            first = max([self._outbox.next_sequence, *(e.sequence + 1 for e in in_place)])
-            moved = [event._replace(sequence=first + n) for n, event in enumerate(others)]
-            self._outbox.commit([*in_place, *moved], ())
+            self._outbox.commit(self._placed(self._fresh(events)), ())
             self._refused.commit((), [event.sequence for event in events], sync_removals=True)
+
+    def _fresh(self, events: Sequence[StoredEvent]) -> Iterator[StoredEvent]:
+        """Those whose id is not in the outbox; they are, from now on."""
+        for event in events:
+            if event.event_id not in self._waiting:
+                self._waiting.add(event.event_id)
+                yield event
+
+    def _placed(self, events: Iterable[StoredEvent]) -> list[StoredEvent]:
+        """The same, each in a place of its own.
+
+        In a new outbox an old place may be another's; such an event goes to the end.
+        """
+        in_place: list[StoredEvent] = []
+        others: list[StoredEvent] = []
+        for event in events:
+            (others if event.sequence in self._taken else in_place).append(event)
+        first = self._outbox.next_sequence
+        moved = [event._replace(sequence=first + n) for n, event in enumerate(others)]
+        self._taken.update(event.sequence for event in (*in_place, *moved))
+        return [*in_place, *moved]

@@ -9,7 +9,8 @@ alone, so there its tag, its priority and a source other than its `Src` are left
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -111,7 +112,7 @@ def import_events(
     """
     box = boxes.box_to_send(box)
     opened: Callable[[Path], AbstractContextManager[tuple[set[str], Write]]]
-    opened = _files if box is Box.files else _log
+    opened = _files if box is Box.files else partial(_log, Box.refused.path(boxes.data))
     with DataFolder(boxes.data, "gwproactor events import"):
         total = sum(1 for _ in events)
         with opened(boxes.path(box)) as (known, write):
@@ -132,10 +133,23 @@ def _fresh(events: Iterable[Imported], known: set[str]) -> Iterator[Imported]:
             yield event
 
 
+def _next_sequence(folder: Path) -> int:
+    """A number above every sequence of a log, which need not be there."""
+    if not folder.is_dir():
+        return 1
+    with closing(SegmentLog(folder)) as log:
+        log.open()
+        return log.next_sequence
+
+
 @contextmanager
-def _log(folder: Path) -> Iterator[tuple[set[str], Write]]:
-    """What is pending in a log, and how more is written to it."""
+def _log(refused: Path, folder: Path) -> Iterator[tuple[set[str], Write]]:
+    """What is pending in a log, and how more is written to it.
+
+    No event gets the sequence of one that was refused: both stores know an event by it.
+    """
     log = SegmentLog(folder)
+    log.skip_to(_next_sequence(refused))
 
     def write(events: Sequence[Imported]) -> None:
         first = log.next_sequence

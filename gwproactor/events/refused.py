@@ -3,7 +3,10 @@
 The first half of a move, writing the event where it goes, is done here and beside everything else,
 so that trouble with that store holds up no other event; the second half, its removal from the
 outbox, is the outbox's affair, and comes after the first. A kill in between leaves the event in
-both, under the same sequence: it is sent again, and moved again if need be.
+both: it is sent again, and moved again if need be.
+
+An event keeps its sequence, so that it can go back to its old place. Only where that is another's
+here, as an outbox that is new, or kept in files, numbers from the start again, it gets a fresh one.
 
 Where there is no such store, or it is full, the event stays where it is: kept, and not sent in this
 run any more.
@@ -30,6 +33,10 @@ class Outgoing(Protocol):
 
     def still_refused(self, ref: EventRef) -> bool:
         """Whether the peer has not taken it after all."""
+        ...
+
+    def fresh_sequence(self) -> int:
+        """Give a number above every sequence of both stores; no other event ever gets it."""
         ...
 
     def moved(self, ref: EventRef, reason: str) -> None:
@@ -118,12 +125,20 @@ class RefusedEvents:
 
     async def _move(self, outgoing: Outgoing, event: StoredEvent, reason: str) -> None:
         assert self._store is not None
-        await self._store.commit([event], ())
+        place = await self._place(self._store, outgoing, event)
+        await self._store.commit([event._replace(sequence=place)], ())
         if outgoing.still_refused(event.ref):
             self.count += 1
             outgoing.moved(event.ref, reason)
         else:
-            await self._store.commit((), [event.sequence])
+            await self._store.commit((), [place])
+
+    async def _place(self, store: EventStore, outgoing: Outgoing, event: StoredEvent) -> int:
+        """The event's own sequence, or a fresh one rather than to replace another event."""
+        there = await store.read([event.sequence])
+        if there.damages or any(other.event_id != event.event_id for other in there.events):
+            return outgoing.fresh_sequence()
+        return event.sequence
 
     def _has_room_for(self, event: StoredEvent, reason: str) -> bool:
         if self._store is None:

@@ -260,6 +260,15 @@ class SendingEvents:
             raise StoreError(f"event {ref.event_id} cannot be read now")
         return event
 
+    def fresh_sequence(self) -> int:
+        """Give a number above every sequence of both stores; no other event ever gets it.
+
+        It is written down as removed, for a sequence that is missing would look like a loss.
+        """
+        sequence = self._outbox.skip_sequence()
+        self._writer.remove(EventRef(sequence, "", 0))
+        return sequence
+
     def moved(self, ref: EventRef, reason: str) -> None:
         """An event is safe among those refused: take it out of the outbox."""
         self._outbox.removed([ref])

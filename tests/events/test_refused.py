@@ -2,20 +2,30 @@
 
 import asyncio
 import errno
+from io import BytesIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from gwproactor.boxes.box import Boxes
 from gwproactor.boxes.requeue import requeue
+from gwproactor.boxes.transfer import Lines, import_events
+from gwproactor.boxes.verify import verify
 from gwproactor.errors import EventRefusedError, UsageError
 from gwproactor.events.core.outbox import Outbox
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.log.segment_log import SegmentLog
+from gwproactor.events.persisters.persister_store import PersisterStore
+from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.refused import RefusedEvents
 from gwproactor.events.store import StoredEvent
 from gwproactor_test.clients import until
-from gwproactor_test.disk import UnreliableDisk
+from gwproactor_test.disk import SlowDisk, UnreliableDisk
+from gwproactor_test.events_command import stored
 from tests.events.test_outgoing import Node, payload, running
 from tests.events.test_payloads import BadSectors
 
@@ -217,6 +227,56 @@ async def test_a_new_outbox_gives_none_of_their_sequences_out_again(tmp_path: Pa
         assert node.events.post("new", payload("new")).ref.sequence == 8
 
 
+async def test_one_whose_place_is_taken_among_those_refused_replaces_nothing(
+    tmp_path: Path,
+) -> None:
+    """As where the outbox is kept in files, and numbered anew in each run."""
+    old = StoredEvent(1, "old", payload("old"))
+    set_aside(tmp_path, old)
+    hold(tmp_path, StoredEvent(1, "a", payload("a"), "line"))
+    store, aside = stores(tmp_path)
+    async with running(store, Outbox(max_tries=1), refused=aside) as node:
+        node.post("b")
+        await refuse(node, "a")
+        await until(lambda: node.events.refused_count == 1)
+        assert node.events.post("c", payload("c")).ref.sequence == 4
+        await node.events.flush()
+    assert refused_in(tmp_path) == [old, StoredEvent(3, "a", payload("a"), "line")]
+    assert verify(Boxes(tmp_path)) == []
+
+
+async def test_one_whose_place_is_taken_and_that_is_acked_after_all_leaves_the_other(
+    tmp_path: Path,
+) -> None:
+    old = StoredEvent(1, "old", payload("old"))
+    set_aside(tmp_path, old)
+    hold(tmp_path, StoredEvent(1, "a", payload("a")))
+    disk = SlowDisk()
+    store, aside = LogStore(tmp_path / "outbox"), LogStore(tmp_path / "refused", files=disk)
+    async with running(store, Outbox(max_tries=1), refused=aside) as node:
+        disk.hold()
+        node.events.unsendable("a", "it is no event")
+        await until(disk.syncing.is_set)
+        node.events.acked("a")
+        disk.let_go.set()
+        await node.events.drained()
+        await until(lambda: not node.events._refused._moves)
+    assert refused_in(tmp_path) == [old]
+
+
+async def test_refused_again_in_every_run_of_a_node_with_files_none_is_lost(
+    tmp_path: Path,
+) -> None:
+    for event_id in ("a", "b", "c"):
+        store = PersisterStore(TimedRollingFilePersister(tmp_path / "event"))
+        aside = LogStore(tmp_path / "refused")
+        async with running(store, Outbox(max_tries=1), refused=aside) as node:
+            node.post(event_id)
+            node.events.unsendable(event_id, "it is no event")
+            await node.events.drained()
+    assert [event.event_id for event in refused_in(tmp_path)] == ["a", "b", "c"]
+
+
 # Requeued
 
 
@@ -252,6 +312,71 @@ def set_aside(folder: Path, *events: StoredEvent) -> None:
     log.open()
     log.commit(events, ())
     log.close()
+
+
+def hold(folder: Path, *events: StoredEvent) -> None:
+    log = SegmentLog(folder / "outbox")
+    log.open()
+    log.commit(events, ())
+    log.close()
+
+
+def test_requeued_into_a_new_outbox_in_many_commits_none_replaces_another(tmp_path: Path) -> None:
+    hold(tmp_path, *(StoredEvent(n, f"new{n}", b"{}") for n in range(1, 11)))
+    set_aside(tmp_path, *(StoredEvent(n, f"old{n}", b"{}") for n in range(1, 2001)))
+    assert requeue(tmp_path, None) == 2000
+    there = {event.event_id: event.sequence for event in outbox_of(tmp_path)}
+    assert len(there) == 2010
+    assert [there[f"old{n}"] for n in range(11, 2001)] == list(range(11, 2001))
+    assert [there[f"old{n}"] for n in range(1, 11)] == list(range(2001, 2011))
+    assert refused_in(tmp_path) == []
+    assert verify(Boxes(tmp_path)) == []
+
+
+def test_requeued_in_part_it_takes_no_place_of_those_that_stay(tmp_path: Path) -> None:
+    hold(tmp_path, StoredEvent(1, "new", b"{}"))
+    set_aside(tmp_path, *(StoredEvent(n, f"old{n}", b"{}") for n in (1, 2, 3)))
+    assert requeue(tmp_path, {"old1"}) == 1
+    assert [event.sequence for event in outbox_of(tmp_path)] == [1, 4]
+    assert requeue(tmp_path, None) == 2
+    assert [event.sequence for event in outbox_of(tmp_path)] == [1, 2, 3, 4]
+
+
+EVENTS = st.dictionaries(st.integers(1, 12), st.integers(1, 15).map("e{}".format), max_size=10)
+"""Ids by sequence: places and ids that both stores know, and ids that one of them has twice."""
+
+
+@given(EVENTS, EVENTS, st.none() | st.integers(1, 15), st.integers(1, 4))
+@settings(max_examples=60, deadline=None)
+def test_requeued_every_id_is_kept_and_there_once(
+    refused: dict[int, str], waiting: dict[int, str], only: int | None, at_once: int
+) -> None:
+    waiting = {n: event_id for event_id, n in {e: n for n, e in waiting.items()}.items()}
+    chosen = None if only is None else {f"e{only}"} & set(refused.values())
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gwproactor.boxes.requeue._EVENTS_IN_A_COMMIT", at_once)
+        folder = Path(name)
+        hold(folder, *(StoredEvent(n, event_id, b"{}") for n, event_id in waiting.items()))
+        set_aside(folder, *(StoredEvent(n, event_id, b"{}") for n, event_id in refused.items()))
+        requeue(folder, chosen)
+        there = [event.event_id for event in outbox_of(folder)]
+        left = [event.event_id for event in refused_in(folder)]
+    gone = set(refused.values()) if chosen is None else chosen
+    assert sorted(there) == sorted(gone | set(waiting.values()))
+    assert set(left) == set(refused.values()) - gone
+
+
+# Imported
+
+
+def test_imported_beside_refused_events_none_gets_a_place_of_theirs(tmp_path: Path) -> None:
+    old = StoredEvent(7, "old", payload("old"))
+    set_aside(tmp_path, old)
+    lines = BytesIO(b"".join(stored(n, 1).payload + b"\n" for n in (1, 2)))
+    import_events(Boxes(tmp_path), Lines(lines))
+    assert [event.sequence for event in outbox_of(tmp_path)] == [8, 9]
+    assert refused_in(tmp_path) == [old]
+    assert verify(Boxes(tmp_path)) == []
 
 
 def test_requeued_beside_another_of_its_sequence_it_goes_to_the_end(tmp_path: Path) -> None:

@@ -161,6 +161,11 @@ class Outbox:
             self._drop_order.add(ref)
         return doubles
 
+    def skip_sequence(self) -> int:
+        """Give a sequence that no event of the outbox gets."""
+        self._next_sequence += 1
+        return self._next_sequence - 1
+
     def add(
         self,
         event_id: str,

@@ -132,6 +132,13 @@ class SegmentLog:
         """Try once more what could not be read at the start; see `UnreadSegments`."""
         return self._unread.read_again()
 
+    def skip_to(self, next_sequence: int) -> None:
+        """Give out nothing below `next_sequence`: another store has used what is there.
+
+        The next segment that is begun says so, also to a later run.
+        """
+        self._saw(next_sequence - 1)
+
     def _saw(self, sequence: int) -> None:
         self.next_sequence = max(self.next_sequence, sequence + 1)
 
