@@ -275,3 +275,16 @@ _PATIENCE_SECONDS = 20.0
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EFBIG, errno.EDQUOT, errno.EACCES)
 """What disks say when they are full, broken, or protecting themselves, or are not ours any more."""
+
+
+class UnreadableFiles(FileCalls):
+    """File operations that cannot read the file whose path ends like that."""
+
+    def __init__(self, ending: str) -> None:
+        self._ending = ending
+
+    def read(self, path: Path) -> bytes:
+        """Read a file."""
+        if str(path).endswith(self._ending):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return super().read(path)

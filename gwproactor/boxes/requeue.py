@@ -31,7 +31,8 @@ def requeue(data: Path, event_ids: Collection[str] | None) -> int:
     Raises:
         UsageError: One of them was not set aside; nothing was changed.
         StoreLockedError: A node runs on the folder; the message names it.
-        StoreError: Not all was done; calling again does the rest.
+        StoreError: Not all can be read, and nothing was changed; or not all was done. Calling
+            again does the rest.
     """
     with DataFolder(data, "gwproactor events requeue") as folder, ExitStack() as stack:
         dead, inbox, refused, outbox = (
@@ -48,7 +49,7 @@ def requeue(data: Path, event_ids: Collection[str] | None) -> int:
 
 def _opened(path: Path) -> closing[SegmentLog]:
     log = SegmentLog(path)
-    log.open()
+    log.open_whole()
     return closing(log)
 
 

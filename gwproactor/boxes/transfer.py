@@ -108,7 +108,8 @@ def import_events(
     Raises:
         UsageError: One of them is no event, or both boxes are there; nothing was imported.
         StoreLockedError: A node runs on the folder; the message names it.
-        StoreError: Not all of it could be written; importing again adds the rest.
+        StoreError: What is there cannot all be read, and nothing was imported; or not all of it
+            could be written. Importing again adds the rest.
     """
     box = boxes.box_to_send(box)
     opened: Callable[[Path], AbstractContextManager[tuple[set[str], Write]]]
@@ -156,7 +157,7 @@ def _log(refused: Path, folder: Path) -> Iterator[tuple[set[str], Write]]:
         log.commit([StoredEvent(first + place, *event) for place, event in enumerate(events)], ())
 
     try:
-        log.open()
+        log.open_whole()
         yield {ref.event_id for ref in log.pending()}, write
     finally:
         log.close()

@@ -16,6 +16,7 @@ from gwproactor.events.disk.repair import DAMAGED_FOLDER
 from gwproactor.events.log.seen_files import decode_file
 from gwproactor.events.log.segment_index import segment_name
 from gwproactor.events.log.segments import Contents, Put, decode_segment
+from gwproactor.events.log.unread_segments import SEQUENCES_LEFT_FREE
 from gwproactor.events.store import Damage, StoredEvent
 
 SEEN = "seen"
@@ -82,6 +83,8 @@ class _LogCheck:
                 name = str(self._folder / segment_name(missing))
                 self._damages.append(Damage(name, "it is missing"))
         self._last_number = number
+        if contents.begins_at - self._sequences.highest > SEQUENCES_LEFT_FREE:
+            self._sequences.skip_to(contents.begins_at)
         self._damages += [flaw_damage(path, flaw) for flaw in contents.flaws]
         for record in contents.records:
             if isinstance(record, Put):

@@ -55,8 +55,10 @@ class LateReading:
 
     async def _read(self) -> Sequence[str]:
         """Try once; return what is left."""
-        refs, damages, unread = await self._store.read_again()
+        refs, damages, unread, moved = await self._store.read_again()
         report_damages(self._report, self._what, damages)
+        if moved:
+            self._report(f"{self._what} got a new sequence: {len(moved)} did", "; ".join(moved))
         if refs:
             self._take(refs)
         return unread

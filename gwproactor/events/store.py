@@ -97,11 +97,13 @@ class FoundLate(NamedTuple):
         refs: Events that count from now on, in order of sequence.
         damages: What of it is damaged.
         unread: What still cannot be read: file and reason, a line each.
+        moved: Events whose sequence had been given to others: id and new sequence, a line each.
     """
 
     refs: Sequence[EventRef]
     damages: Sequence[Damage]
     unread: Sequence[str]
+    moved: Sequence[str] = ()
 
 
 ALL_READ = FoundLate((), (), ())

@@ -13,6 +13,7 @@ from gwproactor.events.log.segment_log import SegmentLog
 from gwproactor.events.log.segments import Put, decode_segment, encode_header, encode_put
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import Damage, StoredEvent
+from gwproactor_test.disk import UnreadableFiles
 from gwproactor_test.proactor_pair import child, event
 
 COUNT = 12
@@ -148,3 +149,17 @@ async def test_what_nodes_leave_is_complete(tmp_path: Path) -> None:
             for number in range(20):
                 node.post_event(event(f"{run}-{number}", Text="x" * 200))
         assert found(tmp_path) == []
+
+
+def test_what_a_start_left_out_for_an_unread_segment_is_not_missing(tmp_path: Path) -> None:
+    log = opened(tmp_path)
+    log.commit([put(sequence) for sequence in (1, 2, 3)], ())
+    log.close()
+    log = opened(tmp_path, files=UnreadableFiles(segments(tmp_path)[0].name))
+    first = log.next_sequence
+    log.commit([put(first), put(first + 1), put(first + 3)], ())
+    log.close()
+    (damage,) = found(tmp_path)
+    assert damage.sequence == first + 2
+    segments(tmp_path)[0].write_bytes(encode_header(1) + encode_put(put(1)) + encode_put(put(3)))
+    assert [damage.sequence for damage in found(tmp_path)] == [2, first + 2]

@@ -155,6 +155,8 @@ class Inbox:
         """Take in what a store could not read at the start; each goes to its place. See there."""
         new, doubles = self._pending.add_all(refs)
         self._queue.put_back(ref.sequence for ref in new)
+        above = max((ref.sequence + 1 for ref in (*new, *doubles)), default=1)
+        self._next_sequence = max(self._next_sequence, above)
         return doubles
 
     def receive(self, link_name: str, event_id: str, payload_bytes: int, *, seen: bool) -> Received:

@@ -159,6 +159,8 @@ class Outbox:
         self.departures.add_late(new)
         for ref in new:
             self._drop_order.add(ref)
+        above = max((ref.sequence + 1 for ref in (*new, *doubles)), default=1)
+        self._next_sequence = max(self._next_sequence, above)
         return doubles
 
     def skip_sequence(self) -> int:

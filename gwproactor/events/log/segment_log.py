@@ -78,7 +78,7 @@ class SegmentLog:
         self._segment_bytes = segment_bytes
         self._files = files or FileCalls()
         self._index = SegmentIndex()
-        self._unread = UnreadSegments(self._files, self._index)
+        self._unread = UnreadSegments(self._files, self._index, lambda puts: self.commit(puts, ()))
         self._tail = LogTail(
             self._files, folder, self._index, durable=durable, segment_bytes=segment_bytes
         )
@@ -128,9 +128,22 @@ class SegmentLog:
         self._saw(found.next_sequence - 1)
         return found.damages
 
+    def open_whole(self) -> None:
+        """Open where there is nobody to try again: what cannot be read now is an error.
+
+        Raises:
+            StoreError: A segment cannot be read now, or as `open` says.
+        """
+        self.open()
+        if self._unread.reasons:
+            files = "; ".join(self._unread.reasons)
+            raise StoreError(f"nothing was done, for not all can be read: {files}; try again")
+
     def read_again(self) -> FoundLate:
         """Try once more what could not be read at the start; see `UnreadSegments`."""
-        return self._unread.read_again()
+        found = self._unread.read_again()
+        self._saw(self._unread.next_sequence - 1)
+        return found
 
     def skip_to(self, next_sequence: int) -> None:
         """Give out nothing below `next_sequence`: another store has used what is there.

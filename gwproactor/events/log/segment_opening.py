@@ -78,15 +78,16 @@ def open_segments(
         try:
             data = _read_whole(files, segment.path)
         except OSError as error:
-            next_sequence += unread.add(segment, error)
+            unread.add(segment, error)
             continue
         found, above = _load(files, index, segment, data)
         damages += found
         next_sequence = max(next_sequence, above)
-    unread.opened(next_sequence)
+    last_number = max(numbers, default=0)
+    next_sequence = unread.opened(next_sequence, last_number)
     if durable and numbers:
         _sync_all(files, folder, index)
-    return Opened(damages, next_sequence, max(numbers, default=0))
+    return Opened(damages, next_sequence, last_number)
 
 
 def _load(
