@@ -87,27 +87,64 @@ class Turns:
         self._seconds_to_pat = seconds_to_pat
         self._policy = policy
         self._restarts = Restarts(policy)
+        self._is_ready = False
         self._sleep_seconds = iterate_sleep_seconds
         if iterate_sleep_seconds is None and hooks.iterate is None:
             self._sleep_seconds = LONG_SECONDS
 
     def run(self) -> None:
-        """Turn until the thread is to stop, or has failed for good."""
-        begun = False
+        """Turn until the thread is to stop, or has failed for good; then read what is left."""
+        self._turn_on()
+        self._channel.close()
+        failed_count = self._handle_the_rest() if self._is_ready else 0
+        self._report_unhandled(failed_count + self._unread_count())
+
+    def _turn_on(self) -> None:
         while self._thread.running:
             try:
-                if not begun:
-                    begun = True
+                if not self._is_ready:
                     self._hooks.preiterate()
+                    self._is_ready = True
                 self._turn()
             except Exception as error:
                 if self._is_to_stop():
                     name = self._thread.name
                     _LOGGER.info("thread %s was cut short by its stop", name, exc_info=True)
                     return
-                begun = self._is_handled(error)
-                if not begun and not self._begins_anew_after(error):
+                self._is_ready = self._is_handled(error)
+                if not self._is_ready and not self._begins_anew_after(error):
                     return
+
+    def _handle_the_rest(self) -> int:
+        """Handle what was accepted before the stop; how often that failed.
+
+        Only so many as wait now: a queue of another kind cannot be closed.
+        """
+        failed_count = 0
+        for _ in range(self._unread_count()):
+            try:
+                self._read(0)
+            except Exception:
+                failed_count += 1
+                _LOGGER.exception("thread %s failed with a message at its stop", self._thread.name)
+        return failed_count
+
+    def _unread_count(self) -> int:
+        waiting = self._channel.sync_queue
+        return waiting.qsize() if isinstance(waiting, ThreadEnd | queue.Queue) else 0
+
+    def _report_unhandled(self, count: int) -> None:
+        if not count:
+            return
+        name = self._thread.name
+        problem = ProblemEvent(
+            ProblemType=ProblemType.error,
+            Summary=f"{count} messages to thread '{name}' were not handled before its end",
+        )
+        try:
+            self._tell(Message[Any](Src=name, Dst=KnownNames.proactor, Payload=problem))
+        except GwproactorError:
+            _LOGGER.exception("%s, and nobody listens", problem.Summary)
 
     def _is_to_stop(self) -> bool:
         return not self._thread.running
@@ -144,8 +181,7 @@ class Turns:
         except QueueClosedError:  # from the other side
             self._interrupt.wait(seconds)
             return
-        if self._thread.running:
-            self._hooks.handle_message(message)
+        self._hooks.handle_message(message)
 
     def _pat_in_time(self) -> None:
         if self._thread.running and self._thread.time_to_pat():

@@ -411,6 +411,61 @@ async def test_responsive_sleep_of_a_thread_needs_no_field(stage: Stage) -> None
     await until(lambda: slept == [True, False])
 
 
+async def test_what_was_accepted_before_the_stop_is_handled(stage: Stage) -> None:
+    driver = Driver(iterate_sleep_seconds=0.001)
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        at_work.set()
+        go_on.wait(SECONDS)
+
+    driver.work = work
+    stage.start(driver)
+    await until(at_work.is_set)
+    for number in range(5):
+        driver.put_to_sync_queue(number)
+    driver.request_stop()
+    go_on.set()
+    async with asyncio.timeout(SECONDS):
+        await driver.async_join()
+    assert driver.notes[-5:] == [0, 1, 2, 3, 4]
+    assert driver.notes.count("iterate") == 1
+    assert len(stage.queue) == 0
+
+
+async def test_a_message_that_fails_at_the_stop_is_counted_and_the_next_is_handled(
+    stage: Stage,
+) -> None:
+    driver = Driver(iterate_sleep_seconds=0.001)
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        at_work.set()
+        go_on.wait(SECONDS)
+
+    driver.work = work
+    stage.start(driver)
+    await until(at_work.is_set)
+    driver.put_to_sync_queue(OSError("no such register"))
+    driver.put_to_sync_queue("off")
+    driver.request_stop()
+    go_on.set()
+    problem: ProblemEvent = (await stage.next()).Payload
+    assert problem.Summary == "1 messages to thread 'driver' were not handled before its end"
+    assert driver.notes[-1] == "off"
+
+
+async def test_what_a_thread_that_failed_leaves_unread_is_counted(stage: Stage) -> None:
+    driver = Driver(iterate_sleep_seconds=None, policy=TaskPolicy(on_failure=OnFailure.report))
+    driver.work = failing(1)
+    driver.put_to_sync_queue(1)
+    driver.put_to_sync_queue(2)
+    stage.start(driver)
+    assert (await stage.next()).Payload.Summary == "Thread 'driver' failed"
+    assert (await stage.next()).Payload.Summary.startswith("2 messages to thread 'driver'")
+    assert driver.notes == ["begin", "iterate"]
+
+
 # responsive_sleep, for objects of other kinds
 
 
