@@ -139,7 +139,7 @@ def _next_sequence(folder: Path) -> int:
     if not folder.is_dir():
         return 1
     with closing(SegmentLog(folder)) as log:
-        log.open()
+        log.open_whole()
         return log.next_sequence
 
 

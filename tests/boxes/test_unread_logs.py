@@ -56,9 +56,10 @@ def test_nothing_is_requeued(data: Path, monkeypatch: pytest.MonkeyPatch, box: s
     assert requeue(data, None) == 2
 
 
-def test_nothing_is_imported(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("box", ["outbox", "refused"])
+def test_nothing_is_imported(data: Path, monkeypatch: pytest.MonkeyPatch, box: str) -> None:
     before = contents(data)
-    path = make_unreadable(monkeypatch, data / "outbox")
+    path = make_unreadable(monkeypatch, data / box)
     with pytest.raises(StoreError, match="nothing was done") as caught:
         import_events(Boxes(data), Lines(io.BytesIO(LINE)))
     assert str(path) in str(caught.value)
