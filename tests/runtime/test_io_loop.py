@@ -5,6 +5,7 @@ import itertools
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,11 +14,14 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from result import Err
 
+from gwproactor.config.events import EventSettings
+from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import INVALID_IO_TASK_HANDLE, ServicesInterface
 from gwproactor.runtime import io_loop as io_loop_module
 from gwproactor.runtime.io_loop import IOLoop
+from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.envelope import Message
 from gwproactor_test.clients import until
 from gwproactor_test.overseer import AT_ONCE, KeepingOverseer, failing, forever
@@ -227,3 +231,16 @@ def test_in_any_order_what_should_run_runs_and_nothing_is_left(
         await Script().carry_out(steps)
 
     asyncio.run(run())
+
+
+async def test_after_a_failed_start_no_coroutine_is_kept(tmp_path: Path) -> None:
+    """The store is opened first, so the loop of coroutines was never started."""
+    (tmp_path / "file").write_text("")
+    settings = ProactorSettings(events=EventSettings(folder=tmp_path / "file"))
+    failing = Proactor("d1.site.scada", settings)
+    manager = failing.io_loop_manager
+    manager.add_io_coroutine(forever)
+    with pytest.raises(Exception, match="file"):
+        await failing.run_forever()
+    assert len(manager) == 0
+    assert manager.add_io_coroutine(forever) == INVALID_IO_TASK_HANDLE
