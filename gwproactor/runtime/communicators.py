@@ -124,6 +124,10 @@ class Communicators:
         for communicator in self:
             self._start(communicator)
 
+    async def drained(self) -> None:
+        """Wait until what waits in their mailboxes now is dealt with. Cancelling is safe."""
+        await asyncio.gather(*(mailbox.drained() for mailbox in self._mailboxes.values()))
+
     async def stop(self, timeout_seconds: float) -> None:
         """Stop who was started, and wait for them together. A second call does nothing.
 

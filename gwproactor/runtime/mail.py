@@ -92,6 +92,7 @@ class Mail:
 
         Raises:
             MailboxFullError: The actor does not keep up; the message was not taken.
+            NotRunningError: The proactor has stopped; the message was not taken.
             ConnectionLostError: The link has no connection.
             UsageError: Nobody has that name; or the caller is another thread; or see
                 `Link.publish`.
@@ -168,6 +169,12 @@ class Mail:
     def primary_peer_client(self) -> str:
         """The name of the link to the primary peer; empty where there is none."""
         return self._links.primary_peer_client
+
+    async def _drain_mailboxes(self, timeout_seconds: float) -> None:
+        """Give what was sent before the stop its time; what is left then, mailboxes report."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.gather(self._mailbox.drained(), self._communicators.drained())
 
     async def _stop_communicators(self, timeout_seconds: float) -> None:
         """Stop the actors, and send on the last messages of threads."""

@@ -74,13 +74,16 @@ class Mailbox:
         self._outcomes: set[asyncio.Future[None]] = set()
         self._room = asyncio.Event()
         self._is_over = False
+        self._out_count = 0
+        self._dealt_count = 0
+        self._progress = asyncio.Event()
         self._held: dict[tuple[str, int], ReceivedMessage] = {}
         """Of the messages not dealt with, those that the broker keeps, by link and packet id."""
         self._later: set[asyncio.TimerHandle] = set()
         self._report = report
         self._rate = ReportRate()
         self.dropped_count = 0
-        """How many messages found no room since the start."""
+        """How many messages found no room since the start, or were left at the stop."""
 
     def __len__(self) -> int:
         """How many messages wait."""
@@ -104,7 +107,10 @@ class Mailbox:
 
         Raises:
             MailboxFullError: There is no room; it was not taken.
+            NotRunningError: Nobody empties the mailbox any more; it was not taken.
         """
+        if self._is_over:
+            raise self._not_running()
         if self._is_full:
             self._drop(message.Header.Src)
             raise MailboxFullError(
@@ -118,6 +124,18 @@ class Mailbox:
         while self._is_full and not self._is_over:
             self._room.clear()
             await self._room.wait()
+
+    async def drained(self) -> None:
+        """Wait until what waits now is dealt with, or nobody does that any more; cancel-safe.
+
+        What comes meanwhile is not waited for: two who write to each other never come to an end.
+        """
+        if not len(self):
+            return
+        last = self._out_count + len(self)
+        while self._dealt_count < last and not self._is_over:
+            self._progress.clear()
+            await self._progress.wait()
 
     async def process(self, message: Message[Any]) -> None:
         """Take in a message from within the node, and wait until the receiver has dealt with it.
@@ -140,9 +158,11 @@ class Mailbox:
 
     async def run(self) -> None:
         """Hand the messages to the handler, until cancelled."""
+        self._is_over = False
         try:
             while not is_being_cancelled():  # the handler may have taken a cancel for its own
                 entry = await self._letters.get()
+                self._out_count += 1
                 self._room.set()
                 letter = entry.letter
                 if isinstance(letter, ReceivedMessage) and letter.expired(time.monotonic()):
@@ -151,6 +171,8 @@ class Mailbox:
                     self._done(letter)
                 else:
                     await self._handle(entry)
+                self._dealt_count = self._out_count
+                self._progress.set()
                 if not self._letters.empty():  # nothing else would let the others have their turn
                     await asyncio.sleep(0)
         finally:
@@ -160,11 +182,27 @@ class Mailbox:
         """Tell those who wait that nobody will deal with their messages."""
         self._is_over = True
         self._room.set()
+        self._progress.set()
+        self._count_left()
         for timer in self._later:
             timer.cancel()
         for outcome in self._outcomes:
             if not outcome.done():
                 outcome.set_exception(self._not_running())
+
+    def _count_left(self) -> None:
+        """Let go of what waits, and report what nobody else knows of.
+
+        The broker keeps some, and of some a sender who waits is told.
+        """
+        count = 0
+        while not self._letters.empty():
+            letter, _, outcome = self._letters.get_nowait()
+            kept = isinstance(letter, ReceivedMessage) and letter.holds_broker
+            count += not kept and outcome is None
+        if count:
+            self.dropped_count += count
+            self._report(f"{self._owner} had {count} messages left at the stop", "")
 
     def _not_running(self) -> NotRunningError:
         return NotRunningError(f"{self._owner} takes no messages any more: the proactor stops")

@@ -12,6 +12,7 @@ the other way: `post_event` for what must not be lost, `Link.send` for the rest.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from gwproactor.config.link import LinkSettings, checked_name
@@ -278,10 +279,12 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         self._oversight.notify.ready()
         await self._stop_requested.wait()
         self._logger.lifecycle("%s stops: %s", self._label(), self._stop_reason)
+        deadline = time.monotonic() + self._settings.stop_seconds
         await self._web.stop()
         await self._end_tasks()
         await self._stop_communicators(self._settings.stop_seconds)
         await messages.wait()
+        await self._drain_mailboxes(deadline - time.monotonic())
         self._hatch.close()
         await self._say_farewell()
         await _end(self._settings.stop_seconds, *talking)

@@ -541,6 +541,48 @@ async def test_send_from_another_thread_is_refused() -> None:
     assert threading.get_ident() == node._post_office._thread_id
 
 
+async def test_what_waits_at_the_stop_is_still_handled() -> None:
+    class Sleepy(Clerk):
+        async def process_message(self, message: Message[Any]) -> None:  # type: ignore[override]
+            await asyncio.sleep(0.001)
+            self.got.append(message.Payload.Number)
+
+    node = Node()
+    sleepy = Sleepy("sleepy", node)
+    async with node:
+        for number in range(1, 51):
+            node.send(order("sleepy", number))
+    assert sleepy.got == list(range(1, 51))
+    assert node.notes.problems == []
+    with pytest.raises(NotRunningError, match="'sleepy' takes no messages any more"):
+        node.send(order("sleepy", 51))
+    assert node.dropped_message_count == 0
+
+
+async def test_what_is_left_at_the_stop_is_reported_and_counted() -> None:
+    node = Node(stop_seconds=0.1)
+    slow = SlowClerk("slow", node)
+    async with node:
+        for number in range(1, 5):
+            node.send(order("slow", number))
+        await until(lambda: slow.at_work == 1)
+    assert node.notes.summaries() == ["'slow' had 3 messages left at the stop"]
+    assert node.dropped_message_count == 3
+
+
+async def test_actors_that_write_to_each_other_for_ever_do_not_hold_up_the_stop() -> None:
+    class Restless(Clerk):
+        def process_message(self, message: Message[Any]) -> Result[bool, BaseException]:
+            self._send(message)
+            return super().process_message(message)
+
+    node = Node(stop_seconds=1000.0)
+    restless = Restless("restless", node)
+    async with asyncio.timeout(SECONDS), node:
+        node.send(order("restless", 1))
+        await until(lambda: len(restless.got) > 10)
+
+
 # Links
 
 
