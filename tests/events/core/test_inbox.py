@@ -32,7 +32,6 @@ class Thing:
     stage: str = "waiting"
     tries: int = 0
     due_seconds: float = 0.0
-    order: int = 0
 
 
 class InboxMachine(RuleBasedStateMachine):
@@ -43,7 +42,6 @@ class InboxMachine(RuleBasedStateMachine):
         self.things: list[Thing] = []
         self.seen: set[Key] = set()
         self.now_seconds = 1000.0
-        self.orders = 0
         self.fence: list[int] = []  # sizes of those refused, ever longer
 
     @initialize(ack_when_handled=st.booleans(), old=st.integers(0, 2))
@@ -58,7 +56,7 @@ class InboxMachine(RuleBasedStateMachine):
         )
         refs = [EventRef(n + 3, f"old{n}", 80, "child") for n in range(old)]
         self.inbox.restore(refs, 20)
-        self.things = [Thing(ref, "queued", order=-1) for ref in refs]
+        self.things = [Thing(ref, "queued") for ref in refs]
 
     def at(self, stage: str) -> list[Thing]:
         return [thing for thing in self.things if thing.stage == stage]
@@ -108,12 +106,7 @@ class InboxMachine(RuleBasedStateMachine):
         acknowledge = self.inbox.committed([thing.ref for thing in done])
         assert acknowledge == ([] if self.ack_when_handled else [thing.ref for thing in done])
         for thing in done:
-            self.queue(thing)
-
-    def queue(self, thing: Thing) -> None:
-        thing.stage = "queued"
-        thing.order = self.orders
-        self.orders += 1
+            thing.stage = "queued"
 
     def unmarked(self) -> list[Thing]:
         return [*self.at("handling"), *self.at("handled")]
@@ -133,7 +126,7 @@ class InboxMachine(RuleBasedStateMachine):
         due = [thing for thing in self.at("later") if thing.due_seconds <= self.now_seconds]
         if due:
             return min(due, key=lambda thing: (thing.due_seconds, thing.ref.sequence))
-        return min(self.at("queued"), key=lambda thing: thing.order, default=None)
+        return min(self.at("queued"), key=lambda thing: thing.ref.sequence, default=None)
 
     @rule()
     @precondition(lambda self: self.at("handling"))
@@ -162,7 +155,6 @@ class InboxMachine(RuleBasedStateMachine):
         thing = self.at("handling")[0]
         self.inbox.put_back(thing.ref)
         thing.stage = "queued"
-        thing.order = min([0, *(other.order for other in self.things)]) - 1
 
     @rule(data=st.data())
     def mark(self, data: st.DataObject) -> None:
