@@ -8,6 +8,7 @@ another source goes before them.
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
+from operator import attrgetter
 
 from gwproactor.events.core.sequence_queue import SequenceQueue
 from gwproactor.events.store import EventRef
@@ -33,9 +34,12 @@ class Turns:
         queue.append(sequence)
 
     def put_back(self, refs: Iterable[EventRef]) -> None:
-        """Put events that were taken back to their places in the order of their source."""
+        """Put events that were taken back to their places in the order of their source.
+
+        Sources that had none left are last, the one with the oldest event first.
+        """
         by_source: dict[str, list[int]] = {}
-        for ref in refs:
+        for ref in sorted(refs, key=attrgetter("sequence")):
             by_source.setdefault(ref.source, []).append(ref.sequence)
         for source, sequences in by_source.items():
             self._queues.setdefault(source, SequenceQueue()).put_back(sequences)
