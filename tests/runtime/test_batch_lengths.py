@@ -85,7 +85,7 @@ async def test_an_answer_on_a_later_connection_still_acknowledges(
         losses = Losses()
         child.observe(losses)
         await relay.cut(reset=True)
-        await until(lambda: losses.count == 1 and child.peer.active)
+        await until(lambda: losses.count >= 1 and child.peer.active)
         may_commit.set()
         async with asyncio.timeout(15):
             for ticket in tickets:
