@@ -165,7 +165,8 @@ async def test_cancelled_twice_it_is_not_left_running() -> None:
     assert worker.has_stopped
 
 
-async def test_cancelled_twice_while_it_starts_it_is_not_left_running() -> None:
+async def starting() -> tuple[Worker, "asyncio.Task[None]"]:
+    """A worker that has begun and may not start yet, and the task that enters its context."""
     worker = Worker()
     worker.may_start.clear()
 
@@ -175,6 +176,11 @@ async def test_cancelled_twice_while_it_starts_it_is_not_left_running() -> None:
 
     entering = asyncio.create_task(enter())
     await until(lambda: bool(worker.log))
+    return worker, entering
+
+
+async def test_cancelled_twice_while_it_starts_it_is_not_left_running() -> None:
+    worker, entering = await starting()
     entering.cancel()
     await until(worker._stop_requested.is_set)
     assert not worker.has_stopped
@@ -193,15 +199,7 @@ class Stubborn(Worker):
 
 
 async def test_cancelled_while_it_starts_it_is_stopped() -> None:
-    worker = Worker()
-    worker.may_start.clear()
-
-    async def enter() -> None:
-        async with worker:
-            pytest.fail("entered")
-
-    entering = asyncio.create_task(enter())
-    await until(lambda: bool(worker.log))
+    worker, entering = await starting()
     entering.cancel()
     await asyncio.sleep(0)
     assert not entering.done()
