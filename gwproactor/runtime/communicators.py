@@ -54,6 +54,8 @@ class Communicators:
         self._mailboxes: dict[str, Mailbox] = {}
         self._run_task: RunsTasks | None = None
         self._started: list[tuple[str, Runnable]] = []
+        self.starting = ""
+        """Who is being started by `start`, or could not be."""
 
     def __contains__(self, name: object) -> bool:
         return name in self._found
@@ -122,7 +124,9 @@ class Communicators:
         for name in self._found:
             self._begin(name, run_task)
         for communicator in self:
+            self.starting = communicator.name
             self._start(communicator)
+        self.starting = ""
 
     async def drained(self) -> None:
         """Wait until what waits in their mailboxes now is dealt with. Cancelling is safe."""

@@ -23,7 +23,7 @@ from gwproactor.layout import HardwareLayout, NamesOnly
 from gwproactor.links.link import Link
 from gwproactor.links.manager.kept_events import window_of
 from gwproactor.links.manager.link_manager import LinkManager
-from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.communicators import Communicators, RunsTasks
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
@@ -37,6 +37,7 @@ from gwproactor.runtime.post_office import PostOffice
 from gwproactor.runtime.reporting import MAX_TEXT_BYTES, Reporting, quiet_logger
 from gwproactor.runtime.stacks import cut_to_bytes
 from gwproactor.runtime.tasks import SupervisedTask
+from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
 from gwproactor.stats import ProactorStats
@@ -85,6 +86,7 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         self._logger = quiet_logger(self._settings.logging)
         self._observers = []
         self._stop_now = asyncio.Event()
+        self._start_error: Exception | None = None
         self._events = EventFlow(
             self._name,
             self._settings.events,
@@ -237,12 +239,12 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         self._oversight.watch_loop()
         try:
             await self._events.open()
-            await self._web.bind()
             await self._run_tasks()
         except StoreError as error:
-            if self._failure is None:
+            failure = self._start_error or self._failure
+            if failure is None:
                 raise
-            self._failure.add_note(str(error))
+            failure.add_note(str(error))
         finally:
             await self._web.stop()
             await self._stop_communicators(self._settings.stop_seconds)
@@ -253,6 +255,8 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
             await self._events.close(self._settings.stop_seconds)
             await self._hatch.settle()
             self._logger.lifecycle("%s has stopped", self._label())
+        if self._start_error is not None:
+            raise self._start_error
         self._raise_failure()
 
     async def _run_tasks(self) -> None:
@@ -261,22 +265,19 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         run("outgoing events", self._events.outgoing.run)
         threads = run("events of other threads", self._hatch.run)
         run("incoming events", self._events.incoming.run)
-        talking = [run("links", self._links.run), run("mailbox", self._mailbox.run)]
         self._links.events.generate_own(StartupEvent(Src=self._name))
+        talking = [run("mailbox", self._mailbox.run)]
+        if await self._web_is_bound():  # else this may be a second node, which is to dial nobody
+            talking.append(run("links", self._links.run))
         self._hatch.open()
         messages = run("messages of threads", self.process_messages)
-        await self._web.serve()
 
         def begin(what: str, work: Callable[[], Awaitable[None]]) -> SupervisedTask:
             talking.append(run(what, work))
             return talking[-1]
 
-        self._communicators.start(begin)
-        self._begin_oversight()
-        self.start_tasks()
-        self._ready.set()
-        self._logger.lifecycle("%s runs", self._label())
-        self._oversight.notify.ready()
+        if self._start_error is None:
+            await self._start_application(begin)
         await self._stop_requested.wait()
         self._logger.lifecycle("%s stops: %s", self._label(), self._stop_reason)
         deadline = time.monotonic() + self._settings.stop_seconds
@@ -291,6 +292,38 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         self._links.events.flush()
         await _end(self._settings.stop_seconds, threads)
         await self._close_events()
+
+    async def _web_is_bound(self) -> bool:
+        try:
+            await self._web.bind()
+        except Exception as error:  # noqa: BLE001 - it is raised when everything has ended
+            self._could_not_start("web servers", error)
+            return False
+        return True
+
+    async def _start_application(self, begin: RunsTasks) -> None:
+        """Start what is the application's; where that fails, end in good order and say why."""
+        what = "web servers"
+        try:
+            await self._web.serve()
+            what = "tasks of the application"
+            self._communicators.start(begin)
+            self._begin_oversight()
+            self.start_tasks()
+        except Exception as error:  # noqa: BLE001 - it is raised when everything has ended
+            name = self._communicators.starting
+            self._could_not_start(f"actor '{name}'" if name else what, error)
+            return
+        self._ready.set()
+        self._logger.lifecycle("%s runs", self._label())
+        self._oversight.notify.ready()
+
+    def _could_not_start(self, what: str, error: Exception) -> None:
+        self._start_error = error
+        summary = f"{what} could not start"
+        self.report_problem(summary, traceback_text(error))
+        self._stop_reason = f"{summary}: {in_words(error)}"
+        self.stop(self._stop_reason)
 
     async def _close_events(self) -> None:
         try:

@@ -82,7 +82,7 @@ async def test_a_taken_port_ends_the_start() -> None:
         with pytest.raises(PortTakenError, match="is taken by another program"):
             async with proactor:
                 pytest.fail("it started")
-    assert problems.found == []
+    assert [each.Summary for each in problems.found] == ["web servers could not start"]
 
 
 async def test_a_host_of_nobody_ends_the_start() -> None:
