@@ -33,10 +33,12 @@ class UnreliableDisk(FileCalls):
 
     Attributes:
         calls: How many calls have been made that change something, or read.
+        unreadable: The names of files that cannot be read, as on bad sectors.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *unreadable: str) -> None:
         self.calls = 0
+        self.unreadable = set(unreadable)
         self._fail_at = range(0)
         self._errno = 0
         self._short = False
@@ -225,11 +227,17 @@ class UnreliableDisk(FileCalls):
 
     def read(self, path: Path) -> bytes:
         """Read a file."""
+        self._check(path)
         self._step()
         return super().read(path)
 
+    def _check(self, path: Path) -> None:
+        if path.name in self.unreadable:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
     def open_to_read(self, path: Path) -> int:
         """Open a file."""
+        self._check(path)
         self._step()
         return self._lend(super().open_to_read(path), path)
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from gwproactor.boxes.box import Box, Boxes, Progress, no_progress
 from gwproactor.boxes.files_reader import FilesReader
 from gwproactor.boxes.log_reader import flaw_damage, read_segment, segments_in
-from gwproactor.boxes.sequences import Sequences
 from gwproactor.events.disk.file_calls import FileCalls, store_error
 from gwproactor.events.disk.repair import DAMAGED_FOLDER
 from gwproactor.events.log.seen_files import decode_file
 from gwproactor.events.log.segment_index import segment_name
 from gwproactor.events.log.segments import Contents, Put, decode_segment
+from gwproactor.events.log.sequences import Sequences
 from gwproactor.events.log.unread_segments import SEQUENCES_LEFT_FREE
 from gwproactor.events.store import Damage, StoredEvent
 

@@ -10,6 +10,10 @@ ReportProblem = Callable[[str, str], None]
 """Tells the world about a problem: a summary in one line, and details."""
 
 
+def no_report(_summary: str, _details: str) -> None:
+    """Nobody wants to hear it."""
+
+
 class ReportedTrouble:
     """A `Trouble` of which the world hears, by the monotonic clock.
 

@@ -7,6 +7,7 @@ what is done with events is the business of `gwproactor.events`.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from gwproactor.config.events import Durability, EventSettings, EventStoreKind
@@ -24,6 +25,7 @@ from gwproactor.events.outgoing import OutgoingEvents
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.events.persisters.persister_store import PersisterStore
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
+from gwproactor.events.reporting import ReportProblem
 from gwproactor.events.store import EventRef, EventStore
 
 CLOSE_SECONDS = 0.8
@@ -79,15 +81,15 @@ class EventFlow:
             max_tries=settings.handler_tries,
             ack_when_handled=settings.inbox_in_memory,
         )
-        durable = settings.durability is Durability.fsync
+        store = partial(_store, settings.durability is Durability.fsync, report)
         outgoing_store: EventStore
         refused: EventStore | None = None  # a persister keeps what it has, and knows no other place
         if persister is not None:
             outgoing_store = PersisterStore(persister, report=report)
         else:
             outgoing_folder = None if settings.outbox_in_memory else self._folder
-            outgoing_store = _store(outgoing_folder, durable, lambda folder: folder.outbox_path)
-            refused = _store(outgoing_folder, durable, lambda folder: folder.refused_path)
+            outgoing_store = store(outgoing_folder, lambda folder: folder.outbox_path)
+            refused = store(outgoing_folder, lambda folder: folder.refused_path)
         inbox_folder = None if settings.inbox_in_memory else self._folder
         self.outgoing = OutgoingEvents(
             outgoing_store,
@@ -98,11 +100,11 @@ class EventFlow:
             refused=refused,
         )
         self.incoming = IncomingEvents(
-            _store(inbox_folder, durable, lambda folder: folder.inbox_path),
-            _store(inbox_folder, durable, lambda folder: folder.dead_letters_path),
+            store(inbox_folder, lambda folder: folder.inbox_path),
+            store(inbox_folder, lambda folder: folder.dead_letters_path),
             MemorySeen()
             if inbox_folder is None
-            else SeenLog(inbox_folder.seen_path, durable=durable),
+            else SeenLog(inbox_folder.seen_path, durable=settings.durability is Durability.fsync),
             inbox,
             handler=handler,
             acknowledge=acknowledge,
@@ -167,9 +169,14 @@ def event_files(settings: EventSettings) -> PersisterInterface | None:
 
 
 def _store(
-    folder: DataFolder | None, durable: bool, path: Callable[[DataFolder], Path]
+    durable: bool,
+    report: ReportProblem,
+    folder: DataFolder | None,
+    path: Callable[[DataFolder], Path],
 ) -> EventStore:
-    return MemoryStore() if folder is None else LogStore(path(folder), durable=durable)
+    if folder is None:
+        return MemoryStore()
+    return LogStore(path(folder), durable=durable, report=report)
 
 
 def _outbox_bytes(settings: EventSettings, persister: PersisterInterface | None) -> int:

@@ -5,12 +5,14 @@ thread of their own, one call for each commit, so that group commit costs one ho
 write and one sync, however many events it covers.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from gwproactor.events.disk.disk_thread import DiskThread
 from gwproactor.events.disk.file_calls import FileCalls
 from gwproactor.events.log.segment_log import DEFAULT_SEGMENT_BYTES, SegmentLog
+from gwproactor.events.reporting import ReportedTrouble, ReportProblem, no_report
 from gwproactor.events.store import Damage, EventRef, FoundLate, ReadBack, StoredEvent
 
 
@@ -23,6 +25,8 @@ class LogStore:
         durable: Durability `fsync`: what is put is synced before `commit` returns. Without it,
             durability `os`: it is handed to the system. For `none` there is `MemoryStore`.
         segment_bytes: A new segment is begun when one has reached this size.
+        report: Is told, at a bounded rate, of a segment that cannot be read any more while the log
+            is in use. Must not raise.
         files: The file operations; a test gives its own.
     """
 
@@ -32,10 +36,12 @@ class LogStore:
         *,
         durable: bool = True,
         segment_bytes: int = DEFAULT_SEGMENT_BYTES,
+        report: ReportProblem = no_report,
         files: FileCalls | None = None,
     ) -> None:
         self._log = SegmentLog(folder, durable=durable, segment_bytes=segment_bytes, files=files)
         self._disk = DiskThread(f"gwproactor-store-{folder.name}")
+        self._trouble = ReportedTrouble(f"The event log {folder}", report)
         self._closed = False
 
     async def open(self) -> Sequence[Damage]:
@@ -73,7 +79,21 @@ class LogStore:
         needs_tidying = await self._disk.run(self._commit, puts, removed, sync_removals)
         if needs_tidying and not self._closed:
             # Behind the scenes, so that nobody who waits for a commit waits for this too.
-            self._disk.submit(self._log.tidy)
+            self._disk.submit(self._tidy).add_done_callback(self._tell)
+
+    def _tidy(self) -> tuple[list[str], list[str]]:
+        """Return what could not be read in this try, and what still cannot be."""
+        self._log.tidy()
+        return self._log.take_failures(), self._log.passed_over
+
+    def _tell(self, tidied: asyncio.Future[tuple[list[str], list[str]]]) -> None:
+        if self._closed or tidied.cancelled() or tidied.exception():
+            return
+        failures, passed_over = tidied.result()
+        for failure in failures:
+            self._trouble.failed(f"{failure}. It is kept, and tried again; the others go on")
+        if not passed_over:
+            self._trouble.worked()
 
     def _commit(
         self, puts: Sequence[StoredEvent], removed: Sequence[int], sync_removals: bool

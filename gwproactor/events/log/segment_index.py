@@ -1,6 +1,7 @@
 """Where each pending event lies: which segment, which bytes. No file is touched here.
 
-Segments are kept oldest first. An event has exactly one live place, the last one written; every
+Segments are kept oldest first, but for those that are passed over, because they cannot be read now
+(`gwproactor.events.log.tidying`). An event has exactly one live place, the last one written; every
 other copy of it, and every removal, is garbage that goes away with its segment.
 
 A place takes twelve bytes. Sequences are dense, so places stand in blocks of neighbours, in arrays.
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from gwproactor.events.core.ref_table import RefTable
 from gwproactor.events.log.segments import Put
+from gwproactor.events.log.sequences import Sequences
 
 _NAME = re.compile(r"events-(\d{10})\.log")
 
@@ -53,7 +55,9 @@ class Segment:
         size_bytes: The size of the file.
         live_count: How many events have their live place here.
         live_bytes: The size of their lines.
+        sequences: The events that have, or had, a line here.
         damaged: Something in it could not be read: it is kept aside, never deleted.
+        trouble: Why it is passed over; empty when it is not.
     """
 
     def __init__(self, number: int, path: Path) -> None:
@@ -62,7 +66,9 @@ class Segment:
         self.size_bytes = 0
         self.live_count = 0
         self.live_bytes = 0
+        self.sequences = Sequences()
         self.damaged = False
+        self.trouble = ""
 
 
 class _Block:
@@ -82,6 +88,8 @@ class SegmentIndex:
 
     def __init__(self) -> None:
         self.segments: deque[Segment] = deque()
+        self.passed: list[Segment] = []
+        """Those that the others do not wait for."""
         self.total_bytes = 0
         self.live_bytes = 0
         self.restored: RefTable | None = RefTable()
@@ -99,8 +107,11 @@ class SegmentIndex:
     def insert(self, segment: Segment, size_bytes: int) -> None:
         """Take in a segment at its place, whichever that is."""
         self.add(segment)
-        self.segments = deque(sorted(self.segments, key=lambda each: each.number))
+        self._sort()
         self.grow(segment, size_bytes)
+
+    def _sort(self) -> None:
+        self.segments = deque(sorted(self.segments, key=lambda each: each.number))
 
     def note_removals(self, below: int) -> None:
         """Remember what is removed, of sequences below that one, for a segment not read yet."""
@@ -134,6 +145,7 @@ class SegmentIndex:
         if block is None:
             block = self._blocks[sequence >> _BLOCK_BITS] = _Block()
         row = sequence % _BLOCK_COUNT
+        segment.sequences.add(sequence)
         block.numbers[row] = segment.number
         block.offsets[row] = offset
         block.lengths[row] = line_bytes
@@ -175,13 +187,31 @@ class SegmentIndex:
         place = Place(put.event.sequence, put.offset, put.line_bytes)
         return self.find(put.event.sequence) == (segment, place)
 
-    def drop_oldest(self) -> Segment:
-        """Forget the oldest segment, which must have nothing live."""
-        segment = self.segments.popleft()
+    def pass_over(self, segment: Segment, reason: str) -> None:
+        """Let no other segment wait for this one."""
+        segment.trouble = reason
+        if segment not in self.passed:
+            self.segments.remove(segment)
+            self.passed.append(segment)
+
+    def take_back(self, segment: Segment) -> None:
+        """Let a segment that was passed over have its place in the order again."""
+        self.passed.remove(segment)
+        self.segments.append(segment)
+        segment.trouble = ""
+        self._sort()
+
+    def older_than(self, segment: Segment) -> list[Segment]:
+        """The segments that what it removes may be about."""
+        everything = (*self.passed, *self.segments)
+        return [other for other in everything if other.number < segment.number]
+
+    def drop(self, segment: Segment) -> None:
+        """Forget a segment, which must have nothing live."""
         assert not segment.live_count
+        (self.passed if segment in self.passed else self.segments).remove(segment)
         del self._by_number[segment.number]
         self.total_bytes -= segment.size_bytes
-        return segment
 
     def sequences(self) -> Iterator[int]:
         """Every live event, in order of sequence."""

@@ -152,6 +152,17 @@ class LogMachine(RuleBasedStateMachine):
         self.log.tidy()
         self.disk.work()
 
+    @rule(data=st.data())
+    def spoil(self, data: st.DataObject) -> None:
+        """Let a file be unreadable for a while."""
+        names = [path.name for path in segment_paths(self.folder)]
+        if names:
+            self.disk.unreadable.add(data.draw(st.sampled_from(names)))
+
+    @rule()
+    def mend(self) -> None:
+        self.disk.unreadable.clear()
+
     # What happens to the process and the machine
 
     @rule()
@@ -209,6 +220,7 @@ class LogMachine(RuleBasedStateMachine):
 
     def start_again(self) -> None:
         self.disk.end_process()
+        self.disk.unreadable.clear()  # a start without some is the affair of test_unread_segments
         self.log = SegmentLog(
             self.folder, durable=self.durable, segment_bytes=SEGMENT_BYTES, files=self.disk
         )
@@ -218,11 +230,11 @@ class LogMachine(RuleBasedStateMachine):
 
     @invariant()
     def pending_is_what_is_stored(self) -> None:
-        if hasattr(self, "log"):
+        if hasattr(self, "log") and (self.log.knows_pending or not self.disk.unreadable):
             assert [ref.sequence for ref in self.log.pending()] == sorted(self.stored)
 
     @rule(data=st.data())
-    @precondition(lambda self: self.stored)
+    @precondition(lambda self: self.stored and not self.disk.unreadable)
     def read(self, data: st.DataObject) -> None:
         sequences = data.draw(st.lists(st.sampled_from(sorted(self.stored)), unique=True))
         events, damages = self.log.read([*sequences, 10**9])
@@ -250,6 +262,12 @@ SETTINGS = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+
+
+@pytest.fixture(autouse=True)
+def try_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be read is tried again by the next call."""
+    monkeypatch.setattr("gwproactor.events.log.tidying._PASSED_PAUSE_SECONDS", 0.0)
 
 
 def test_log_keeps_its_promises() -> None:

@@ -25,28 +25,6 @@ from gwproactor_test.disk import UnreliableDisk
 SEGMENT_BYTES = 300
 
 
-class BadFiles(UnreliableDisk):
-    """A disk on which some files cannot be read, until they can."""
-
-    def __init__(self, *names: str) -> None:
-        super().__init__()
-        self.bad = set(names)
-
-    def _check(self, path: Path) -> None:
-        if path.name in self.bad:
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
-
-    def read(self, path: Path) -> bytes:
-        """Read a file."""
-        self._check(path)
-        return super().read(path)
-
-    def open_to_read(self, path: Path) -> int:
-        """Open a file."""
-        self._check(path)
-        return super().open_to_read(path)
-
-
 @pytest.fixture(autouse=True)
 def quick_tries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gwproactor.events.log.segment_opening._READ_PAUSE_SECONDS", 0.0)
@@ -91,7 +69,7 @@ def test_the_others_are_there_and_it_is_when_it_can_be_read(
     numbers = written(folder, 12, removed)
     everything = pending(opened(folder))
     bad = data.draw(st.sampled_from(numbers))
-    disk = BadFiles(name_of(bad))
+    disk = UnreliableDisk(name_of(bad))
     log = opened(folder, disk)
     at_first = pending(log)
     assert log.next_sequence > 12
@@ -103,7 +81,7 @@ def test_the_others_are_there_and_it_is_when_it_can_be_read(
     assert (refs, damages, moved) == ([], [], [])
     assert name_of(bad) in unread[0]
     assert "EIO" in unread[0]
-    disk.bad.clear()
+    disk.unreadable.clear()
     found = log.read_again()
     assert found.unread == []
     late = [ref.sequence for ref in found.refs]
@@ -123,7 +101,7 @@ def test_the_others_are_there_and_it_is_when_it_can_be_read(
 def test_it_is_never_deleted_whatever_goes_beside_it(tmp_path: Path) -> None:
     numbers = written(tmp_path, 12, [])
     bad = numbers[1]
-    log = opened(tmp_path, BadFiles(name_of(bad)))
+    log = opened(tmp_path, UnreliableDisk(name_of(bad)))
     for sequence in range(1, 40):
         log.commit([event(log.next_sequence)], [sequence])
         log.tidy()
@@ -134,7 +112,7 @@ def test_it_is_never_deleted_whatever_goes_beside_it(tmp_path: Path) -> None:
 
 def test_no_sequence_of_the_youngest_is_used_again(tmp_path: Path) -> None:
     numbers = written(tmp_path, 12, [])
-    log = opened(tmp_path, BadFiles(name_of(numbers[-1])))
+    log = opened(tmp_path, UnreliableDisk(name_of(numbers[-1])))
     assert log.next_sequence > 12
     log.close()
 
@@ -152,7 +130,7 @@ def far_event(folder: Path) -> None:
 
 def test_new_events_never_reach_those_of_the_only_segment(tmp_path: Path) -> None:
     far_event(tmp_path)
-    log = opened(tmp_path, BadFiles(name_of(1)))
+    log = opened(tmp_path, UnreliableDisk(name_of(1)))
     assert log.next_sequence > 1 << 32
     log.close()
 
@@ -161,7 +139,7 @@ def test_starts_with_another_unread_segment_each_use_no_sequence_twice(tmp_path:
     far_event(tmp_path)
     used = [FAR]
     for bad in (1, 2, 1, 3, 4, 2):
-        log = opened(tmp_path, BadFiles(name_of(bad)))
+        log = opened(tmp_path, UnreliableDisk(name_of(bad)))
         new = [log.next_sequence + place for place in range(3)]
         log.commit([event(sequence) for sequence in new], ())
         used += new
@@ -174,7 +152,7 @@ def test_the_highest_sequence_fits_everywhere(tmp_path: Path) -> None:
     youngest = (1 << 32) - 2
     far_event(tmp_path)
     (tmp_path / name_of(1)).rename(tmp_path / name_of(youngest))
-    log = opened(tmp_path, BadFiles(name_of(youngest)))
+    log = opened(tmp_path, UnreliableDisk(name_of(youngest)))
     highest = log.next_sequence
     assert 1 << 63 < highest < 1 << 64
     log.commit([event(highest)], ())
@@ -186,13 +164,13 @@ def test_the_highest_sequence_fits_everywhere(tmp_path: Path) -> None:
     log.close()
 
 
-def used_again(folder: Path) -> tuple[SegmentLog, BadFiles]:
+def used_again(folder: Path) -> tuple[SegmentLog, UnreliableDisk]:
     """A log in which another event has the sequence of the unread one, as of an older version."""
     far_event(folder)
-    disk = BadFiles(name_of(1))
+    disk = UnreliableDisk(name_of(1))
     log = opened(folder, disk)
     log.commit([event(FAR)], ())
-    disk.bad.clear()
+    disk.unreadable.clear()
     return log, disk
 
 
@@ -237,10 +215,10 @@ def test_it_stays_unread_while_it_cannot_be_put_again(
 
 def test_a_copy_of_the_same_event_is_no_other(tmp_path: Path) -> None:
     far_event(tmp_path)
-    disk = BadFiles(name_of(1))
+    disk = UnreliableDisk(name_of(1))
     log = opened(tmp_path, disk)
     log.commit([StoredEvent(FAR, "old", b"{}", "link")], ())
-    disk.bad.clear()
+    disk.unreadable.clear()
     assert log.read_again() == ([], [], [], [])
     assert pending(log) == [FAR]
     log.close()
@@ -251,9 +229,9 @@ def test_what_is_read_late_counts_for_the_next_sequence(tmp_path: Path) -> None:
     log = opened(tmp_path)
     log.commit([event(far)], ())
     log.close()
-    disk = BadFiles(name_of(1))
+    disk = UnreliableDisk(name_of(1))
     log = opened(tmp_path, disk)
-    disk.bad.clear()
+    disk.unreadable.clear()
     refs = log.read_again().refs
     assert log.next_sequence == far + 1
     log.close()
@@ -273,7 +251,7 @@ async def test_the_outbox_numbers_new_events_beyond_what_it_cannot_read(tmp_path
     log = opened(tmp_path)
     log.commit([StoredEvent(300, "old", b"{}")], ())
     log.close()
-    disk = BadFiles(name_of(1))
+    disk = UnreliableDisk(name_of(1))
     events = OutgoingEvents(
         LogStore(tmp_path, files=disk),
         Outbox(),
@@ -286,7 +264,7 @@ async def test_the_outbox_numbers_new_events_beyond_what_it_cannot_read(tmp_path
     for number in range(400):
         events.post(f"new{number}", b"{}")
     await events.flush()
-    disk.bad.clear()
+    disk.unreadable.clear()
     await until(lambda: events.pending_count == 401)
     await events.close()
     await run
@@ -299,7 +277,7 @@ async def test_the_outbox_numbers_new_events_beyond_what_it_cannot_read(tmp_path
 async def test_the_outbox_tells_of_an_event_that_got_a_new_sequence(tmp_path: Path) -> None:
     log, disk = used_again(tmp_path)
     log.close()
-    disk.bad.add(name_of(1))
+    disk.unreadable.add(name_of(1))
     reports: list[str] = []
     store = LogStore(tmp_path, files=disk)
     events = OutgoingEvents(
@@ -312,7 +290,7 @@ async def test_the_outbox_tells_of_an_event_that_got_a_new_sequence(tmp_path: Pa
     await events.open()
     run = asyncio.create_task(events.run())
     assert events.pending_count == 1
-    disk.bad.clear()
+    disk.unreadable.clear()
     await until(lambda: events.pending_count == 2)
     assert any("A stored event got a new sequence: 1 did: old, now" in each for each in reports)
     await events.close()
@@ -323,7 +301,7 @@ async def test_the_inbox_delivers_what_it_could_not_read_beside_many_new(tmp_pat
     log = opened(tmp_path / "inbox")
     log.commit([StoredEvent(500, "old", b"{}", "link")], ())
     log.close()
-    disk = BadFiles(name_of(1))
+    disk = UnreliableDisk(name_of(1))
     gate = asyncio.Event()
     handled: list[str] = []
     acked: list[str] = []
@@ -346,7 +324,7 @@ async def test_the_inbox_delivers_what_it_could_not_read_beside_many_new(tmp_pat
     for number in range(600):
         events.receive("link", f"new{number}", b"{}")
     await until(lambda: len(acked) == 600)
-    disk.bad.clear()
+    disk.unreadable.clear()
     await until(lambda: events.pending_count == 601)
     gate.set()
     await until(lambda: len(handled) == 601)
@@ -357,7 +335,7 @@ async def test_the_inbox_delivers_what_it_could_not_read_beside_many_new(tmp_pat
 
 async def test_the_outbox_starts_with_the_rest_and_sends_it_late(tmp_path: Path) -> None:
     numbers = written(tmp_path, 9, [])
-    disk = BadFiles(name_of(numbers[1]))
+    disk = UnreliableDisk(name_of(numbers[1]))
     reports: list[str] = []
     events = OutgoingEvents(
         LogStore(tmp_path, segment_bytes=SEGMENT_BYTES, files=disk),
@@ -373,7 +351,7 @@ async def test_the_outbox_starts_with_the_rest_and_sends_it_late(tmp_path: Path)
     assert "Reading a stored event at the start is in trouble" in reports[0]
     assert name_of(numbers[1]) in reports[0]
     events.activated()
-    disk.bad.clear()
+    disk.unreadable.clear()
     await until(lambda: events.pending_count == 9)
     acked: list[str] = []
     while len(acked) < 9:
@@ -389,7 +367,7 @@ async def test_the_outbox_starts_with_the_rest_and_sends_it_late(tmp_path: Path)
 
 async def test_the_inbox_starts_with_the_rest_and_delivers_it_late(tmp_path: Path) -> None:
     numbers = written(tmp_path / "inbox", 9, [])
-    disk = BadFiles(name_of(numbers[1]))
+    disk = UnreliableDisk(name_of(numbers[1]))
     handled: list[str] = []
 
     async def handle(event: ReceivedEvent) -> None:
@@ -409,7 +387,7 @@ async def test_the_inbox_starts_with_the_rest_and_delivers_it_late(tmp_path: Pat
     run = asyncio.create_task(events.run())
     await until(lambda: len(reports) > 0 and events.pending_count == 0)
     assert 0 < len(handled) < 9
-    disk.bad.clear()
+    disk.unreadable.clear()
     await until(lambda: sorted(handled) == [f"e{n}" for n in range(1, 10)])
     await until(lambda: events.pending_count == 0)
     await events.close()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwproactor.boxes.sequences import Sequences
+from gwproactor.events.log.sequences import Sequences
 
 
 @given(st.lists(st.integers(0, 40)), st.integers(0, 40))
@@ -15,8 +15,16 @@ def test_what_is_missing_is_what_was_not_noted(numbers: list[int], begin: int) -
     assert missing == [n for n in range(begin, max(numbers, default=0)) if n not in numbers]
 
 
+@given(st.lists(st.integers(0, 40)), st.lists(st.integers(0, 45)))
+def test_what_is_in_it_is_found(numbers: list[int], asked: list[int]) -> None:
+    sequences = Sequences()
+    for number in numbers:
+        sequences.add(number)
+    assert sequences.among(asked) == sorted(set(asked) & set(numbers))
+
+
 def test_a_million_in_their_order_are_one_run() -> None:
     sequences = Sequences()
     for number in range(10**6):
         sequences.add(number)
-    assert len(sequences._runs) == 1
+    assert sequences.run_count == 1
