@@ -7,18 +7,12 @@ woken it may try again at any later moment, or go away. So each run is one inter
 from collections import deque
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gwproactor.actors.queue_state import QueueState
 from gwproactor.errors import QueueClosedError, QueueEmptyError, QueueFullError
+from gwproactor_test.machines import RunMachine, at_two_lengths
 
 MAX_ITEMS = 2
 ITEMS_BEFORE_CLOSING = 6
@@ -150,15 +144,6 @@ class QueueMachine(RuleBasedStateMachine):
         assert not (writers and len(self.model) < MAX_ITEMS)
 
 
-def test_nothing_is_lost_and_nobody_forgotten() -> None:
-    run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None)
-    )
-
-
-@pytest.mark.prove
-@pytest.mark.timeout(600)
-def test_nothing_is_lost_and_nobody_forgotten_at_length() -> None:
-    run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=2000, stateful_step_count=80, deadline=None)
-    )
+@at_two_lengths
+def test_nothing_is_lost_and_nobody_forgotten(run: RunMachine) -> None:
+    run(QueueMachine)

@@ -6,19 +6,12 @@ running when the next thing happens. What the thread's end does is done without 
 
 import asyncio
 
-import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.errors import QueueClosedError, QueueEmptyError, QueueFullError
+from gwproactor_test.machines import RunMachine, at_two_lengths
 
 MAX_ITEMS = 2
 ITEMS_BEFORE_CLOSING = 6
@@ -133,15 +126,6 @@ class QueueMachine(RuleBasedStateMachine):
         self.loop.close()
 
 
-def test_what_is_accepted_comes_out_once_and_in_order() -> None:
-    run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=200, stateful_step_count=40, deadline=None)
-    )
-
-
-@pytest.mark.prove
-@pytest.mark.timeout(600)
-def test_what_is_accepted_comes_out_once_and_in_order_at_length() -> None:
-    run_state_machine_as_test(
-        QueueMachine, settings=settings(max_examples=2000, stateful_step_count=80, deadline=None)
-    )
+@at_two_lengths
+def test_what_is_accepted_comes_out_once_and_in_order(run: RunMachine) -> None:
+    run(QueueMachine)
