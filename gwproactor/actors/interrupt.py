@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from typing import Protocol
 
+from gwproactor.actors.pulse import steps
+
 
 class Sleeper(Protocol):
     """A wait that can be ended."""
@@ -18,7 +20,7 @@ class Interrupt(threading.Event):
     """A `threading.Event` for which a wait on a queue can look out as well. For any thread.
 
     Once it is set, waits to which it was given are over: they try once more, and where they would
-    have to wait they say so.
+    have to wait they say so. A thread that waits for it alone has a pulse meanwhile.
     """
 
     def __init__(self) -> None:
@@ -32,6 +34,10 @@ class Interrupt(threading.Event):
             super().set()
             for sleeper in self._sleepers:
                 sleeper.wake()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is set, for so many seconds at most; whether it is."""
+        return any(super(Interrupt, self).wait(step) for step in steps(timeout))
 
     @contextlib.contextmanager
     def ending(self, sleeper: Sleeper) -> Iterator[None]:

@@ -5,20 +5,26 @@
 the loop that a proactor gives out, `async_receive_queue`, is such an end; by it each writer gets a
 bounded queue of its own, so that a thread waits which writes faster than its receiver reads.
 
-With an `asyncio.Queue` there is nothing to wait on: what is put goes to it by the loop's next turn,
-and one that is full raises `asyncio.QueueFull` there.
+So it is with an `asyncio.Queue`: what is in the writer's queue goes to it as long as it has room.
+One without a `maxsize` always has, so that a thread faster than its reader would fill the memory;
+the log says so.
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+import logging
+import queue
+import weakref
 from typing import Any, Protocol
 
 from gwproactor.actors.interrupt import Interrupt
-from gwproactor.actors.queues import LoopEnd, ThreadEnd
-from gwproactor.errors import NotRunningError, QueueClosedError
+from gwproactor.actors.pulse import steps
+from gwproactor.actors.queues import DEFAULT_MAX_ITEMS, LoopEnd, QueueHost, ThreadEnd
+from gwproactor.actors.thread_queues import ThreadQueues
+from gwproactor.errors import NotRunningError
 from gwproactor.interfaces import ReceiveQueue
-from gwproactor.message import KnownNames
-from gwproactor.wire.envelope import Message
+
+_LOGGER = logging.getLogger(__name__)
 
 
 class BlockingQueue(Protocol):
@@ -37,38 +43,55 @@ class AsyncQueueWriter:
     """Lets a thread write to a queue of the loop."""
 
     def __init__(self) -> None:
-        self._put: Callable[[Any, Interrupt | None], None] | None = None
+        self._queue: ThreadEnd[Any] | None = None
+        self._host: QueueHost | None = None
+        self._end_own: weakref.finalize[..., Any] | None = None
 
     def set_async_loop(self, loop: asyncio.AbstractEventLoop, async_queue: ReceiveQueue) -> None:
-        """Say where to write; before the first `put`.
+        """Say where to write; before the first `put`. From any thread.
 
         Args:
             loop: The loop that reads.
             async_queue: The queue that it reads: a `LoopEnd`, or an `asyncio.Queue`.
         """
-        if isinstance(async_queue, LoopEnd):
-            shared, own = async_queue.thread_end, async_queue.own_thread_end(loop)
-            self._put = lambda item, interrupt: (shared if _is_pat(item) else own).put(
-                item, interrupt=interrupt
-            )
-        else:
-            self._put = lambda item, _interrupt: _put_soon(loop, async_queue, item)
+        self.close()
+        self._host = async_queue.host if isinstance(async_queue, LoopEnd) else None
+        if isinstance(async_queue, LoopEnd) and self._host is None:
+            self._queue = async_queue.thread_end
+            return
+        self._queue = own = (
+            _before(async_queue).open(loop) if self._host is None else self._host.open_queue(loop)
+        )
+        self._end_own = weakref.finalize(self, own.close)  # a writer may be forgotten, not closed
+        self._end_own.atexit = False
 
     def put(self, item: Any, *, interrupt: Interrupt | None = None) -> None:
         """Write an item, and wait for room if there is none. From any thread but the loop's own.
+
+        A sign of life to the watchdog of a proactor counts at once, and never waits.
 
         Args:
             item: The item.
             interrupt: Ends the wait when it is set.
 
         Raises:
-            QueueClosedError: The loop reads no more; the item was not taken.
+            QueueClosedError: The loop reads no more, or this was closed; the item was not taken.
             QueueFullError: There was no room before the interrupt; the item was not taken.
             NotRunningError: Nobody has said where to write.
         """
-        if self._put is None:
+        if self._queue is None:
             raise NotRunningError("set_async_loop must say where to, before anything is put")
-        self._put(item, interrupt)
+        if self._host is None or not self._host.hear(item):
+            self._queue.put(item, interrupt=interrupt)
+
+    def close(self) -> None:
+        """Write no more; what was written is still read. From any thread, and again.
+
+        It ends the queue that this writer has of its own; a `SyncAsyncQueue` to which others write
+        as well is not closed by it.
+        """
+        if self._end_own is not None:
+            self._end_own()
 
 
 class SyncAsyncQueueWriter:
@@ -125,15 +148,19 @@ class SyncAsyncQueueWriter:
             QueueClosedError: Nothing will come any more.
             NotRunningError: There is no queue of the thread.
         """
-        queue = self._of_thread()
-        if isinstance(queue, ThreadEnd):
-            return queue.get(block=block, timeout=timeout, interrupt=interrupt)
-        return queue.get(block=block, timeout=timeout)
+        found = self._of_thread()
+        if isinstance(found, ThreadEnd):
+            return found.get(block=block, timeout=timeout, interrupt=interrupt)
+        return _get_with_a_pulse(found, timeout) if block else found.get(block=False)
 
     def close(self) -> None:
         """Let the thread be written to no more, where its queue can be closed."""
         if isinstance(self.sync_queue, ThreadEnd):
             self.sync_queue.close()
+
+    def close_async_queue(self) -> None:
+        """Let the thread write no more; see `AsyncQueueWriter.close`."""
+        self._to_loop.close()
 
     def _of_thread(self) -> BlockingQueue:
         if self.sync_queue is None:
@@ -141,13 +168,19 @@ class SyncAsyncQueueWriter:
         return self.sync_queue
 
 
-def _is_pat(item: Any) -> bool:
-    """Whether it is for the watchdog, which would take one that waits behind others for a hang."""
-    return isinstance(item, Message) and item.Header.Dst == KnownNames.watchdog_manager
+def _get_with_a_pulse(waiting: BlockingQueue, timeout: float | None) -> Any:
+    for step in steps(timeout):
+        with contextlib.suppress(queue.Empty):
+            return waiting.get(timeout=step)
+    raise queue.Empty
 
 
-def _put_soon(loop: asyncio.AbstractEventLoop, queue: ReceiveQueue, item: Any) -> None:
-    try:
-        loop.call_soon_threadsafe(queue.put_nowait, item)
-    except RuntimeError:
-        raise QueueClosedError("the loop that reads has ended") from None
+def _before(async_queue: ReceiveQueue) -> ThreadQueues:
+    """Queues of threads before a queue of the standard library."""
+    if getattr(async_queue, "maxsize", 1) <= 0:
+        _LOGGER.warning(
+            "a thread writes to a queue without a bound, so that it fills the memory where it is"
+            " faster than its reader: give asyncio.Queue a maxsize, or take"
+            " SyncAsyncQueue().loop_end"
+        )
+    return ThreadQueues(async_queue.put, DEFAULT_MAX_ITEMS)

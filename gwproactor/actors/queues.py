@@ -12,9 +12,9 @@ so however many items are put until it runs, the loop is called once.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queue_state import QueueState, Waiter
@@ -207,6 +207,18 @@ class ThreadEnd(_End[T]):
                 self._leave(waiter)
 
 
+class QueueHost(Protocol):
+    """Who reads a queue of many threads, and serves each by itself. From any thread."""
+
+    def open_queue(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Any]:
+        """A queue for one more thread, which closes it in the end; `loop` is the reader's."""
+        ...
+
+    def hear(self, item: Any) -> bool:
+        """Take an item in at once, where it is not to wait behind others; whether it was taken."""
+        ...
+
+
 class LoopEnd(_End[T]):
     """The end for one event loop, which waits without blocking; with `asyncio.Queue`'s methods.
 
@@ -219,11 +231,8 @@ class LoopEnd(_End[T]):
         super().__init__(state, lock)
         self.thread_end = thread_end
         """The other end of the same queue."""
-        self.own_thread_end: Callable[[asyncio.AbstractEventLoop], ThreadEnd[T]] = lambda _loop: (
-            thread_end
-        )
-        """Gives the end for one more thread, on that loop: the same for all, where the owner of the
-        queue gives none a queue of its own."""
+        self.host: QueueHost | None = None
+        """Who reads it, where that offers threads more than this one queue."""
 
     async def put(self, item: T) -> None:
         """Put an item in, and wait for room if there is none.

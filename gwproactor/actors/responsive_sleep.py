@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from gwproactor.actors.pulse import steps
 from gwproactor.actors.sync_thread import SyncAsyncInteractionThread
 
 
@@ -16,7 +17,8 @@ def responsive_sleep(
     """Sleep, but no longer than until a field of an object says that its thread is to stop.
 
     A `SyncAsyncInteractionThread` is woken at once, by its `running` or where it has no such field;
-    of any other object the field is looked at once in a while.
+    of any other object the field is looked at once in a while. Whatever the object, the pulse of
+    such a thread beats meanwhile.
 
     Args:
         obj: The object.
@@ -38,5 +40,6 @@ def responsive_sleep(
         left = deadline - time.monotonic()
         if left <= 0:
             return True
-        time.sleep(min(left, step_duration))
+        for step in steps(min(left, step_duration)):
+            time.sleep(step or 0)
     return False

@@ -2,7 +2,8 @@
 
 `SyncAsyncInteractionThread` turns a simple loop: sleep, do what there is to do, show that it is
 alive, read a message. It talks to the event loop through queues only. Nothing polls: while the
-thread has nothing to do it sleeps, and a message or a stop wakes it at once.
+thread has nothing to do it sleeps, and a message or a stop wakes it at once. While it waits in a
+queue or a sleep of this library, however long, its pulse beats.
 
 What its code raises is reported with its traceback. By its policy the thread then begins anew after
 a while, or the proactor ends, or the thread ends alone. A thread that hangs gives no sign of life
@@ -18,6 +19,7 @@ from abc import ABC
 from typing import Any
 
 from gwproactor.actors.interrupt import Interrupt
+from gwproactor.actors.pulse import Pulse, beating
 from gwproactor.actors.queue_writers import SyncAsyncQueueWriter
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.actors.thread_turns import Hooks, Turns
@@ -154,7 +156,7 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
 
     def time_to_pat(self) -> bool:
         """Whether half of `pat_timeout` has passed since the thread showed that it is alive."""
-        return self.pat_timeout is not None and self._seconds_to_pat() <= 0
+        return self._seconds_to_pat() <= 0
 
     def pat_watchdog(self) -> None:
         """Show that the thread is alive."""
@@ -176,9 +178,11 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
             if self._thread_running is None:
                 self._thread_running = True
                 self._last_pat_time = time.monotonic()
-                self._make_turns().run()
+                with beating(Pulse(self._seconds_to_pat, self._beat)):
+                    self._make_turns().run()
         finally:
             self.request_stop()
+            self._channel.close_async_queue()
             self._at_end.set_result(None)
 
     def _make_turns(self) -> Turns:
@@ -194,11 +198,14 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
             ),
             self._channel,
             self._stop_interrupt,
-            self._seconds_to_pat,
             self._iterate_sleep_seconds,
             self._failure_policy,
         )
 
     def _seconds_to_pat(self) -> float:
-        pause = 0.0 if self.pat_timeout is None else self.pat_timeout / 2
+        pause = math.inf if self.pat_timeout is None else self.pat_timeout / 2
         return self._last_pat_time + pause - time.monotonic()
+
+    def _beat(self) -> None:
+        self._last_pat_time = time.monotonic()  # an overridden `pat_watchdog` may forget it
+        self.pat_watchdog()

@@ -65,7 +65,6 @@ class Turns:
         hooks: What it does; without `iterate` it only handles messages.
         channel: The ways to the loop and back.
         interrupt: Is set when the thread is to stop.
-        seconds_to_pat: Tells how long the thread may sleep before it is to pat.
         iterate_sleep_seconds: How long it sleeps in each turn.
         policy: What becomes of it when it fails.
     """
@@ -76,7 +75,6 @@ class Turns:
         hooks: Hooks,
         channel: SyncAsyncQueueWriter,
         interrupt: Interrupt,
-        seconds_to_pat: Callable[[], float],
         iterate_sleep_seconds: float | None,
         policy: TaskPolicy,
     ) -> None:
@@ -84,7 +82,6 @@ class Turns:
         self._hooks = hooks
         self._channel = channel
         self._interrupt = interrupt
-        self._seconds_to_pat = seconds_to_pat
         self._policy = policy
         self._restarts = Restarts(policy)
         self._is_ready = False
@@ -160,14 +157,13 @@ class Turns:
             self._read(0)
 
     def _sleep(self, seconds: float, *, read: bool) -> None:
-        """Sleep, show in time that the thread is alive, and handle what comes meanwhile."""
+        """Sleep, and handle what comes meanwhile; the thread's pulse beats."""
         deadline = time.monotonic() + seconds
         while self._thread.running and (left := deadline - time.monotonic()) > 0:
-            step = left if self._thread.pat_timeout is None else min(left, self._seconds_to_pat())
             if read and isinstance(self._channel.sync_queue, ThreadEnd):
-                self._read(max(step, 0))
+                self._read(left)
             else:  # a queue of another kind knows no interrupt
-                self._interrupt.wait(max(step, 0))
+                self._interrupt.wait(left)
             self._pat_in_time()
 
     def _read(self, seconds: float) -> None:

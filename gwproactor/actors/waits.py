@@ -11,7 +11,11 @@ import threading
 import time
 
 from gwproactor.actors.interrupt import Interrupt
+from gwproactor.actors.pulse import steps
 from gwproactor.errors import UsageError
+
+_FOREVER = -1
+"""As `Lock.acquire` has it."""
 
 
 class SleepingThread:
@@ -28,10 +32,11 @@ class SleepingThread:
         return True
 
     def sleep(self, seconds: float | None) -> bool:
-        """Whether it was woken in that time."""
-        if seconds is None:
-            return self._asleep.acquire()
-        return self._asleep.acquire(timeout=min(max(seconds, 0), threading.TIMEOUT_MAX))
+        """Whether it was woken in that time, in which the thread has a pulse."""
+        return any(
+            self._asleep.acquire(timeout=_FOREVER if step is None else step)
+            for step in steps(seconds)
+        )
 
 
 class WaitingTask:

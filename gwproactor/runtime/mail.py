@@ -123,7 +123,7 @@ class Mail:
     def send_threadsafe(self, message: Message[Any]) -> None:
         """The same from any thread. It never waits; messages of a thread keep their order.
 
-        A message that cannot be sent on becomes a problem event.
+        A message that cannot be sent on becomes a problem event. A pat counts at once.
 
         Raises:
             QueueFullError: The loop does not keep up; the message was not taken.
@@ -132,7 +132,8 @@ class Mail:
         try:
             if self._loop is None:
                 raise NotRunningError("the proactor does not run: start it before threads send")
-            self._post_office.queue.thread_end.put_nowait(message)
+            if not self._post_office.hear(message):
+                self._post_office.queue.thread_end.put_nowait(message)
         except QueueClosedError:
             raise NotRunningError("the proactor has stopped; the message was not sent") from None
 
@@ -178,9 +179,7 @@ class Mail:
 
     async def _stop_communicators(self, timeout_seconds: float) -> None:
         """Stop the actors, and send on the last messages of threads."""
-        for communicator in self._communicators:
-            for monitored in communicator.monitored_names:
-                self._oversight.watchdog.remove_monitored_name(monitored.name)
+        self._oversight.watchdog.end()
         deadline = time.monotonic() + timeout_seconds
         await self._communicators.stop(timeout_seconds)
         self._post_office.close()

@@ -69,8 +69,8 @@ class OwnTasks(Lifecycle):
     def monitored_names(self) -> Sequence[MonitoredName]:
         """What of the proactor itself the watchdog monitors, by `pat_watchdog`: nothing.
 
-        To be overridden. It is looked at when everything runs, and from then on each name has to
-        pat; and when the tasks of the application end, from which on none has to.
+        To be overridden. It is looked at when everything runs. From then on each name has to pat,
+        until the proactor stops.
         """
         return ()
 
@@ -114,9 +114,8 @@ class OwnTasks(Lifecycle):
         self._oversight.begin(builder.pat_args(self._service_name()))
 
     async def _end_tasks(self) -> None:
-        """End the tasks of the application, and monitor what they may have patted no longer."""
-        for monitored in self.monitored_names:
-            self._oversight.watchdog.remove_monitored_name(monitored.name)
+        """End the tasks of the application, and monitor nobody any more: all come to their end."""
+        self._oversight.watchdog.end()
         await self._oversight.end_tasks()
 
     @abstractmethod

@@ -2,7 +2,8 @@
 
 A message is addressed by the name in its header's `Dst`. Who it is from does not matter: a link, an
 actor, a thread. Threads hand theirs in by bounded queues, whose items the loop sends on in order:
-by one of its own a thread that waits for room, by a common one who never waits.
+by one of its own a thread that waits for room, by a common one who never waits. What is for the
+watchdog goes to it from their own hands: a sign of life must not come late.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ from typing import Any, Protocol
 
 from result import Err
 
-from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
+from gwproactor.actors.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
 from gwproactor.errors import MailboxFullError, ProactorFailedError, TaskDiedError, UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
@@ -20,7 +22,6 @@ from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox, type_of
-from gwproactor.runtime.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
 from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.wire.envelope import Message
@@ -50,7 +51,7 @@ class Principal(Protocol):
 
 
 class PostOffice:
-    """Sends messages on. For the event loop's thread, but for `queue`.
+    """Sends messages on. For the event loop's thread, but for `queue`, `open_queue` and `hear`.
 
     Args:
         own_name: This node's long name.
@@ -85,7 +86,7 @@ class PostOffice:
         self.queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(max_messages)
         """The messages of threads that do not wait for their receivers."""
         self._own_queues = ThreadQueues(self._send_when_there_is_room, max_messages)
-        self.queue.loop_end.own_thread_end = self._own_queues.open
+        self.queue.loop_end.host = self
         self.left_count = 0
         """How many messages of threads that wait were not sent on before the stop."""
 
@@ -121,6 +122,19 @@ class PostOffice:
             raise UsageError(f"no actor here is named '{message.Header.Dst}'; actors: {names}")
         self._links.stats.add_message(message)
         return mailbox
+
+    def open_queue(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Any]:
+        """A queue for one more thread; see `QueueHost`."""
+        return self._own_queues.open(loop)
+
+    def hear(self, item: Any) -> bool:
+        """Take a sign of life to the watchdog at once; whether it was one, and is right.
+
+        What the watchdog has to say against one, the loop reports, where it is sent as any message.
+        """
+        if not isinstance(item, Message) or item.Header.Dst != KnownNames.watchdog_manager:
+            return False
+        return not self.queue.closed and self._watchdog.process_message(item).is_ok()
 
     async def run(self) -> None:
         """Send on what threads hand in, until the queue is closed and empty."""

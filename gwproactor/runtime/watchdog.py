@@ -1,9 +1,9 @@
 """The watchdog inside the process: sees to it that everything monitored is alive.
 
 Whatever a communicator says to be monitored has to pat within its timeout: by a message to
-`watchdog_manager`, or by `pat`, from any thread. A `pat` counts from the moment it is given, so
-that a busy loop takes nothing from a thread; a message, from when the loop takes it. Nothing is
-polled: the watchdog sleeps until the next name could expire.
+`watchdog_manager`, or by `pat`. Either may come from any thread, and counts from the moment it is
+given, so that a busy loop takes nothing from a thread. Nothing is polled: the watchdog sleeps until
+the next name could expire.
 
 When one does, its name, the others that have expired with it, and the stacks of all tasks and
 threads at that moment are reported, and by policy the proactor ends. From then on nothing outside
@@ -42,7 +42,7 @@ _LOOK_AFTER_SECONDS = 0.001
 
 
 class WatchdogManager:
-    """Monitors names. For the loop's thread, but for `pat`.
+    """Monitors names. For the loop's thread, but for `pat` and `process_message`.
 
     Args:
         settings: What follows when a name has expired.
@@ -57,6 +57,7 @@ class WatchdogManager:
         self._news = asyncio.Event()
         self._expired: frozenset[str] = frozenset()
         self._condemned = False
+        self._is_over = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -83,6 +84,13 @@ class WatchdogManager:
         """Monitor a name no longer; an unknown one is nothing to forget."""
         with self._lock:
             self._table.unwatch(name)
+        self._look_again_if_expired(name)
+
+    def end(self) -> None:
+        """Monitor nothing any more; who still pats does no wrong."""
+        with self._lock:
+            self._is_over = True
+            self._table = PatTable()
 
     def pat(self, name: str) -> None:
         """Take note that a monitored name is alive. From any thread; never waits.
@@ -91,17 +99,15 @@ class WatchdogManager:
             UsageError: It is not monitored.
         """
         with self._lock:
-            known = self._table.pat(name, time.monotonic())
+            known = self._table.pat(name, time.monotonic()) or self._is_over
         if not known:
             raise UsageError(
                 f"{name} pats and is not monitored: let monitored_names of its communicator name it"
             )
-        if name in self._expired and self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                self._loop.call_soon_threadsafe(self._news.set)
+        self._look_again_if_expired(name)
 
     def process_message(self, message: Message[Any]) -> Result[bool, BaseException]:
-        """Take in a pat that came as a message, or the end of a sender's pats.
+        """Take in a pat that came as a message, or the end of a sender's pats. From any thread.
 
         Returns:
             Err where it is neither, or a pat of who is not monitored.
@@ -116,6 +122,11 @@ class WatchdogManager:
         except UsageError as error:
             return Err(error)
         return Ok(True)
+
+    def _look_again_if_expired(self, name: str) -> None:
+        if name in self._expired and self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._news.set)
 
     async def run(self) -> None:
         """Monitor, until cancelled. Every name has its whole timeout from here."""

@@ -8,13 +8,19 @@ import pytest
 
 from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queue_writers import AsyncQueueWriter, SyncAsyncQueueWriter
-from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.actors.queues import DEFAULT_MAX_ITEMS, SyncAsyncQueue
 from gwproactor.errors import (
     NotRunningError,
     QueueClosedError,
     QueueEmptyError,
     QueueFullError,
 )
+from gwproactor_test.clients import until
+
+
+async def no_task_left() -> None:
+    """The task that reads the queue of a closed writer ends."""
+    await until(lambda: len(asyncio.all_tasks()) == 1)
 
 
 @pytest.mark.parametrize("bounded", [True, False])
@@ -30,6 +36,8 @@ async def test_what_a_thread_writes_the_loop_reads_in_order(bounded: bool) -> No
     writing = asyncio.create_task(asyncio.to_thread(write))
     assert [await reader.get() for _ in range(100)] == list(range(100))
     await writing
+    writer.close()
+    await no_task_left()
 
 
 async def test_a_writer_that_waits_for_room_can_be_interrupted() -> None:
@@ -67,8 +75,59 @@ def test_a_loop_that_has_ended_reads_nothing() -> None:
         return writer
 
     writer = asyncio.run(prepare())
-    with pytest.raises(QueueClosedError, match="has ended"):
+    with pytest.raises(QueueClosedError):
         writer.put(1)
+
+
+async def test_a_thread_waits_for_the_room_of_an_asyncio_queue(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    reader: asyncio.Queue[int] = asyncio.Queue(2)
+    writer, count, written = AsyncQueueWriter(), DEFAULT_MAX_ITEMS + 100, 0
+    writer.set_async_loop(asyncio.get_running_loop(), reader)
+
+    def write() -> None:
+        nonlocal written
+        for written in range(1, count + 1):
+            writer.put(written)
+
+    writing = asyncio.create_task(asyncio.to_thread(write))
+    queue = writer._queue
+    assert queue is not None
+    await until(lambda: bool(queue._state.writers) and reader.full())
+    assert written <= DEFAULT_MAX_ITEMS + reader.maxsize + 2  # one is passed on, one is put
+    assert [await reader.get() for _ in range(count)] == list(range(1, count + 1))
+    await writing
+    writer.close()
+    with pytest.raises(QueueClosedError):
+        writer.put(0)
+    await no_task_left()
+    assert not caplog.records
+
+
+async def test_a_queue_without_a_bound_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    writer = AsyncQueueWriter()
+    writer.set_async_loop(asyncio.get_running_loop(), asyncio.Queue())
+    (said,) = caplog.messages
+    assert "without a bound" in said
+    assert "give asyncio.Queue a maxsize" in said
+    writer.close()
+    await no_task_left()
+
+
+async def test_a_writer_that_is_told_another_place_leaves_the_first() -> None:
+    first: asyncio.Queue[int] = asyncio.Queue(5)
+    second: SyncAsyncQueue[int] = SyncAsyncQueue(5)
+    writer = AsyncQueueWriter()
+    writer.set_async_loop(asyncio.get_running_loop(), first)
+    writer.put(1)
+    writer.set_async_loop(asyncio.get_running_loop(), second.loop_end)
+    writer.put(2)
+    assert await first.get() == 1
+    assert await second.loop_end.get() == 2
+    await no_task_left()
+    writer.close()
+    writer.put(3)  # others write to that queue too: it is not the writer's to close
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -3,14 +3,19 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gwproactor.actors.queue_writers import AsyncQueueWriter
+from gwproactor.actors.queues import SyncAsyncQueue
+from gwproactor.actors.responsive_sleep import responsive_sleep
 from gwproactor.actors.sync_thread import STOP_ON_FAILURE, SyncAsyncInteractionThread
 from gwproactor.actors.sync_thread_actor import SyncThreadActor
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
+from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
 from gwproactor.errors import (
     NotRunningError,
     QueueClosedError,
@@ -19,6 +24,7 @@ from gwproactor.errors import (
     UsageError,
     WatchdogExpiredError,
 )
+from gwproactor.message import PatInternalWatchdogMessage
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.envelope import Message
@@ -27,6 +33,8 @@ from gwproactor_test.clients import until
 
 SECONDS = 10.0
 LONG_SECONDS = 1000.0
+ONLY_REPORT = WatchdogSettings(when_expired=WhenExpired.report)
+"""For timeouts that a busy machine may miss."""
 
 
 class Meter(SyncAsyncInteractionThread):
@@ -272,16 +280,139 @@ async def test_a_thread_waits_for_a_slow_receiver_and_nobody_else_does() -> None
     assert proactor.dropped_message_count == 0
 
 
-async def test_a_thread_that_is_held_back_still_pats() -> None:
-    proactor = node(mailbox_messages=5)
+class Patting(Meter):
+    """Counts its pats."""
+
+    pats = 0
+
+    def pat_watchdog(self) -> None:
+        super().pat_watchdog()
+        self.pats += 1
+
+
+def writers_of(meter: Meter) -> object:
+    """Whether the thread waits for room."""
+    queue = meter._channel._to_loop._queue
+    return queue is not None and queue._state.writers
+
+
+async def test_a_thread_that_is_held_back_longer_than_its_timeout_pats_and_is_well() -> None:
+    proactor = node(mailbox_messages=5, watchdog=ONLY_REPORT)
     slow = SlowDisplay(proactor)
-    meter = Meter(writes(9), iterate_sleep_seconds=0.001, pat_timeout=0.5)
+    meter = Patting(writes(100), iterate_sleep_seconds=None, pat_timeout=0.05)
+    add_meter(proactor, meter)
+    patted = proactor._oversight.watchdog._table._names["meter"]
+    async with proactor:
+        await until(lambda: bool(writers_of(meter)))
+        held_at, pats, patted_at = meter.reading, meter.pats, patted.patted_at
+        await until(lambda: meter.pats > pats + 4)  # more than two timeouts
+        assert patted.patted_at > patted_at
+        assert meter.reading == held_at
+        slow.go_on.set()
+        await until(lambda: len(slow.shown) == 100)
+    assert proactor.dropped_message_count == 0
+
+
+@pytest.mark.parametrize("wait", ["get", "sleep", "responsive_sleep"])
+async def test_a_thread_that_waits_in_this_library_pats(wait: str) -> None:
+    proactor = node(watchdog=ONLY_REPORT)
+    nothing: SyncAsyncQueue[int] = SyncAsyncQueue()
+    machine = SimpleNamespace(_main_loop_running=True)
+    waits: dict[str, Callable[[], object]] = {
+        "get": lambda: list(nothing.thread_end),
+        "sleep": lambda: meter.sleep(LONG_SECONDS),
+        "responsive_sleep": lambda: responsive_sleep(machine, LONG_SECONDS, 0.01),
+    }
+    meter = Patting(lambda _: (waits[wait](), None)[1], pat_timeout=0.05)
     add_meter(proactor, meter)
     async with proactor:
-        await until(lambda: meter.reading == 9)
-        await asyncio.sleep(0.8)
-        slow.go_on.set()
-        await until(lambda: len(slow.shown) == 9)
+        await until(lambda: meter.pats > 4)
+        nothing.close()
+        machine._main_loop_running = False
+
+
+async def test_a_pat_counts_before_whatever_its_thread_has_written() -> None:
+    """The loop stands still, and 900 messages wait in the thread's queue."""
+    proactor = node()
+    Display(proactor)
+    meter = Meter(iterate_sleep_seconds=LONG_SECONDS, pat_timeout=60.0)
+    add_meter(proactor, meter)
+    async with proactor:
+        table = proactor._oversight.watchdog._table
+        before = table._names["meter"].patted_at
+
+        def write_and_pat() -> None:
+            for _ in range(900):
+                meter._handle_message(None)
+            meter.pat_watchdog()
+            proactor.send_threadsafe(PatInternalWatchdogMessage("display"))
+
+        patted = [before, table._names["display"].patted_at]
+        writing = threading.Thread(target=write_and_pat)
+        writing.start()
+        writing.join()
+        assert table._names["meter"].patted_at > patted[0]
+        assert table._names["display"].patted_at > patted[1]
+        assert len(proactor._post_office.queue) == 0
+
+
+async def test_a_pat_under_a_name_that_nobody_monitors_is_told() -> None:
+    proactor = node()
+    problems = Problems(proactor)
+    meter = Meter(lambda meter: setattr(meter, "name", "somebody"), pat_timeout=0.01)
+    add_meter(proactor, meter)
+    async with proactor:
+        await until(lambda: bool(problems.found))
+    assert "somebody pats and is not monitored" in problems.found[0].Summary
+
+
+async def test_who_pats_while_the_proactor_stops_does_no_wrong() -> None:
+    proactor = node()
+    problems = Problems(proactor)
+
+    class Zealous(Meter):
+        def _handle_message(self, message: Any) -> None:
+            self.pat_watchdog()
+
+    actor = add_meter(proactor, Zealous())
+    async with proactor:
+        proactor._oversight.watchdog.end()
+        actor.send_driver_message("pat")
+        await until(actor._sync_thread._channel.sync_queue.empty)  # type: ignore[union-attr]
+    assert problems.found == []
+
+
+async def test_the_queue_of_a_thread_that_has_ended_is_forgotten() -> None:
+    proactor = node()
+    policy = TaskPolicy(on_failure=OnFailure.report)
+    display = Display(proactor)
+
+    def write_and_fail(meter: Meter) -> None:
+        meter._handle_message(None)
+        fails(meter)
+
+    for number in range(5):
+        meter = Meter(write_and_fail, policy=policy)
+        add_meter(proactor, meter, f"meter{number}")
+    async with proactor:
+        await until(lambda: len(display.shown) == 5 and len(proactor._post_office._own_queues) == 1)
+        with pytest.raises(QueueClosedError):
+            meter._handle_message(None)
+
+
+async def test_the_queue_of_a_writer_that_is_forgotten_is_forgotten_too() -> None:
+    proactor = node()
+    display = Display(proactor)
+    async with proactor:
+        queue = proactor.async_receive_queue
+        assert queue is not None
+        for number in range(3):
+            writer = AsyncQueueWriter()
+            writer.set_async_loop(asyncio.get_running_loop(), queue)
+            reading = AnyEvent(TypeName="gridworks.event.reading", Reading=number)
+            writer.put(Message[Any](Src="t", Dst="display", Payload=reading))
+        del writer
+        await until(lambda: len(display.shown) == 3 and len(proactor._post_office._own_queues) == 1)
 
 
 async def test_what_threads_wrote_for_one_who_takes_nothing_is_counted_at_the_stop() -> None:

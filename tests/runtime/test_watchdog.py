@@ -16,7 +16,7 @@ from result import Err, Ok
 from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
 from gwproactor.errors import ProactorFailedError, UsageError, WatchdogExpiredError
 from gwproactor.interfaces import MonitoredName
-from gwproactor.message import PatInternalWatchdogMessage
+from gwproactor.message import EndOfPatsMessage, PatInternalWatchdogMessage
 from gwproactor.runtime import watchdog as watchdog_module
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.wire.envelope import Message
@@ -113,6 +113,31 @@ async def test_by_policy_it_is_reported_and_well_again_after_a_pat() -> None:
                 return manager.all_is_well
 
             await until(is_well)
+        assert notes.failures.empty()
+
+
+@pytest.mark.parametrize("said", ["removed", "its pats end"])
+async def test_when_what_expired_is_monitored_no_longer_all_is_well_again(said: str) -> None:
+    async with running(MonitoredName("driver", 0.02), when_expired=WhenExpired.report) as (
+        manager,
+        notes,
+    ):
+        await notes.problems.get()
+        assert not manager.all_is_well
+        if said == "removed":
+            manager.remove_monitored_name("driver")
+        else:
+            await asyncio.to_thread(manager.process_message, EndOfPatsMessage("driver"))
+        await until(lambda: manager.all_is_well)
+
+
+async def test_after_the_end_nothing_is_monitored_and_a_pat_is_no_mistake() -> None:
+    async with running(MonitoredName("driver", 0.02)) as (manager, notes):
+        manager.end()
+        manager.pat("driver")
+        manager.pat("somebody")
+        await asyncio.sleep(0.1)
+        assert manager.all_is_well
         assert notes.failures.empty()
 
 

@@ -1,7 +1,8 @@
 """A queue of its own for each thread that writes to the loop, so that only who is too fast waits.
 
-What a thread has written is sent on one by one; where the receiver's mailbox is full, the sending
-waits for room, the queue fills up, and then the thread waits. The others have their own queues.
+What a thread has written is sent on one by one; where the receiver has no room, the sending waits
+for it, the queue fills up, and then the thread waits. The others have their own queues. A queue
+that is closed is forgotten when all of it is sent on.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
-from gwproactor.wire.envelope import Message
 
 MESSAGES_IN_A_TURN = 100
 """Of threads, sent on before the loop does something else: a queue that threads fill as fast as it
@@ -24,22 +24,26 @@ class ThreadQueues:
         max_messages: So many may wait in each queue.
     """
 
-    def __init__(
-        self, send_on: Callable[[Message[Any]], Awaitable[None]], max_messages: int
-    ) -> None:
+    def __init__(self, send_on: Callable[[Any], Awaitable[None]], max_messages: int) -> None:
         self._send_on = send_on
         self._max_messages = max_messages
-        self._pumps: dict[asyncio.Task[None], SyncAsyncQueue[Message[Any]]] = {}
+        self._pumps: dict[asyncio.Task[None], SyncAsyncQueue[Any]] = {}
         self._closed = False
         self._cut_short = 0
 
-    def open(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Message[Any]]:
-        """One more queue; from any thread. After `close` it takes nothing.
+    def __len__(self) -> int:
+        """How many queues are open, or not all sent on."""
+        return len(self._pumps)
+
+    def open(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Any]:
+        """One more queue, to be closed by who writes to it; from any thread.
+
+        After `close`, and after the end of the loop, it takes nothing.
 
         Args:
             loop: The loop of this object.
         """
-        queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(self._max_messages)
+        queue: SyncAsyncQueue[Any] = SyncAsyncQueue(self._max_messages)
         try:
             loop.call_soon_threadsafe(self._begin, queue)
         except RuntimeError:  # the loop has ended
@@ -65,14 +69,17 @@ class ThreadQueues:
         await asyncio.wait(pumps)
         return self._cut_short + sum(len(pumps[pump]) for pump in late)
 
-    def _begin(self, queue: SyncAsyncQueue[Message[Any]]) -> None:
+    def _begin(self, queue: SyncAsyncQueue[Any]) -> None:
         if self._closed:
             queue.close()
         pump = asyncio.create_task(self._pump(queue), name="messages of a thread")
         self._pumps[pump] = queue
-        pump.add_done_callback(self._pumps.pop)
+        pump.add_done_callback(self._forget)
 
-    async def _pump(self, queue: SyncAsyncQueue[Message[Any]]) -> None:
+    def _forget(self, pump: asyncio.Task[None]) -> None:
+        self._pumps.pop(pump).close()  # else who waits for room would wait for ever
+
+    async def _pump(self, queue: SyncAsyncQueue[Any]) -> None:
         count = 0
         async for message in queue.loop_end:
             try:
