@@ -57,12 +57,13 @@ from gwproactor.links.sent_messages import SentMessage
 from gwproactor.logger import ProactorLogger
 from gwproactor.logging_setup import add_logging_arguments, close_logging, setup_logging
 from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
-from gwproactor.problems import Problems, format_exceptions
+from gwproactor.problems import Problems
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.stats import LinkStats, ProactorStats
+from gwproactor.texts import format_exceptions
 from gwproactor.wire.codec import MQTTCodec, WireCodec
 from gwproactor.wire.envelope import Header, Message
 from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemType

@@ -14,7 +14,11 @@ from collections.abc import Iterable, Sequence
 from typing import Self
 
 from gwproactor.errors import GwproactorError
+from gwproactor.texts import MAX_TEXT_BYTES, cut_to_bytes, format_exceptions
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
+
+MAX_PROBLEM_BYTES = 2000
+"""Of one problem in the text of all: it may quote everything that was read."""
 
 
 class Problems(GwproactorError, ValueError):  # noqa: N818 - the reference's name
@@ -100,8 +104,8 @@ class Problems(GwproactorError, ValueError):  # noqa: N818 - the reference's nam
         return ProblemEvent(
             Src=src,
             ProblemType=ProblemType.error if self.errors else ProblemType.warning,
-            Summary=summary,
-            Details=_encodable(str(self)),
+            Summary=cut_to_bytes(summary, MAX_TEXT_BYTES),
+            Details=cut_to_bytes(str(self), MAX_TEXT_BYTES),
         )
 
     def _counts(self) -> str:
@@ -117,24 +121,14 @@ class Problems(GwproactorError, ValueError):  # noqa: N818 - the reference's nam
         self.num_left_out += len(exceptions) - room
 
 
-def format_exceptions(exceptions: Sequence[BaseException]) -> str:
-    """The tracebacks of `exceptions`, each under a line that says which it is; empty for none."""
-    parts = []
-    for number, exception in enumerate(exceptions, start=1):
-        parts.append(f"Exception {number} of {len(exceptions)}:\n")
-        parts.append(textwrap.indent("".join(traceback.format_exception(exception)), "  "))
-    return "".join(parts)
-
-
 def _numbered(exceptions: Iterable[BaseException]) -> list[str]:
     """Each exception's class and words under its number, without its traceback."""
-    texts = ("".join(traceback.format_exception_only(e)).rstrip() for e in exceptions)
     return [
-        f"  {number:2d}: " + textwrap.indent(text, " " * 6).lstrip()
-        for number, text in enumerate(texts, start=1)
+        f"  {number:2d}: {textwrap.indent(_words(each), ' ' * 6).lstrip()}"
+        for number, each in enumerate(exceptions, start=1)
     ]
 
 
-def _encodable(text: str) -> str:
-    """Write out what UTF-8 cannot hold: the name of a file may stand in an error, and be any."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+def _words(exception: BaseException) -> str:
+    words = "".join(traceback.format_exception_only(exception)).rstrip()
+    return cut_to_bytes(words, MAX_PROBLEM_BYTES)

@@ -3,7 +3,8 @@
 import pytest
 
 from gwproactor.errors import GwproactorError
-from gwproactor.problems import Problems, format_exceptions
+from gwproactor.problems import MAX_PROBLEM_BYTES, Problems
+from gwproactor.texts import MAX_TEXT_BYTES, format_exceptions
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
 
 
@@ -111,15 +112,18 @@ def test_the_event_is_an_error_if_one_is_among_them() -> None:
     assert problems.add_error(OSError()).problem_event("look").ProblemType is ProblemType.error
 
 
-def test_tracebacks_are_numbered() -> None:
+def test_whatever_the_problems_quote_the_event_is_bounded() -> None:
+    problems = Problems(errors=[ValueError("x" * 10**6)] * 3 + [OSError("gone")])
+    assert len(str(problems)) < 4 * MAX_PROBLEM_BYTES
+    assert "   4: OSError: gone" in str(problems)
+    many = Problems(errors=[ValueError("\N{SNOWMAN}" * 10**4)] * 100, max_problems=None)
+    event = many.problem_event("y" * 10**6)
+    for text in (event.Summary, event.Details):
+        assert len(text.encode()) <= MAX_TEXT_BYTES
+
+
+def test_the_tracebacks_are_those_of_the_errors() -> None:
     errors = [raised(OSError("first")), raised(ValueError("second"))]
     text = Problems(errors=errors, warnings=[UserWarning("odd")]).error_traceback_str()
     assert text == format_exceptions(errors)
-    assert "Exception 1 of 2:\n  Traceback" in text
-    assert "OSError: first\nException 2 of 2:" in text
-    assert text.endswith("  ValueError: second\n")
     assert "odd" not in text
-
-
-def test_no_exceptions_are_no_text() -> None:
-    assert format_exceptions([]) == ""

@@ -17,15 +17,12 @@ from gwproactor.actors.queues import ThreadEnd
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import GwproactorError, QueueClosedError
 from gwproactor.message import EndOfPatsMessage, InternalShutdownMessage, KnownNames
-from gwproactor.problems import format_exceptions
 from gwproactor.restarts import Restarts
+from gwproactor.texts import traceback_text
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
 
 _LOGGER = logging.getLogger(__name__)
-
-MAX_TRACEBACK_CHARACTERS = 16 * 1024
-"""Of one failure, in a report: more than a person reads of it."""
 
 LONG_SECONDS = 3600.0
 """For a thread that waits for messages only: it is woken for each."""
@@ -187,13 +184,13 @@ class Turns:
         try:
             return self._hooks.handle_exception(error)
         except Exception as second:  # noqa: BLE001 - it is reported with the first
-            error.add_note(f"_handle_exception failed with it:\n{format_exceptions([second])}")
+            error.add_note(f"_handle_exception failed with it:\n{traceback_text(second)}")
             return False
 
     def _begins_anew_after(self, error: Exception) -> bool:
         """Report a failure, and do what the policy says; whether the thread goes on."""
         delay_seconds = self._restarts.after_failure(time.monotonic())
-        details = format_exceptions([error])[-MAX_TRACEBACK_CHARACTERS:]
+        details = traceback_text(error)
         message = self._report(details, delay_seconds)
         try:
             self._tell(message)

@@ -18,7 +18,7 @@ from gwproactor.interfaces import CommunicatorInterface, Runnable
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.mailbox import Letter, Mailbox
 from gwproactor.runtime.tasks import SupervisedTask
-from gwproactor.runtime.tracebacks import traceback_text
+from gwproactor.texts import traceback_text
 
 
 class RunsTasks(Protocol):

@@ -8,29 +8,45 @@ when the proactor runs, and end with it.
 import asyncio
 import itertools
 import threading
-from collections.abc import Coroutine, Sequence
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
 
 from result import Err
 
+from gwproactor.actors.communicator import Communicator
 from gwproactor.config.tasks import TaskPolicy
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import (
     INVALID_IO_TASK_HANDLE,
     IOLoopInterface,
-    MonitoredName,
     ProcessResult,
     ServicesInterface,
 )
 from gwproactor.message import KnownNames
-from gwproactor.runtime.tasks import Overseer, SupervisedTask, TaskSupervisor, Work, discard
+from gwproactor.runtime.tasks import (
+    Overseer,
+    SupervisedTask,
+    TaskSupervisor,
+    Work,
+    check_is_work,
+    discard,
+)
 from gwproactor.wire.envelope import Message
 
 MAX_COROUTINES = 10_000
 """At one time; who has more of them forgets to end them."""
 
 
-class IOLoop(IOLoopInterface):
+class _Added(NamedTuple):
+    """What was added, until it begins."""
+
+    handle: int
+    work: Work | Coroutine[Any, Any, object]
+    name: str
+    policy: TaskPolicy | None
+
+
+class IOLoop(Communicator, IOLoopInterface):
     """Runs coroutines as supervised tasks. For the loop's thread, but for adding and cancelling.
 
     Args:
@@ -47,7 +63,7 @@ class IOLoop(IOLoopInterface):
         overseer: Overseer,
         stop_seconds: float,
     ) -> None:
-        self._services = services
+        super().__init__(KnownNames.io_loop_manager, services)
         self._supervisor = TaskSupervisor(self.name, policy, overseer)
         self._stop_seconds = stop_seconds
         self._lock = threading.Lock()
@@ -56,23 +72,7 @@ class IOLoop(IOLoopInterface):
         self._handles = itertools.count(INVALID_IO_TASK_HANDLE + 1)
         self._tasks: dict[int, SupervisedTask | None] = {}
         """Those that are not over, by their handles; None before they have begun."""
-        self._waiting: list[tuple[int, Work | Coroutine[Any, Any, object], str, TaskPolicy | None]]
-        self._waiting = []
-
-    @property
-    def name(self) -> str:
-        """Its name among the communicators."""
-        return KnownNames.io_loop_manager
-
-    @property
-    def services(self) -> ServicesInterface:
-        """The proactor that it belongs to."""
-        return self._services
-
-    @property
-    def monitored_names(self) -> Sequence[MonitoredName]:
-        """Nothing: the event loop itself is watched over by the proactor."""
-        return ()
+        self._waiting: list[_Added] = []
 
     def process_message(self, message: Message[Any]) -> ProcessResult:
         """It takes no messages: Err."""
@@ -102,8 +102,10 @@ class IOLoop(IOLoopInterface):
             A handle for `cancel_io_routine`; -1 after the stop, and nothing is run.
 
         Raises:
-            UsageError: There are 10,000 already.
+            UsageError: There are 10,000 already, or it is neither of the two.
         """
+        name = name or getattr(coro, "__qualname__", "") or repr(coro)
+        check_is_work(coro, name)
         with self._lock:
             if self._stopped:
                 discard(coro)
@@ -113,11 +115,11 @@ class IOLoop(IOLoopInterface):
                 raise UsageError(f"{self.name} runs {MAX_COROUTINES} coroutines already; end some")
             handle = next(self._handles)
             self._tasks[handle] = None
-            name = name or getattr(coro, "__qualname__", "") or repr(coro)
+            added = _Added(handle, coro, name, policy)
             if self._loop is None:
-                self._waiting.append((handle, coro, name, policy))
+                self._waiting.append(added)
             else:
-                self._loop.call_soon_threadsafe(self._begin, handle, coro, name, policy)
+                self._loop.call_soon_threadsafe(self._begin, added)
         return handle
 
     def cancel_io_routine(self, handle: int) -> None:
@@ -140,7 +142,7 @@ class IOLoop(IOLoopInterface):
             self._loop = asyncio.get_running_loop()
             waiting, self._waiting = self._waiting, []
         for each in waiting:
-            self._begin(*each)
+            self._begin(each)
 
     def stop(self) -> None:
         """Cancel all coroutines; `join` waits for them."""
@@ -149,8 +151,8 @@ class IOLoop(IOLoopInterface):
             waiting, self._waiting = self._waiting, []
             self._tasks = {handle: task for handle, task in self._tasks.items() if task is not None}
             tasks = [task for task in self._tasks.values() if task is not None]
-        for _, coro, _, _ in waiting:
-            discard(coro)
+        for each in waiting:
+            discard(each.work)
         for task in tasks:
             task.cancel()
 
@@ -158,18 +160,13 @@ class IOLoop(IOLoopInterface):
         """Wait until all coroutines have ended, as long as a stop may take. Cancelling is safe."""
         await self._supervisor.close(self._stop_seconds)
 
-    def _begin(
-        self,
-        handle: int,
-        coro: Work | Coroutine[Any, Any, object],
-        name: str,
-        policy: TaskPolicy | None,
-    ) -> None:
+    def _begin(self, added: _Added) -> None:
+        handle, work, name, policy = added
         with self._lock:
             if handle not in self._tasks:  # cancelled meanwhile, or stopped
-                discard(coro)
+                discard(work)
                 return
-            task = self._tasks[handle] = self._supervisor.run(coro, name, policy)
+            task = self._tasks[handle] = self._supervisor.run(work, name, policy)
         task.when_done(lambda: self._forget(handle))
 
     def _forget(self, handle: int) -> None:

@@ -54,6 +54,7 @@ class OwnTasks(Lifecycle):
 
         Raises:
             NotRunningError: The proactor has stopped.
+            UsageError: It is none of these.
         """
         if isinstance(task, asyncio.Task):
             return self._oversight.tasks.adopt(task, policy)

@@ -22,8 +22,8 @@ from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox, type_of
-from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.watchdog import WatchdogManager
+from gwproactor.texts import in_words, traceback_text
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import EventBase, ProblemEvent, ProblemType, is_event_type
 

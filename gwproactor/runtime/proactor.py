@@ -34,13 +34,12 @@ from gwproactor.runtime.names import check_link_names
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.post_office import PostOffice
-from gwproactor.runtime.reporting import MAX_TEXT_BYTES, Reporting, quiet_logger
-from gwproactor.runtime.stacks import cut_to_bytes
+from gwproactor.runtime.reporting import Reporting, quiet_logger
 from gwproactor.runtime.tasks import SupervisedTask
-from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
 from gwproactor.stats import ProactorStats
+from gwproactor.texts import MAX_TEXT_BYTES, cut_to_bytes, in_words, traceback_text
 from gwproactor.web.servers import WebServers
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.payloads import (

@@ -16,11 +16,8 @@ from gwproactor.logs.one_line import Lines
 from gwproactor.runtime.dispatch import Dispatch
 from gwproactor.runtime.hooks import Hooks
 from gwproactor.runtime.observer import Observer
-from gwproactor.runtime.stacks import cut_to_bytes
+from gwproactor.texts import MAX_TEXT_BYTES, cut_to_bytes
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
-
-MAX_TEXT_BYTES = 64 * 1024
-"""Longest text in an event of the node's own: twice the stacks, and far below what a peer takes."""
 
 
 def quiet_logger(settings: LoggingSettings) -> ProactorLogger:

@@ -15,11 +15,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError
+from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError, UsageError
 from gwproactor.restarts import Restarts
 from gwproactor.runtime.stacks import task_stack_text
-from gwproactor.runtime.tracebacks import in_words, traceback_text
 from gwproactor.runtime.waiting import is_being_cancelled
+from gwproactor.texts import in_words, traceback_text
 
 Work = Callable[[], Coroutine[Any, Any, object]]
 """Makes the coroutine that a task runs; anew for each restart."""
@@ -126,7 +126,9 @@ class TaskSupervisor:
 
         Raises:
             NotRunningError: After `close`.
+            UsageError: It is neither of the two.
         """
+        check_is_work(work, name)
         if self._closed:
             discard(work)
             raise NotRunningError(f"{self._label} has stopped; task '{name}' was not begun")
@@ -237,6 +239,19 @@ class TaskSupervisor:
         summary = f"Task '{self._running[task].name}' does not end"
         details = f"it was cancelled {timeout_seconds:g} s ago\n{task_stack_text(task)}"
         self._overseer.report_problem(summary, details)
+
+
+def check_is_work(work: object, name: str) -> None:
+    """Refuse what cannot be run as a task.
+
+    Raises:
+        UsageError: It is no coroutine, and no function.
+    """
+    if not (callable(work) or isinstance(work, Coroutine)):
+        raise UsageError(
+            f"task '{name}' is {type(work).__name__}, not a coroutine or a function that makes one:"
+            " give `work` or `work()` of an `async def work()`"
+        )
 
 
 def discard(work: Work | Coroutine[Any, Any, object]) -> None:

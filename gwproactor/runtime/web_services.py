@@ -44,14 +44,14 @@ class WebServices:
             method: `GET`, `POST` and so on; `*` for all.
             path: The path, with variables where it has some: `/room/{name}`.
             handler: `async def handler(request: aiohttp.web.Request)`, which returns an
-                `aiohttp.web.Response`. What it raises becomes a problem event, and the client is
-                answered with 500.
+                `aiohttp.web.Response`; a class derived from `aiohttp.web.View` serves too. What it
+                raises becomes a problem event, and the client is answered with 500.
             kwargs: `name`, by which aiohttp's router finds the path; `allow_head=False` for a GET
                 route that does not answer HEAD.
 
         Raises:
-            UsageError: There is such a route, or the method or path is none, or the proactor was
-                started.
+            UsageError: There is such a route, or the method or path is none, or the handler is no
+                coroutine function, or the proactor was started.
         """
         self._web.add_route(server_name, method, path, handler, **kwargs)
 

@@ -20,7 +20,7 @@ from aiohttp import web
 
 from gwproactor.errors import UsageError
 from gwproactor.links.core.reports import ReportRate
-from gwproactor.problems import format_exceptions
+from gwproactor.texts import traceback_text
 from gwproactor.web.handshakes import Handshakes
 from gwproactor.web.listening import listen
 from gwproactor.web.refusals import Refusals
@@ -32,9 +32,6 @@ logger = logging.getLogger(__name__)
 LINGER_SECONDS = 1.0
 """How long a body that no handler wanted is read and thrown away, so that its client can still
 read the answer."""
-
-MAX_TRACEBACK_CHARACTERS = 4000
-"""The end of a traceback tells the most; a deep recursion would fill an event."""
 
 
 def check_path(route: WebRoute) -> None:
@@ -227,9 +224,7 @@ class AiohttpServer:
         """What a client is told whose handler failed."""
         if request.transport is None or isinstance(error, web.RequestPayloadError):
             return web.Response(status=400)  # the client went away, or sent no HTTP
-        traceback = format_exceptions([error])[-MAX_TRACEBACK_CHARACTERS:]
-        what = f"the handler of {route} failed"
-        self._reports.report(what, f"{type(error).__name__}\n{traceback}")
+        self._reports.report(f"the handler of {route} failed", traceback_text(error))
         if request.writer.output_size > 0:
             request.transport.abort()  # a half answer must not look like a whole one
         return web.Response(status=500, text="500: Internal Server Error")

@@ -19,6 +19,7 @@ from result import Err
 
 from gwproactor.errors import PollError
 from gwproactor.interfaces import INVALID_IO_TASK_HANDLE, IOLoopInterface
+from gwproactor.texts import traceback_text
 from gwproactor.web.extra import need_aiohttp
 from gwproactor.web.poll_times import PollTimes
 from gwproactor.web.poll_troubles import PollReport, PollTroubles
@@ -46,10 +47,6 @@ PAT_SECONDS = 5.0
 
 CONVERT_SECONDS = 20.0
 """A converter that takes longer, beyond what a request may take, looks hung to the watchdog."""
-
-
-MAX_DETAILS_CHARACTERS = 1000
-"""An exception of a converter may quote all of the answer."""
 
 
 def null_converter(_: RESTResponse) -> None:
@@ -248,8 +245,7 @@ class RESTPoller:
 
     def _failed(self, kind: str, response: ErrorResponse, error: Exception) -> None:
         """Deal with a failure as the settings say; called while it is handled."""
-        details = str(error) if isinstance(error, PollError) else repr(error)
-        details = details[:MAX_DETAILS_CHARACTERS]
+        details = str(error) if isinstance(error, PollError) else traceback_text(error)
         now = self._clock.monotonic()
         self._tell(self._troubles.failed(now, kind, details, tell=response.report))
         if response.raise_exception:

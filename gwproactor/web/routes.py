@@ -5,9 +5,11 @@ routes that could answer the same request alike are one too many and refused: th
 never be asked.
 """
 
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import WebHandler
@@ -30,8 +32,9 @@ class WebRoute:
     Args:
         method: The HTTP method in capitals; `*` for all.
         path: The path.
-        handler: Is given an `aiohttp.web.Request` and returns, awaited, an
-            `aiohttp.web.StreamResponse`. A class derived from `aiohttp.web.View` serves too.
+        handler: A coroutine function that is given an `aiohttp.web.Request` and returns an
+            `aiohttp.web.StreamResponse`; a method, a partial or an object that is called so serves
+            too, and a class derived from `aiohttp.web.View`.
         name: A name under which aiohttp's router finds the path again.
         allow_head: Whether a GET route answers HEAD as well.
 
@@ -55,9 +58,10 @@ class WebRoute:
                 f"{self.path!r} is no path of a web route: it begins with / and has no white"
                 " space, query or fragment; example: /room/{name}"
             )
-        if not callable(self.handler):
+        if not _is_handler(self.handler):
             raise UsageError(
-                f"web route {self}: the handler cannot be called; use `async def handler(request)`"
+                f"web route {self}: the handler {_named(self.handler)} is no coroutine function;"
+                " use `async def handler(request)`"
             )
 
     @classmethod
@@ -120,6 +124,26 @@ class WebRoutes:
                     f" {other} is"
                 )
         self._routes.append(route)
+
+
+def _is_handler(handler: object) -> bool:
+    """Whether what it returns can be awaited, as far as one can see; through decorators, too.
+
+    A plain function may return something to await. Most do not: they would hold up the event loop,
+    and answer each request with 500.
+    """
+    if isinstance(handler, type):
+        return hasattr(handler, "__await__")  # a view
+    while isinstance(handler, partial):
+        handler = handler.func
+    if not callable(handler):
+        return False
+    called = inspect.unwrap(handler)
+    return inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(called.__call__)
+
+
+def _named(handler: object) -> str:
+    return str(getattr(handler, "__qualname__", None) or type(handler).__name__)
 
 
 _ADVICE_ON_HEAD = "; add the GET route with allow_head=False"

@@ -140,6 +140,21 @@ async def test_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
             loop.add_io_coroutine(forever())
 
 
+@pytest.mark.parametrize("started", [False, True])
+async def test_what_is_no_coroutine_is_refused_where_it_is_added(started: bool) -> None:
+    async def numbers() -> AsyncIterator[int]:
+        yield 1
+
+    loop = made(KeepingOverseer())
+    if started:
+        loop.start()
+    for work in (None, 42, numbers(), asyncio.get_running_loop().create_future()):
+        with pytest.raises(UsageError, match=r"task 'x' is .*, not a coroutine or a function"):
+            loop.add_io_coroutine(work, "x")  # type: ignore[arg-type]
+    assert len(loop) == 0
+    await loop.stop_and_join()
+
+
 async def test_it_is_a_communicator_that_takes_no_messages() -> None:
     class Other(BaseModel):
         TypeName: str = "test.other"

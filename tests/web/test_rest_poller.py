@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gwproactor.errors import MissingExtraError, PollError
 from gwproactor.interfaces import IOLoopInterface, MonitoredName, ProcessResult, ServicesInterface
+from gwproactor.texts import MAX_TRACEBACK_BYTES
 from gwproactor.web import rest_poller
 from gwproactor.web.rest_poller import PAT_SECONDS, RESTPoller
 from gwproactor.web.rest_response import RESTResponse
@@ -319,8 +320,11 @@ async def test_a_converter_and_a_receiver_that_fail_are_told_apart() -> None:
         "REST poller 'p': the receiver failed",
         "REST poller 'p': works again",
     ]
-    assert "no room" in desk.reports[1][1]
-    assert len(desk.reports[0][1]) <= rest_poller.MAX_DETAILS_CHARACTERS
+    for _, details, _ in desk.reports[:2]:
+        assert len(details.encode()) <= MAX_TRACEBACK_BYTES
+        assert f'File "{__file__}"' in details
+    assert "in convert" in desk.reports[0][1]
+    assert desk.reports[1][1].endswith("RuntimeError: no room")
 
 
 async def test_what_is_not_to_be_told_is_counted_all_the_same() -> None:

@@ -1,8 +1,12 @@
 import contextlib
+import functools
 import itertools
+import re
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,9 +53,73 @@ def test_a_path_that_aiohttp_cannot_read_is_refused(path: str) -> None:
         check_path(route(path=path))
 
 
-def test_a_handler_that_cannot_be_called_is_refused() -> None:
-    with pytest.raises(UsageError, match="cannot be called; use `async def"):
-        WebRoute.of("GET", "/", "answer", {})  # type: ignore[arg-type]
+class Answering:
+    """Handlers of several kinds."""
+
+    async def method(self, request: Any) -> Any:
+        raise NotImplementedError
+
+    async def __call__(self, request: Any) -> Any:
+        raise NotImplementedError
+
+    def plain(self, request: Any) -> Any:
+        raise NotImplementedError
+
+    async def pieces(self, request: Any) -> AsyncIterator[bytes]:
+        yield b""
+
+
+def logged(handler: Any) -> Any:
+    """A decorator as there are many: a plain function around a coroutine function."""
+
+    @functools.wraps(handler)
+    def wrapper(request: Any) -> Any:
+        return handler(request)
+
+    return wrapper
+
+
+HANDLERS = (
+    answer,
+    Answering().method,
+    Answering(),
+    functools.partial(answer),
+    functools.partial(functools.partial(Answering())),
+    logged(answer),
+    functools.partial(logged(Answering().method)),
+    web.View,
+)
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_may_be_whatever_is_called_and_awaited(handler: Any) -> None:
+    assert WebRoute.of("GET", "/", handler, {}).handler is handler
+
+
+@pytest.mark.parametrize(
+    ("handler", "name"),
+    [
+        ("answer", "str"),
+        (None, "NoneType"),
+        (Answering().plain, "Answering.plain"),
+        (Answering().pieces, "Answering.pieces"),
+        (Answering, "Answering"),
+        (functools.partial(Answering().plain), "partial"),
+        (functools.partial(print), "partial"),
+        (len, "len"),
+        (logged(Answering().plain), "Answering.plain"),
+        (contextlib.nullcontext(), "nullcontext"),
+    ],
+)
+def test_a_handler_that_cannot_be_awaited_is_refused(handler: Any, name: str) -> None:
+    said = f"web route GET /: the handler {name} is no coroutine function; use `async def"
+    with pytest.raises(UsageError, match=re.escape(said)):
+        WebRoute.of("GET", "/", handler, {})
+
+
+def test_a_handler_in_one_line_is_refused_with_its_place() -> None:
+    with pytest.raises(UsageError, match=r"lambda.* is no coroutine function"):
+        WebRoute.of("GET", "/", lambda request: answer(request), {})
 
 
 def test_an_unknown_option_is_refused_with_those_there_are() -> None:
