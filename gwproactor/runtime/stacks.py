@@ -1,28 +1,34 @@
 """Where every task and every thread is at this moment, as text of bounded size.
 
-For the report of something that hangs. Only names, files and lines are shown: no source line is
-read from a disk, which may be what hangs, and no local variable is shown, which may be a secret.
-
-A task that waits is shown with the whole chain of what it awaits, outermost first, as in a
-traceback. `asyncio` itself shows only the first of them.
+For the report of something that hangs. Those that are at the same place are shown once, under all
+their names. What has expired comes first. Half of the room is for threads and half for tasks, and
+what one side does not need the other has.
 """
 
 import asyncio
-import gc
+import re
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import partial
-from types import AsyncGeneratorType, CodeType, FrameType
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gwproactor.runtime.frames import lines_of_awaits, lines_of_frame
+from gwproactor.texts import cut_inside, cut_to_bytes
+
+T = TypeVar("T")
 
 DEFAULT_MAX_BYTES = 32 * 1024
-"""Some hundred tasks and threads, in an event that every broker and peer takes."""
+"""Some hundred places, in an event that every broker and peer takes."""
 
-MAX_FRAMES = 40
-"""Frames shown of one stack. In a deep recursion the innermost ones say where it is."""
+MAX_LOOKED_AT = 2000
+"""Threads, and tasks: the loop stands still meanwhile, for less than 100 ms."""
 
-MAX_SCANNED_FRAMES = 2000
-"""Frames looked at: more than Python's limit of recursion; a chain of awaits may be endless."""
+MAX_NAMES = 20
+"""Names shown of those that are at one place."""
+
+MIN_CUT_BYTES = 256
+"""A stack that has no more room than that says nothing."""
 
 _LEFT_OUT_BYTES = 64
 """Kept free for the line that says how much is left out."""
@@ -35,7 +41,7 @@ def stacks_text(first: Collection[str] = (), max_bytes: int = DEFAULT_MAX_BYTES)
         first: Threads and tasks with one of these in their names are shown before the others.
         max_bytes: The longest text, in UTF-8. What does not fit is counted.
     """
-    return _joined([*_threads(first), *_tasks(first)], max_bytes)
+    return _joined(_threads(first), _tasks(first), max_bytes)
 
 
 def thread_stacks_text(max_bytes: int = DEFAULT_MAX_BYTES) -> str:
@@ -44,114 +50,120 @@ def thread_stacks_text(max_bytes: int = DEFAULT_MAX_BYTES) -> str:
     Args:
         max_bytes: See `stacks_text`.
     """
-    return _joined(_threads(), max_bytes)
+    return _joined(_threads(), _Side("task", 0, ()), max_bytes)
 
 
 def task_stack_text(task: "asyncio.Task[object]") -> str:
     """The stack of one task. For the loop's thread."""
-    if task is asyncio.current_task():
-        return _stack(f"task {task.get_name()}", ["  (asks for the stacks)"])
-    return _stack(f"task {task.get_name()}", _lines_of_awaits(task.get_coro()))
+    return _text("task", [task.get_name()], _lines_of_task(task))
 
 
-def cut_to_bytes(text: str, max_bytes: int) -> str:
-    """`text`, or as much of its beginning as fits into so many bytes of UTF-8."""
-    encoded = text.encode("utf-8", "backslashreplace")
-    if len(encoded) <= max_bytes:
-        return encoded.decode("utf-8")
-    kept = encoded[: max(0, max_bytes - _LEFT_OUT_BYTES)].decode("utf-8", "ignore")
-    return f"{kept}\n... {len(encoded) - len(kept.encode('utf-8'))} bytes are left out"
+@dataclass(frozen=True)
+class _Place:
+    """Where some of the threads or tasks are: so many, and whether one of them has expired."""
+
+    text: str
+    count: int
+    is_first: bool
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.text.encode("utf-8", "backslashreplace")) + 1
 
 
-def _joined(stacks: Sequence[Callable[[], str]], max_bytes: int) -> str:
-    """As many of the stacks as fit, and how many do not; those are not even looked at."""
-    shown: list[str] = []
+@dataclass(frozen=True)
+class _Side:
+    """All threads, or all tasks: how many there are, and where, in the order to show them."""
+
+    kind: str
+    count: int
+    places: Sequence[_Place]
+
+    def fitting(self, room_bytes: int) -> list[_Place]:
+        """The first places that fit; one at least, if there is any room."""
+        shown: list[_Place] = []
+        room = room_bytes
+        for place in self.places:
+            room -= place.size_bytes
+            if room < 0:
+                break
+            shown.append(place)
+        if not shown and self.places and room_bytes >= MIN_CUT_BYTES:
+            place = self.places[0]
+            shown = [_Place(cut_inside(place.text, room_bytes - 1), place.count, place.is_first)]
+        return shown
+
+    def left_out(self, shown: Sequence[_Place]) -> str:
+        """How many are not shown; empty for none."""
+        count = self.count - sum(place.count for place in shown)
+        return f"{count} {self.kind}{'s' if count > 1 else ''}" if count else ""
+
+
+def _joined(threads: _Side, tasks: _Side, max_bytes: int) -> str:
+    """As much of both sides as fits, and how much does not."""
     room = max_bytes - _LEFT_OUT_BYTES
-    for make_stack in stacks:
-        stack = make_stack()
-        room -= len(stack.encode("utf-8", "backslashreplace")) + 1
-        if room < 0:
-            break
-        shown.append(stack)
-    left_out = len(stacks) - len(shown)
-    if left_out:
-        shown.append(f"... {left_out} stacks are left out")
-    return cut_to_bytes("\n".join(shown), max_bytes)
+    shown_threads = threads.fitting(room // 2)
+    shown_tasks = tasks.fitting(room - _size_bytes(shown_threads))
+    shown_threads = threads.fitting(room - _size_bytes(shown_tasks))
+    shown = sorted((*shown_threads, *shown_tasks), key=lambda place: not place.is_first)
+    lines = [place.text for place in shown]
+    left_out = filter(None, (threads.left_out(shown_threads), tasks.left_out(shown_tasks)))
+    if missing := " and ".join(left_out):
+        lines.append(f"... {missing} left out")
+    return cut_to_bytes("\n".join(lines), max_bytes)
 
 
-def _threads(first: Collection[str] = ()) -> list[Callable[[], str]]:
+def _size_bytes(places: Sequence[_Place]) -> int:
+    return sum(place.size_bytes for place in places)
+
+
+def _threads(first: Collection[str] = ()) -> _Side:
     # The documented way to the frames of other threads, in spite of its name.
     frames = sys._current_frames()  # noqa: SLF001
-    threads = sorted(threading.enumerate(), key=lambda thread: not _names(thread.name, first))
-    return [
-        partial(_thread_stack_text, thread.name, frames.get(thread.ident or 0))
-        for thread in threads
+    found = [(each.name, frames.get(each.ident or 0)) for each in threading.enumerate()]
+    return _side("thread", found, lines_of_frame, first)
+
+
+def _tasks(first: Collection[str] = ()) -> _Side:
+    found = [(task.get_name(), task) for task in asyncio.all_tasks()]
+    return _side("task", found, _lines_of_task, first)
+
+
+def _lines_of_task(task: "asyncio.Task[object]") -> list[str]:
+    if task is asyncio.current_task():
+        return ["  (asks for the stacks)"]
+    return lines_of_awaits(task.get_coro())
+
+
+def _side(
+    kind: str,
+    found: Sequence[tuple[str, T]],
+    lines_of: Callable[[T], list[str]],
+    first: Collection[str],
+) -> _Side:
+    """Put those together that are at the same place, in the order of their names."""
+    names_first = _naming(first)
+    ordered = sorted(found, key=lambda each: (not names_first(each[0]), each[0]))
+    names_at: dict[tuple[str, ...], list[str]] = {}
+    for name, each in ordered[:MAX_LOOKED_AT]:
+        names_at.setdefault(tuple(lines_of(each)), []).append(name)
+    places = [
+        _Place(_text(kind, names, lines), len(names), names_first(names[0]))
+        for lines, names in names_at.items()
     ]
+    return _Side(kind, len(found), places)
 
 
-def _thread_stack_text(name: str, frame: FrameType | None) -> str:
-    return _stack(f"thread {name}", _lines_of_frame(frame))
+def _naming(first: Collection[str]) -> Callable[[str], bool]:
+    """Whether a thread or task of a name belongs to one of `first`, as far as names tell."""
+    words = re.compile("|".join(rf"(?<!\w){re.escape(each)}(?!\w)" for each in first) or "(?!)")
+    return lambda name: words.search(name) is not None
 
 
-def _tasks(first: Collection[str] = ()) -> list[Callable[[], str]]:
-    tasks = sorted(asyncio.all_tasks(), key=lambda task: task.get_name())
-    tasks.sort(key=lambda task: not _names(task.get_name(), first))
-    return [partial(task_stack_text, task) for task in tasks]
-
-
-def _names(name: str, first: Collection[str]) -> bool:
-    """Whether a thread or task of that name belongs to one of `first`, as far as names tell."""
-    return any(each in name for each in first)
-
-
-def _stack(title: str, lines: list[str]) -> str:
-    if len(lines) > MAX_FRAMES:
-        lines = [f"  ... {len(lines) - MAX_FRAMES} further out", *lines[-MAX_FRAMES:]]
-    return "\n".join((title, *(lines or ["  (is over)"])))
-
-
-def _lines_of_frame(innermost: FrameType | None) -> list[str]:
-    """A line for each frame of a thread, the outermost first."""
-    lines: list[str] = []
-    frame = innermost
-    while frame is not None and len(lines) < MAX_SCANNED_FRAMES:
-        lines.append(_line(frame.f_code, frame.f_lineno))
-        frame = frame.f_back
-    return lines[::-1]
-
-
-def _lines_of_awaits(outermost: object) -> list[str]:
-    """A line for each coroutine that waits for the next, the outermost first."""
-    lines: list[str] = []
-    for awaited in _await_chain(outermost):
-        frame = _attribute(awaited, "cr_frame", "ag_frame", "gi_frame")
-        if isinstance(frame, FrameType):
-            lines.append(_line(frame.f_code, frame.f_lineno))
-    return lines
-
-
-def _await_chain(outermost: object) -> Iterator[object]:
-    """A coroutine, what it awaits, what that awaits, and so on."""
-    awaited: object = outermost
-    for _ in range(MAX_SCANNED_FRAMES):
-        if awaited is None:
-            return
-        yield awaited
-        awaited = _attribute(awaited, "cr_await", "ag_await", "gi_yieldfrom") or _step_of(awaited)
-
-
-def _step_of(awaited: object) -> object:
-    """The asynchronous generator of which `awaited` is the next step; such a step names it not."""
-    if hasattr(awaited, "asend") or not hasattr(awaited, "throw"):
-        return None
-    referents = gc.get_referents(awaited)
-    return next((each for each in referents if isinstance(each, AsyncGeneratorType)), None)
-
-
-def _attribute(awaited: object, *names: str) -> object:
-    """The first of these attributes that it has, or None."""
-    return next((getattr(awaited, name) for name in names if hasattr(awaited, name)), None)
-
-
-def _line(code: CodeType, line: int | None) -> str:
-    return f"  {code.co_filename}:{line} in {code.co_qualname}"
+def _text(kind: str, names: Sequence[str], lines: Sequence[str]) -> str:
+    """A stack under the names of those who are there."""
+    if len(names) == 1:
+        return "\n".join((f"{kind} {names[0]}", *lines))
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    title = f"{len(names)} {kind}s like this: {', '.join(names[:MAX_NAMES])}{more}"
+    return "\n".join((title, *lines))

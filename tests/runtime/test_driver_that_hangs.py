@@ -72,4 +72,4 @@ async def test_the_peer_learns_which_driver_hangs_and_where(broker: AnyBroker) -
     assert reason.startswith("watchdog: meter has given no sign of life for ")
     assert "\nthread meter\n" in reason
     assert "in Driver.ask_the_hardware" in reason
-    assert "task proactor d1.site.scada: mailbox" in reason
+    assert " proactor d1.site.scada: mailbox" in reason

@@ -341,7 +341,7 @@ async def test_the_watchdog_ends_the_proactor_and_says_who_hangs(tmp_path: Path)
     reason = shutdown_reason(tmp_path)
     assert "\nthread driver thread\n" in reason
     assert "wait_for_hardware" in reason
-    assert "task proactor d1.site.scada: mailbox" in reason
+    assert " proactor d1.site.scada: mailbox" in reason
     assert len(reason.encode()) < 40_000
 
 

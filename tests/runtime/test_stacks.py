@@ -1,12 +1,17 @@
 import asyncio
+import re
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Any, cast
 
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from gwproactor.runtime.stacks import MAX_FRAMES, cut_to_bytes, stacks_text, thread_stacks_text
+from gwproactor.runtime import stacks
+from gwproactor.runtime.frames import MAX_FRAMES
+from gwproactor.runtime.stacks import MAX_NAMES, stacks_text, thread_stacks_text
 
 
 async def outer() -> None:
@@ -37,6 +42,56 @@ def lines_under(title: str, text: str) -> list[str]:
             break
         found.append(line)
     return found
+
+
+def titles(text: str) -> list[str]:
+    return [line for line in text.splitlines() if not line.startswith(" ")]
+
+
+async def ended(tasks: Collection["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+def at_line(number: int, source: str) -> Callable[..., Any]:
+    """A function of its own, so that who is in it is where nobody else is."""
+    namespace: dict[str, Any] = {}
+    exec(compile("\n" * number + source, "crowd", "exec"), namespace)
+    return cast("Callable[..., Any]", namespace["stand"])
+
+
+@asynccontextmanager
+async def crowd(threads: int = 0, tasks: int = 0) -> AsyncIterator[None]:
+    """So many threads and tasks, each at a place of its own."""
+    free, arrived = threading.Event(), threading.Semaphore(0)
+    threaded = [
+        threading.Thread(
+            target=at_line(number, "def stand(free, arrived): arrived.release(); free.wait()"),
+            args=(free, arrived),
+            name=f"different {number:03}",
+        )
+        for number in range(threads)
+    ]
+    waiting = [
+        asyncio.create_task(
+            at_line(number, "async def stand(event): await event.wait()")(asyncio.Event()),
+            name=f"different {number:03}",
+        )
+        for number in range(tasks)
+    ]
+    try:
+        for thread in threaded:
+            thread.start()
+            await asyncio.to_thread(arrived.acquire)
+        await asyncio.sleep(0)
+        yield
+    finally:
+        free.set()
+        for thread in threaded:
+            thread.join()
+        if waiting:
+            await ended(waiting)
 
 
 async def test_a_task_is_shown_with_all_that_it_awaits() -> None:
@@ -106,19 +161,79 @@ async def test_a_chain_of_awaits_of_any_depth_is_bounded() -> None:
 
 
 async def test_the_text_is_bounded_and_says_what_is_left_out() -> None:
-    tasks = [asyncio.create_task(outer(), name=f"task \N{SNOWMAN} {n}") for n in range(100)]
+    async with crowd(tasks=100):
+        for max_bytes in (200, 1000, 5000):
+            text = stacks_text(max_bytes=max_bytes)
+            assert len(text.encode()) <= max_bytes
+            assert re.search(r"\.\.\. (1 thread|\d+ threads)?( and )?\d+ tasks left out$", text)
+        assert "left out" not in stacks_text(max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize(("threads", "tasks"), [(150, 3), (3, 400), (150, 400)])
+async def test_many_of_one_kind_leave_room_for_those_of_the_other(threads: int, tasks: int) -> None:
+    async with crowd(threads, tasks):
+        text = stacks_text(max_bytes=32 * 1024)
+    assert len(text.encode()) <= 32 * 1024
+    shown = Counter(title.split()[0] for title in titles(text) if "different" in title)
+    for kind, count in (("thread", threads), ("task", tasks)):
+        assert shown[kind] == count or shown[kind] > 10
+
+
+async def test_what_one_side_does_not_need_the_other_has() -> None:
+    async with crowd(threads=0, tasks=150):
+        alone = stacks_text(max_bytes=16 * 1024)
+        assert len(alone.encode()) > 15 * 1024
+        assert " tasks left out" in alone
+    async with crowd(threads=150, tasks=0):
+        alone = thread_stacks_text(max_bytes=16 * 1024)
+        assert len(alone.encode()) > 15 * 1024
+        assert " threads left out" in alone
+
+
+async def test_those_at_one_place_are_shown_once_with_their_names() -> None:
+    tasks = [asyncio.create_task(outer(), name=f"same {n:02}") for n in range(37)]
     await asyncio.sleep(0)
-    for max_bytes in (200, 1000, 5000):
-        text = stacks_text(max_bytes=max_bytes)
-        assert len(text.encode()) <= max_bytes
-        assert "left out" in text
-    assert "left out" not in stacks_text(max_bytes=1_000_000)
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+    text = stacks_text(["same 30"])
+    assert text.startswith("37 tasks like this: same 30, same 00, same 01, ")
+    assert text.splitlines()[0].endswith(f", same {MAX_NAMES - 2:02} and 17 more")
+    assert text.count(" in inner") == 1
+    await ended(tasks)
 
 
-@given(st.text(), st.integers(min_value=100, max_value=400))
-def test_a_text_is_cut_between_characters(text: str, max_bytes: int) -> None:
-    cut = cut_to_bytes(text * 20, max_bytes)
-    assert len(cut.encode()) <= max_bytes
+async def test_what_expired_is_first_whatever_it_is() -> None:
+    async with crowd(threads=150, tasks=150):
+        text = stacks_text(["different 077"], max_bytes=8000)
+    assert titles(text)[:2] == ["thread different 077", "task different 077"]
+
+
+async def test_a_name_is_found_as_a_word() -> None:
+    found = [asyncio.create_task(outer(), name=name) for name in ("mailbox of pump", "pumpkin")]
+    await asyncio.sleep(0)
+    other = asyncio.create_task(inner(), name="app")
+    await asyncio.sleep(0)
+    assert titles(stacks_text(["pump"]))[0] == "2 tasks like this: mailbox of pump, pumpkin"
+    assert "app" not in titles(stacks_text(["pump"]))[0]
+    await ended([*found, other])
+
+
+async def test_where_there_is_little_room_a_deep_stack_keeps_its_ends() -> None:
+    async def nested(levels: int) -> None:
+        await (asyncio.Event().wait() if levels == 0 else nested(levels - 1))
+
+    task = asyncio.create_task(nested(30), name="nested")
+    await asyncio.sleep(0)
+    text = stacks_text(["nested"], max_bytes=1024)
+    assert len(text.encode()) <= 1024
+    assert text.startswith("task nested\n")
+    assert " in Event.wait" in text
+    await ended([task])
+
+
+async def test_no_more_are_looked_at_than_the_loop_has_time_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stacks, "MAX_LOOKED_AT", 5)
+    async with crowd(tasks=20):
+        text = stacks_text(["different 019"])
+    assert "task different 019\n" in text
+    assert "16 tasks left out" in text  # one of them is this test
