@@ -1,25 +1,15 @@
-"""What the parts of a node know of each other: actors of the proactor, and it of them.
-
-An actor is given the proactor as `ServicesInterface`: what it may ask and tell. The proactor knows
-an actor as a `CommunicatorInterface`, something with a name that messages can be addressed to, and
-as a `Runnable` where it is to be started and stopped with the proactor.
-
-Unless a method says otherwise, it is for the event loop's thread.
-"""
+"""What an actor knows of the proactor: what it may ask, and what it may tell."""
 
 import asyncio
-import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass
-from types import ModuleType
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 from result import Result
 
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import UsageError
-from gwproactor.layout import HardwareLayout, ShNode
+from gwproactor.interfaces.actors import CommunicatorInterface, Runnable
+from gwproactor.layout import HardwareLayout
 from gwproactor.logger import ProactorLogger
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.envelope import Message
@@ -27,26 +17,9 @@ from gwproactor.wire.payloads import EventBase
 
 T = TypeVar("T")
 
-ProcessResult = Result[bool, BaseException] | None
-"""What a handler of messages returns: Ok, or Err with what went wrong, which is reported. None
-stands for Ok."""
-
 WebHandler = Callable[[Any], Awaitable[Any]]
 """Answers a request of the web server; of `aiohttp.web.Request` and `StreamResponse`, which are
 not named here because the web server is an extra."""
-
-
-@dataclass
-class MonitoredName:
-    """Something that the watchdog expects a sign of life from.
-
-    Args:
-        name: Its name; pats carry it as their sender.
-        timeout_seconds: The longest time between two pats.
-    """
-
-    name: str
-    timeout_seconds: float
 
 
 class ExternalWatchdogBuilder(Protocol):
@@ -70,116 +43,6 @@ class ReceiveQueue(Protocol):
     def put_nowait(self, item: Any, /) -> None:
         """Put a message in, if there is room."""
         ...
-
-
-class Runnable(ABC):
-    """Something that is started, stopped and joined."""
-
-    @abstractmethod
-    def start(self) -> None:
-        """Start; returns at once."""
-
-    @abstractmethod
-    def stop(self) -> None:
-        """Ask it to stop; `join` waits for that."""
-
-    @abstractmethod
-    async def join(self) -> None:
-        """Wait until it has stopped. Cancelling is safe."""
-
-    async def stop_and_join(self) -> None:
-        """Ask it to stop, and wait until it has."""
-        self.stop()
-        await self.join()
-
-
-class CommunicatorInterface(ABC):
-    """Something with a name that messages can be addressed to."""
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """Its name, unique in the proactor: the `Dst` of messages to it."""
-
-    @property
-    @abstractmethod
-    def services(self) -> "ServicesInterface":
-        """The proactor that it belongs to."""
-
-    @property
-    @abstractmethod
-    def monitored_names(self) -> Sequence[MonitoredName]:
-        """What of it the watchdog monitors."""
-
-    @abstractmethod
-    def process_message(self, message: Message[Any]) -> ProcessResult | Awaitable[ProcessResult]:
-        """Deal with a message that was addressed to it; a plain method or a coroutine.
-
-        It is called for one message at a time, in the order in which they came. What it raises,
-        or returns as Err, becomes a problem event.
-        """
-
-
-class ActorInterface(CommunicatorInterface, Runnable, ABC):
-    """A part of the application with a name, a mailbox, and a node in the hardware layout."""
-
-    @property
-    @abstractmethod
-    def alias(self) -> str:
-        """Another word for `name`."""
-
-    @property
-    @abstractmethod
-    def node(self) -> ShNode:
-        """What the hardware layout knows of it."""
-
-    @abstractmethod
-    def init(self) -> None:
-        """Called by `load` after the constructor, so that what a derived class adds is there."""
-
-    @classmethod
-    def load(
-        cls,
-        name: str,
-        actor_class_name: str,
-        services: "ServicesInterface",
-        module_name: str | ModuleType,
-        **constructor_arguments: Any,
-    ) -> "ActorInterface":
-        """Make an actor of a class that is known by its name, and call its `init`.
-
-        Args:
-            name: The actor's name.
-            actor_class_name: The class, as it is called in the module.
-            services: The proactor.
-            module_name: The module, or its name; one that is not loaded is imported.
-            constructor_arguments: Passed to the class after `name` and `services`.
-
-        Raises:
-            UsageError: There is no such module or class, or it is no `ActorInterface`.
-        """
-        actor_class = _named_class(actor_class_name, module_name)
-        actor: object = actor_class(name, services, **constructor_arguments)
-        if not isinstance(actor, ActorInterface):
-            raise UsageError(f"{actor_class!r} made {type(actor)!r}, which is no ActorInterface")
-        actor.init()
-        return actor
-
-
-def _named_class(class_name: str, module: str | ModuleType) -> Callable[..., object]:
-    """The actor class of that name; raises UsageError where there is none."""
-    try:
-        place = importlib.import_module(module) if isinstance(module, str) else module
-    except ModuleNotFoundError as error:
-        raise UsageError(f"actor class {class_name}: {error}; check the module's name") from error
-    found = getattr(place, class_name, None)
-    if found is None:
-        raise UsageError(f"module {place.__name__} has no actor class {class_name}")
-    if not (isinstance(found, type) and issubclass(found, ActorInterface)):
-        raise UsageError(
-            f"{class_name} in {place.__name__} is no actor: derive it from gwproactor.Actor"
-        )
-    return found
 
 
 INVALID_IO_TASK_HANDLE = -1
