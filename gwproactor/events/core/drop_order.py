@@ -5,7 +5,7 @@ priority, but never one of a higher priority than the new event. With `refuse` n
 kept here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from gwproactor.config.limit_policy import LimitPolicy
@@ -43,6 +43,17 @@ class DropOrder:
             return
         self._queues.setdefault(self._rank(ref.priority), SequenceQueue()).append(ref.sequence)
         self._queued_count += 1
+
+    def add_late(self, refs: Iterable[EventRef]) -> None:
+        """Take in pending events that are older than others."""
+        if self._policy is LimitPolicy.refuse:
+            return
+        by_rank: dict[int, list[int]] = {}
+        for ref in refs:
+            by_rank.setdefault(self._rank(ref.priority), []).append(ref.sequence)
+        for rank, sequences in by_rank.items():
+            self._queues.setdefault(rank, SequenceQueue()).put_back(sequences)
+            self._queued_count += len(sequences)
 
     def _rank(self, priority: int) -> int:
         return priority if self._policy is LimitPolicy.drop_lowest_priority else 0

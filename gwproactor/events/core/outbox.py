@@ -157,8 +157,8 @@ class Outbox:
         """Take in what a store could not read at the start; each goes to its place. See there."""
         new, doubles = self._pending.add_all(refs)
         self.departures.add_late(new)
-        for ref in new:
-            self._drop_order.add(ref)
+        self._drop_order.add_late(new)
+        self.backlog.came_late(new)
         above = max((ref.sequence + 1 for ref in (*new, *doubles)), default=1)
         self._next_sequence = max(self._next_sequence, above)
         return doubles

@@ -49,6 +49,8 @@ class OutboxMachine(RuleBasedStateMachine):
         self.active = False
         self.window = FIRST_WINDOW
         self.highest = 0
+        self.late = list(range(3, 50))
+        """Sequences of events that may come late."""
 
     @initialize(
         old=st.lists(st.sampled_from(SOURCES), max_size=3),
@@ -67,10 +69,31 @@ class OutboxMachine(RuleBasedStateMachine):
         refs = [EventRef(n + 5, f"old-{n}", 100, "line", source) for n, source in enumerate(old)]
         self.outbox.restore(refs, 50)
         self.highest = 49
+        self.late = [n for n in self.late if n not in [ref.sequence for ref in refs]]
         for ref in refs:
             thing = Thing(ref)
             thing.stored = True
             self.things.append(thing)
+
+    @rule(data=st.data(), sources=st.lists(st.sampled_from(SOURCES), min_size=1, max_size=3))
+    @precondition(lambda self: len(self.late) > 3)
+    def read_late(self, data: st.DataObject, sources: list[str]) -> None:
+        """What could not be read before takes its place, and is no part of the backlog."""
+        self.note_turns()
+        refs = []
+        for source in sources:
+            n = data.draw(st.sampled_from(self.late))
+            self.late.remove(n)
+            refs.append(
+                EventRef(n, f"late-{n}", 100, "line", source, data.draw(st.integers(-1, 1)))
+            )
+        refs.sort()
+        assert self.outbox.restore_late(refs) == []
+        for ref in refs:
+            thing = Thing(ref)
+            thing.stored = True
+            self.things.append(thing)
+        self.things.sort(key=lambda thing: thing.ref.sequence)
 
     def find(self, event_id: str) -> Thing | None:
         return next((thing for thing in self.things if thing.ref.event_id == event_id), None)
