@@ -66,10 +66,11 @@ class Boxes:
 
     @property
     def sending(self) -> Box:
-        """The box of the events on their way: the files where there are some, and no log is."""
+        """The box of the events on their way: the files where they have a folder, and no log is."""
         if self._files is not None:
             return Box.files
-        return Box.files if self._has_files and not self._has_log else Box.outbox
+        has_folder = self.path(Box.files).is_dir()
+        return Box.files if has_folder and not self._has_log else Box.outbox
 
     def box_to_send(self, box: Box | None) -> Box:
         """The box for events that are to be sent: the one asked for, or the only one there is.

@@ -3,15 +3,16 @@
 A dead letter goes back in three steps, each safe to be the last one before a kill: the event is put
 into the inbox; its id is taken out of those seen, for the node would else take it for handled; and
 the dead letter is removed. A refused event is put into the outbox under its old sequence, which is
-its place among the others of its source, and then removed here. Done again, either goes on where it
-stopped.
+its place among the others of its source, and then removed here; where a node keeps event files, it
+goes to their end. Done again, either goes on where it stopped.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from gwproactor.boxes.box import Box
+from gwproactor.boxes.box import Box, Boxes
+from gwproactor.boxes.event_files import EventFiles
 from gwproactor.errors import UsageError
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.log.seen_log import forget_keys
@@ -21,29 +22,41 @@ from gwproactor.events.store import EventRef, StoredEvent
 _EVENTS_IN_A_COMMIT = 1000
 
 
-def requeue(data: Path, event_ids: Collection[str] | None) -> int:
+def requeue(boxes: Boxes, event_ids: Collection[str] | None, box: Box | None = None) -> int:
     """Put dead letters back into the inbox and refused events into the outbox; return how many.
 
     Args:
-        data: The data folder.
+        boxes: Whose.
         event_ids: Which; None for all.
+        box: Where refused events go, the log or the files; what is there already when not given.
 
     Raises:
-        UsageError: One of them was not set aside; nothing was changed.
+        UsageError: One of them was not set aside, or refused events may go into the log or the
+            files; nothing was changed.
         StoreLockedError: A node runs on the folder; the message names it.
         StoreError: Not all can be read, and nothing was changed; or not all was done. Calling
             again does the rest.
     """
-    with DataFolder(data, "gwproactor events requeue") as folder, ExitStack() as stack:
-        dead, inbox, refused, outbox = (
-            stack.enter_context(_opened(box.path(data)))
-            for box in (Box.dead_letters, Box.inbox, Box.refused, Box.outbox)
-        )
+    with DataFolder(boxes.data, "gwproactor events requeue") as folder, ExitStack() as stack:
+
+        def opened(box: Box) -> SegmentLog:
+            return stack.enter_context(_opened(boxes.path(box)))
+
+        dead, inbox, refused = map(opened, (Box.dead_letters, Box.inbox, Box.refused))
         letters, unsent = list(dead.pending()), list(refused.pending())
         _check(event_ids, [*letters, *unsent])
         letters, unsent = _chosen(letters, event_ids), _chosen(unsent, event_ids)
+        outbox: _ToLog | _ToFiles | None = None
+        if unsent:
+            to_files = boxes.box_to_send(box) is Box.files
+            outbox = (
+                _ToFiles(refused, EventFiles(boxes.path(Box.files)))
+                if to_files
+                else _ToLog(refused, opened(Box.outbox))
+            )
         _Letters(dead, inbox, folder.seen_path).move(letters)
-        _Unsent(refused, outbox).move(unsent)
+        if outbox is not None:
+            outbox.move(unsent)
     return len(letters) + len(unsent)
 
 
@@ -91,8 +104,25 @@ class _Letters:
             self._dead.commit((), [event.sequence for event in events], sync_removals=True)
 
 
-class _Unsent:
-    """Refused events, on their way back to the peer.
+class _ToFiles:
+    """Refused events, on their way back to the event files."""
+
+    def __init__(self, refused: SegmentLog, files: EventFiles) -> None:
+        self._refused, self._files = refused, files
+        self._waiting = files.ids()
+
+    def move(self, refs: Sequence[EventRef]) -> None:
+        """Put them back."""
+        for events in _groups(self._refused, refs):
+            for event in events:
+                if event.event_id not in self._waiting:
+                    self._files.add(event.event_id, event.payload)
+                    self._waiting.add(event.event_id)
+            self._refused.commit((), [event.sequence for event in events], sync_removals=True)
+
+
+class _ToLog:
+    """Refused events, on their way back to the log of the outbox.
 
     No place is given out that any event of either store has, or had: what goes to the end must
     neither replace another one nor take the place of one that is still to come.

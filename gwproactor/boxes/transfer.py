@@ -15,17 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from result import Err
-
 from gwproactor.boxes.box import Box, Boxes, Progress, no_progress
+from gwproactor.boxes.event_files import EventFiles
 from gwproactor.boxes.export_lines import Imported, import_line
 from gwproactor.boxes.files_reader import FilesReader
-from gwproactor.errors import DecodingError, StoreError, UsageError
+from gwproactor.errors import DecodingError, UsageError
 from gwproactor.events.disk.folder import DataFolder
 from gwproactor.events.log.segment_log import SegmentLog
-from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import StoredEvent
-from gwproactor.problems import Problems
 
 _EVENTS_IN_A_COMMIT = 1000
 
@@ -166,15 +163,10 @@ def _log(refused: Path, folder: Path) -> Iterator[tuple[set[str], Write]]:
 @contextmanager
 def _files(folder: Path) -> Iterator[tuple[set[str], Write]]:
     """What is pending in a folder of files, and how more is written to it."""
-    persister = TimedRollingFilePersister(folder, trim=False)
+    files = EventFiles(folder)
 
     def write(events: Sequence[Imported]) -> None:
         for event in events:
-            match persister.persist(event.event_id, event.payload):
-                case Err(Problems(errors=[*_, error])):
-                    raise StoreError(f"cannot write to {folder}: {error}")
+            files.add(event.event_id, event.payload)
 
-    match persister.reindex():
-        case Err(Problems(errors=[*_, error])):
-            raise StoreError(f"cannot read {folder}: {error}")
-    yield set(persister.pending_ids()), write
+    yield files.ids(), write

@@ -229,16 +229,21 @@ def verify(boxes: Boxes, as_json: bool) -> int:
 @click.argument("event_ids", nargs=-1, metavar="[ID]...")
 @click.option("--all", "all_of_them", is_flag=True, help="All of them.")
 @takes_boxes
+@takes_box
 @prints_json
-def requeue(boxes: Boxes, event_ids: Sequence[str], all_of_them: bool, as_json: bool) -> None:
+def requeue(
+    boxes: Boxes, event_ids: Sequence[str], all_of_them: bool, box: str | None, as_json: bool
+) -> None:
     """Let events that were set aside be tried once more, when the node runs again.
 
-    Dead letters go to the handler, refused events to the upstream peer.
+    Dead letters go to the handler, refused events to the upstream peer, over the --box outbox or
+    files.
     """
     if bool(event_ids) == all_of_them:
         raise UsageError("say which events: either their ids, or --all")
     boxes.check()
-    count = requeue_events(boxes.data, None if all_of_them else frozenset(event_ids))
+    chosen = None if all_of_them else frozenset(event_ids)
+    count = requeue_events(boxes, chosen, Box(box) if box else None)
     if as_json:
         print_json({"requeued": count})
     else:

@@ -67,12 +67,11 @@ def say_dropped(count: int, total: int, event_ids: Sequence[str]) -> Report:
     )
 
 
-def say_refused(count: int, total: int, notes: Sequence[str]) -> Report:
-    """Events were set aside because the peer does not take them."""
+def say_refused(kept: str, count: int, total: int, notes: Sequence[str]) -> Report:
+    """Events were set aside because the peer does not take them; `kept` says where."""
     which = f"Event {notes[0].partition(':')[0]} is" if count == 1 else f"{count} events are"
     more = f" and {count - len(notes)} before these" if count > len(notes) else ""
     return Report(
         f"{which} set aside: it cannot be sent" if count == 1 else f"{which} set aside unsent",
-        f"{'; '.join(notes)}{more}. Kept among the refused events; `gwproactor events requeue`"
-        f" lets them be sent again. {total} in all since the start.",
+        f"{'; '.join(notes)}{more}. {kept}. {total} in all since the start.",
     )

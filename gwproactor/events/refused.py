@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from gwproactor.errors import StoreError
 from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES
+from gwproactor.events.memory_store import MemoryStore
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent
 from gwproactor.events.writer import retry_seconds
@@ -74,6 +75,13 @@ class RefusedEvents:
         self._closed = False
         self.count = 0
         """How many events were moved since the start."""
+
+    @property
+    def kept(self) -> str:
+        """Where the events are that were moved, in words."""
+        if isinstance(self._store, MemoryStore):
+            return "Kept in memory, until the node stops"
+        return "Kept among the refused events; `gwproactor events requeue` lets them be sent again"
 
     @property
     def next_sequence(self) -> int:
@@ -149,6 +157,6 @@ class RefusedEvents:
             return True
         self._report(
             f"Event {event.event_id} cannot be sent",
-            f"{reason}. It stays where it is, for {why}; the next run tries it again.",
+            f"{reason}. It stays where it is, for {why}, and is not tried again in this run.",
         )
         return False

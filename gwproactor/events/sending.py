@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from gwproactor.errors import EventRefusedError, NotRunningError, StoreError
 from gwproactor.events.core.outbox import Ack, Outbox
@@ -47,7 +48,7 @@ class SendingEvents:
         self._writer = writer
         self._refused = refused_events
         self._report = report
-        self._refusals = CountedReports(report, say_refused)
+        self._refusals = CountedReports(report, partial(say_refused, refused_events.kept))
         self._tickets = TicketOffice(outbox)
         self._sendable = asyncio.Event()
         self._released = asyncio.Event()

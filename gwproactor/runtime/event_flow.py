@@ -83,12 +83,14 @@ class EventFlow:
         )
         store = partial(_store, settings.durability is Durability.fsync, report)
         outgoing_store: EventStore
-        refused: EventStore | None = None  # a persister keeps what it has, and knows no other place
-        if persister is not None:
-            outgoing_store = PersisterStore(persister, report=report)
-        else:
-            outgoing_folder = None if settings.outbox_in_memory else self._folder
+        outgoing_folder = None if settings.outbox_in_memory else self._folder
+        if persister is None:
             outgoing_store = store(outgoing_folder, lambda folder: folder.outbox_path)
+        else:
+            outgoing_store = PersisterStore(persister, report=report)
+        refused: EventStore | None = None
+        if persister is None or settings.store is EventStoreKind.files:
+            # Into a persister of the application's own nothing could be put back.
             refused = store(outgoing_folder, lambda folder: folder.refused_path)
         inbox_folder = None if settings.inbox_in_memory else self._folder
         self.outgoing = OutgoingEvents(

@@ -49,11 +49,11 @@ def test_nothing_is_requeued(data: Path, monkeypatch: pytest.MonkeyPatch, box: s
     before = contents(data)
     path = make_unreadable(monkeypatch, data / box)
     with pytest.raises(StoreError, match="nothing was done") as caught:
-        requeue(data, None)
+        requeue(Boxes(data), None)
     assert str(path) in str(caught.value)
     assert contents(data) == before
     monkeypatch.undo()
-    assert requeue(data, None) == 2
+    assert requeue(Boxes(data), None) == 2
 
 
 @pytest.mark.parametrize("box", ["outbox", "refused"])

@@ -299,7 +299,7 @@ async def test_requeued_they_are_in_their_old_places(tmp_path: Path) -> None:
             node.events.unsendable(event_id, "it is no event")
         await until(lambda: node.events.refused_count == 2)
     for _ in range(2):  # done again, it changes nothing
-        assert await asyncio.to_thread(requeue, tmp_path, None) in (2, 0)
+        assert await asyncio.to_thread(requeue, Boxes(tmp_path), None) in (2, 0)
         assert [event.event_id for event in outbox_of(tmp_path)] == ["a", "b", "c", "d"]
     assert refused_in(tmp_path) == []
     async with running(LogStore(tmp_path / "outbox")) as node:
@@ -324,7 +324,7 @@ def hold(folder: Path, *events: StoredEvent) -> None:
 def test_requeued_into_a_new_outbox_in_many_commits_none_replaces_another(tmp_path: Path) -> None:
     hold(tmp_path, *(StoredEvent(n, f"new{n}", b"{}") for n in range(1, 11)))
     set_aside(tmp_path, *(StoredEvent(n, f"old{n}", b"{}") for n in range(1, 2001)))
-    assert requeue(tmp_path, None) == 2000
+    assert requeue(Boxes(tmp_path), None) == 2000
     there = {event.event_id: event.sequence for event in outbox_of(tmp_path)}
     assert len(there) == 2010
     assert [there[f"old{n}"] for n in range(11, 2001)] == list(range(11, 2001))
@@ -336,9 +336,9 @@ def test_requeued_into_a_new_outbox_in_many_commits_none_replaces_another(tmp_pa
 def test_requeued_in_part_it_takes_no_place_of_those_that_stay(tmp_path: Path) -> None:
     hold(tmp_path, StoredEvent(1, "new", b"{}"))
     set_aside(tmp_path, *(StoredEvent(n, f"old{n}", b"{}") for n in (1, 2, 3)))
-    assert requeue(tmp_path, {"old1"}) == 1
+    assert requeue(Boxes(tmp_path), {"old1"}) == 1
     assert [event.sequence for event in outbox_of(tmp_path)] == [1, 4]
-    assert requeue(tmp_path, None) == 2
+    assert requeue(Boxes(tmp_path), None) == 2
     assert [event.sequence for event in outbox_of(tmp_path)] == [1, 2, 3, 4]
 
 
@@ -358,7 +358,7 @@ def test_requeued_every_id_is_kept_and_there_once(
         folder = Path(name)
         hold(folder, *(StoredEvent(n, event_id, b"{}") for n, event_id in waiting.items()))
         set_aside(folder, *(StoredEvent(n, event_id, b"{}") for n, event_id in refused.items()))
-        requeue(folder, chosen)
+        requeue(Boxes(folder), chosen)
         there = [event.event_id for event in outbox_of(folder)]
         left = [event.event_id for event in refused_in(folder)]
     gone = set(refused.values()) if chosen is None else chosen
@@ -387,7 +387,7 @@ def test_requeued_beside_another_of_its_sequence_it_goes_to_the_end(tmp_path: Pa
     log.close()
     two = [StoredEvent(n, f"e{n}", payload(f"e{n}")) for n in (2, 3)]
     set_aside(tmp_path, *two)
-    assert requeue(tmp_path, {"e2", "e3"}) == 2
+    assert requeue(Boxes(tmp_path), {"e2", "e3"}) == 2
     assert outbox_of(tmp_path) == [other, two[1], two[0]._replace(sequence=4)]
 
 
@@ -398,7 +398,7 @@ def test_requeued_though_it_is_in_the_outbox_it_is_there_once(tmp_path: Path) ->
     log.open()
     log.commit([event], ())
     log.close()
-    assert requeue(tmp_path, ["e"]) == 1
+    assert requeue(Boxes(tmp_path), ["e"]) == 1
     assert outbox_of(tmp_path) == [event]
     assert refused_in(tmp_path) == []
 
@@ -407,7 +407,7 @@ def test_an_unknown_id_changes_nothing(tmp_path: Path) -> None:
     event = StoredEvent(2, "e", payload("e"))
     set_aside(tmp_path, event)
     with pytest.raises(UsageError, match="no dead letter has the id 'x', nor any refused event"):
-        requeue(tmp_path, ["e", "x"])
+        requeue(Boxes(tmp_path), ["e", "x"])
     assert refused_in(tmp_path) == [event]
     with DataFolder(tmp_path, "test"):
         pass  # nobody holds it any more

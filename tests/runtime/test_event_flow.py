@@ -6,6 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from gwproactor.boxes.box import Box, Boxes
+from gwproactor.boxes.reader import open_box
+from gwproactor.boxes.requeue import requeue
 from gwproactor.config.events import Durability, EventSettings, EventStoreKind
 from gwproactor.errors import (
     NotRunningError,
@@ -13,6 +16,7 @@ from gwproactor.errors import (
     StoreFullError,
     StoreLockedError,
     StoreUnusableError,
+    UsageError,
 )
 from gwproactor.events.core.window import Window
 from gwproactor.events.incoming import ReceivedEvent
@@ -23,6 +27,7 @@ from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePer
 from gwproactor.events.store import EventRef
 from gwproactor.runtime import event_flow
 from gwproactor.runtime.event_flow import EventFlow, event_files
+from gwproactor_test.clients import until
 
 
 class Flow:
@@ -192,3 +197,72 @@ def test_the_watchdog_is_patted_while_many_files_are_looked_through(
         persister.reindex()
     assert (tmp_path / "patted").exists()
     assert "events found so far" in caplog.text
+
+
+async def refuse_one(settings: EventSettings, persister: PersisterInterface | None) -> Flow:
+    """Post two events, of which one can never be sent."""
+    flow = Flow(settings, persister=persister)
+    await flow.events.open()
+    running = asyncio.create_task(flow.events.outgoing.run())
+    for event_id in ("a", "b"):
+        flow.events.outgoing.post(event_id, payload(event_id))
+    flow.events.outgoing.unsendable("a", "it is no event")
+    await until(lambda: bool(flow.reports))
+    await flow.events.close()
+    await running
+    return flow
+
+
+def payload(event_id: str) -> bytes:
+    return b'{"MessageId": "%b"}' % event_id.encode()
+
+
+async def test_what_is_refused_of_event_files_is_set_aside_and_goes_back_there(
+    tmp_path: Path,
+) -> None:
+    settings = EventSettings(folder=tmp_path, store=EventStoreKind.files)
+    flow = await refuse_one(settings, event_files(settings))
+    assert flow.events.outgoing.refused_count == 1
+    assert "gwproactor events requeue" in flow.reports[0][1]
+    boxes = Boxes(tmp_path)
+    for count in (1, 0):  # done again, it changes nothing
+        assert await asyncio.to_thread(requeue, boxes, None) == count
+        assert [event.event_id for event in open_box(boxes, Box.files)] == ["b", "a"]
+    assert not exists(tmp_path / "outbox")
+
+
+async def test_though_no_event_file_is_left_it_goes_where_they_are(tmp_path: Path) -> None:
+    settings = EventSettings(folder=tmp_path, store=EventStoreKind.files)
+    await refuse_one(settings, event_files(settings))
+    persister = event_files(settings)
+    assert persister is not None
+    persister.reindex()
+    persister.clear("b")
+    assert await asyncio.to_thread(requeue, Boxes(tmp_path), {"a"}) == 1
+    assert [event.event_id for event in open_box(Boxes(tmp_path), Box.files)] == ["a"]
+
+
+async def test_with_a_log_and_files_it_is_said_where_refused_events_go(tmp_path: Path) -> None:
+    settings = EventSettings(folder=tmp_path, store=EventStoreKind.files)
+    await refuse_one(settings, event_files(settings))
+    (tmp_path / "outbox").mkdir()
+    (tmp_path / "outbox" / "events-0000000001.log").touch()
+    with pytest.raises(UsageError, match="say --box outbox, or --box files"):
+        await asyncio.to_thread(requeue, Boxes(tmp_path), None)
+    assert await asyncio.to_thread(requeue, Boxes(tmp_path), None, Box.outbox) == 1
+    assert [event.event_id for event in open_box(Boxes(tmp_path), Box.outbox)] == ["a"]
+
+
+async def test_in_a_persister_of_ones_own_it_stays(tmp_path: Path) -> None:
+    persister = TimedRollingFilePersister(tmp_path / "own")
+    flow = await refuse_one(EventSettings(folder=tmp_path), persister)
+    assert flow.events.outgoing.refused_count == 0
+    assert "not tried again in this run" in flow.reports[0][1]
+    assert sorted(persister.pending_ids()) == ["a", "b"]
+
+
+async def test_in_memory_nothing_is_promised_of_requeue() -> None:
+    flow = await refuse_one(EventSettings(), None)
+    assert flow.events.outgoing.refused_count == 1
+    assert "requeue" not in flow.reports[0][1]
+    assert "in memory, until the node stops" in flow.reports[0][1]

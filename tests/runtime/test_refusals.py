@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gwproactor.boxes.box import Boxes
 from gwproactor.boxes.requeue import requeue
 from gwproactor.errors import EventRefusedError
 from gwproactor.events.core import doubt, refusals
@@ -46,7 +47,7 @@ async def test_events_that_the_peer_refuses_for_ever_hold_up_nobody(
                         await ticket.acked()
             await until(lambda: set(parent.numbered()) == set(good))
             assert child.refused_event_count == 8
-    assert await asyncio.to_thread(requeue, tmp_path / "c", None) == 8
+    assert await asyncio.to_thread(requeue, Boxes(tmp_path / "c"), None) == 8
     async with (
         Node(PARENT, tmp_path / "p", url=broker.url) as parent,
         Node(CHILD, tmp_path / "c", url=broker.url, batches=batches) as child,
