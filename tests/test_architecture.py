@@ -252,7 +252,7 @@ def test_every_module_that_decides_is_there() -> None:
     ("path", "source"),
     [
         ("events/writer.py", "from gwproactor.links.core.link_core import LinkCore"),
-        ("stats.py", "from gwproactor.links.core.link_core import LinkCore"),
+        ("stats/counts.py", "from gwproactor.links.core.link_core import LinkCore"),
         ("events/disk/repair.py", "from gwproactor.events.log.segments import Contents"),
         ("events/log/log_store.py", "from gwproactor.events.persisters.rolling_scan import scan"),
         ("events/log/log_store.py", "from gwproactor.events.writer import GroupCommitter"),

@@ -56,6 +56,13 @@ def test_the_program_of_the_events_runs(tmp_path: Path) -> None:
     assert [json.loads(line.split(" ", 1)[1])["Watts"] for line in lines] == [1200, 1210]
 
 
+def test_the_program_of_the_stats_runs(tmp_path: Path) -> None:
+    *text, data = output_of(program_in(ROOT / "docs" / "stats.md"), tmp_path).splitlines()
+    assert text[0].startswith("Proactor: 0 received, 0 of them events, 0 sent, 0 problems in ")
+    assert text[1:] == ["  Internal by type:", "          1  example.reading"]
+    assert json.loads(data) == {"example.reading": 1}
+
+
 def test_the_program_of_the_web_servers_runs(tmp_path: Path) -> None:
     lines = output_of(program_in(ROOT / "docs" / "web.md"), tmp_path).splitlines()
     assert lines == ["kitchen: 23.0", '{"Celsius": 23.0}']

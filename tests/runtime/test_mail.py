@@ -127,7 +127,9 @@ async def test_messages_reach_the_actor_that_they_are_addressed_to_in_order() ->
             node.send(order("second", number))
         await until(lambda: first.got == list(range(1, 50)))
         await until(lambda: second.got == list(range(2, 50)))
+    assert node.stats.num_internal_by_type["test.order"] == 97
     assert node.stats.total_received("test.order") == 97
+    assert node.stats.num_received_by_type == {}, "no link has received any of them"
 
 
 async def test_a_slow_actor_delays_nobody_else_and_does_one_thing_at_a_time() -> None:

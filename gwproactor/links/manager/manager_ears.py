@@ -77,7 +77,8 @@ class ManagerEars:
             self._logger.message_summary("IN mqtt", link_name, packet.topic, type_name or None)
 
     def message_sent(self, link_name: str, topic: str, awaited_id: str) -> None:
-        """Log it: any message of the link that went out."""
+        """Count it, log it: any message of the link that went out."""
+        self._stats.link(link_name).add_sent(topic)
         if isinstance(self._logger, ProactorLogger):
             self._logger.message_summary("OUT mqtt", link_name, topic, message_id=awaited_id)
 

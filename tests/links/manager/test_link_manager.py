@@ -121,6 +121,8 @@ async def test_two_links_of_names_alone_understand_each_other(broker: AnyBroker)
     assert counted.comm_event_counts["gridworks.event.comm.peer.active"] == 1
     assert counted.num_received_by_type["gridworks.ack"] >= 1
     assert counted.num_received == sum(counted.num_received_by_type.values())
+    assert counted.num_sent == sum(counted.num_sent_by_topic.values()) > 0
+    assert counted.num_sent_by_topic[message.mqtt_topic()] >= 1
     assert a.stopped(B)
 
 
