@@ -100,7 +100,7 @@ class Turns:
                     self._hooks.preiterate()
                     self._is_ready = True
                 self._turn()
-            except Exception as error:
+            except BaseException as error:  # sys.exit would end the thread in silence
                 if self._is_to_stop():
                     name = self._thread.name
                     _LOGGER.info("thread %s was cut short by its stop", name, exc_info=True)
@@ -118,7 +118,7 @@ class Turns:
         for _ in range(self._unread_count()):
             try:
                 self._read(0)
-            except Exception:
+            except BaseException:  # as above: the others are to be handled all the same
                 failed_count += 1
                 _LOGGER.exception("thread %s failed with a message at its stop", self._thread.name)
         return failed_count
@@ -180,14 +180,14 @@ class Turns:
         if self._thread.running and self._thread.time_to_pat():
             self._thread.pat_watchdog()
 
-    def _is_handled(self, error: Exception) -> bool:
+    def _is_handled(self, error: BaseException) -> bool:
         try:
-            return self._hooks.handle_exception(error)
-        except Exception as second:  # noqa: BLE001 - it is reported with the first
+            return isinstance(error, Exception) and self._hooks.handle_exception(error)
+        except BaseException as second:  # noqa: BLE001 - it is reported with the first
             error.add_note(f"_handle_exception failed with it:\n{traceback_text(second)}")
             return False
 
-    def _begins_anew_after(self, error: Exception) -> bool:
+    def _begins_anew_after(self, error: BaseException) -> bool:
         """Report a failure, and do what the policy says; whether the thread goes on."""
         delay_seconds = self._restarts.after_failure(time.monotonic())
         details = traceback_text(error)

@@ -3,10 +3,11 @@
 A message is addressed by the name in its header's `Dst`. Who it is from does not matter: a link, an
 actor, a thread. Threads hand theirs in by bounded queues, whose items the loop sends on in order:
 by one of its own a thread that waits for room, by a common one who never waits. What is for the
-watchdog goes to it from their own hands: a sign of life must not come late.
+watchdog goes to it from their own hands, and a failure by the common one: neither must come late.
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 from typing import Any, Protocol
@@ -15,7 +16,13 @@ from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
 from gwproactor.actors.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
-from gwproactor.errors import MailboxFullError, ProactorFailedError, TaskDiedError, UsageError
+from gwproactor.errors import (
+    MailboxFullError,
+    ProactorFailedError,
+    QueueFullError,
+    TaskDiedError,
+    UsageError,
+)
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
@@ -128,13 +135,20 @@ class PostOffice:
         return self._own_queues.open(loop)
 
     def hear(self, item: Any) -> bool:
-        """Take a sign of life to the watchdog at once; whether it was one, and is right.
+        """Take in what must not wait behind messages to somebody who has no room.
 
-        What the watchdog has to say against one, the loop reports, where it is sent as any message.
+        A sign of life goes to the watchdog at once. What the watchdog has to say against one, the
+        loop reports, where it is sent as any message. Of a failure the loop hears next.
         """
-        if not isinstance(item, Message) or item.Header.Dst != KnownNames.watchdog_manager:
+        if not isinstance(item, Message):
             return False
-        return not self.queue.closed and self._watchdog.process_message(item).is_ok()
+        if item.Header.Dst == KnownNames.watchdog_manager:
+            return not self.queue.closed and self._watchdog.process_message(item).is_ok()
+        if item.Header.Dst in self._own_names and _is_bad_news(item):
+            with contextlib.suppress(QueueFullError):
+                self.queue.thread_end.put_nowait(item)
+                return True
+        return False
 
     async def run(self) -> None:
         """Send on what threads hand in, until the queue is closed and empty."""
@@ -233,3 +247,7 @@ class PostOffice:
         names = {"Src": self._own_name, "Dst": link.settings.peer_short_name}
         header = message.Header.model_copy(update=names)
         link.publish(message.model_copy(update={"Header": header}))
+
+
+def _is_bad_news(message: Message[Any]) -> bool:
+    return message.Header.MessageType == SHUTDOWN or isinstance(message.Payload, ProblemEvent)

@@ -1,6 +1,5 @@
 """The steps of a wait, on a clock that the test moves, and real waits of each kind."""
 
-import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -17,10 +16,13 @@ from gwproactor.actors.pulse import Pulse, beating, steps
 from gwproactor.actors.queue_writers import SyncAsyncQueueWriter
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.actors.responsive_sleep import responsive_sleep
-from gwproactor.errors import QueueEmptyError, QueueFullError
 
-SECONDS = 10.0
+LONG_SECONDS = 1000.0
 BEATS = 5
+
+
+class EnoughError(Exception):
+    """Ends a wait."""
 
 
 def test_without_a_pulse_a_wait_has_one_step() -> None:
@@ -65,14 +67,16 @@ def in_all_kinds_of_waits() -> list[Any]:
     machine = SimpleNamespace(_main_loop_running=True)
     foreign = SyncAsyncQueueWriter(queue.Queue())
     return [
-        pytest.param(lambda: full.thread_end.put(1, timeout=0.01), id="put"),
-        pytest.param(lambda: empty.thread_end.get(timeout=0.01), id="get"),
-        pytest.param(lambda: foreign.get_from_sync_queue(timeout=0.01), id="get, another queue"),
+        pytest.param(lambda: full.thread_end.put(1, timeout=LONG_SECONDS), id="put"),
+        pytest.param(lambda: empty.thread_end.get(timeout=LONG_SECONDS), id="get"),
         pytest.param(
-            lambda: full.thread_end.put(1, timeout=0.01, interrupt=Interrupt()), id="put!"
+            lambda: foreign.get_from_sync_queue(timeout=LONG_SECONDS), id="get, another queue"
         ),
-        pytest.param(lambda: Interrupt().wait(0.01), id="sleep"),
-        pytest.param(lambda: responsive_sleep(machine, 0.01, 60), id="responsive_sleep"),
+        pytest.param(
+            lambda: full.thread_end.put(1, timeout=LONG_SECONDS, interrupt=Interrupt()), id="put!"
+        ),
+        pytest.param(lambda: Interrupt().wait(LONG_SECONDS), id="sleep"),
+        pytest.param(lambda: responsive_sleep(machine, LONG_SECONDS, 60), id="responsive_sleep"),
     ]
 
 
@@ -80,12 +84,12 @@ def in_all_kinds_of_waits() -> list[Any]:
 def test_every_wait_of_this_library_beats(wait: Callable[[], object]) -> None:
     beats: list[str] = []
 
-    def seconds_left() -> float:
-        return 0 if len(beats) < BEATS else float("inf")
+    def beat() -> None:
+        beats.append(threading.current_thread().name)
+        if len(beats) == BEATS:
+            raise EnoughError
 
-    ends = (QueueFullError, QueueEmptyError, queue.Empty)
-    pulse = Pulse(seconds_left, lambda: beats.append(threading.current_thread().name))
-    with beating(pulse), contextlib.suppress(*ends):
+    with beating(Pulse(lambda: 0, beat)), pytest.raises(EnoughError):
         wait()
     assert beats == [threading.current_thread().name] * BEATS
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -275,6 +276,36 @@ async def test_what_it_raises_ends_the_proactor_with_its_traceback(stage: Stage)
     assert "OSError: no such register" in message.Payload.Reason
     assert "in fail" in message.Payload.Reason
     await driver.async_join()
+
+
+async def test_a_thread_that_exits_is_no_secret(stage: Stage) -> None:
+    """`sys.exit` in a thread ends it in silence elsewhere; and no `_handle_exception` takes it."""
+    driver = Driver()
+    driver.work = sys.exit
+    driver._handle_exception = lambda exception: True  # type: ignore[method-assign]
+    stage.start(driver)
+    message: Message[Shutdown] = await stage.next()
+    assert message.Payload.Failed
+    assert "SystemExit" in message.Payload.Reason
+    await driver.async_join()
+
+
+async def test_messages_wait_for_a_thread_that_begins_anew(stage: Stage) -> None:
+    driver = Driver(policy=RESTART, iterate_sleep_seconds=None)
+    failing_once, sent = failing(1), threading.Event()
+
+    def fail_when_sent() -> None:
+        assert sent.wait(SECONDS)
+        failing_once()
+
+    driver.work = fail_when_sent
+    stage.start(driver)
+    for number in range(5):
+        driver.put_to_sync_queue(number)
+    sent.set()
+    assert (await stage.next()).Payload.Summary == "Thread 'driver' failed"
+    await until(lambda: [note for note in driver.notes if isinstance(note, int)] == [*range(5)])
+    assert driver.notes[:4] == ["begin", "iterate", "begin", "iterate"]
 
 
 @pytest.mark.parametrize("where", ["iterate", "message", "preiterate"])

@@ -18,7 +18,10 @@ SECONDS = 30.0
 
 PROGRAM = """
 import asyncio, logging, threading, time
-from gwproactor import MonitoredName, OnFailure, Proactor, ProactorSettings, TaskPolicy
+from gwproactor import (
+    MonitoredName, OnFailure, Proactor, ProactorSettings, SyncAsyncInteractionThread,
+    SyncThreadActor, TaskPolicy,
+)
 
 class Node(Proactor):
     def start_tasks(self):
@@ -40,7 +43,7 @@ class Node(Proactor):
 {node}
 
 async def main():
-    await Node("d1.node", ProactorSettings(watchdog={watchdog})).run_forever()
+    await Node("d1.node", ProactorSettings({settings})).run_forever()
 
 logging.basicConfig(level=logging.ERROR)
 asyncio.run(main())
@@ -49,10 +52,8 @@ print("over", flush=True)
 
 
 @contextlib.asynccontextmanager
-async def running(
-    node: str = "", watchdog: str = "{}", **environment: str
-) -> AsyncIterator[Process]:
-    program = PROGRAM.format(node=node, watchdog=watchdog)
+async def running(node: str = "", settings: str = "", **environment: str) -> AsyncIterator[Process]:
+    program = PROGRAM.format(node=node, settings=settings)
     kept = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
@@ -134,6 +135,31 @@ async def test_a_driver_that_hangs_is_an_exit_status_that_is_not_0() -> None:
         assert await process.wait() == 1
 
 
+async def test_a_driver_that_never_ends_is_named_and_holds_up_no_exit() -> None:
+    """Others wait in a queue and in a sleep, which the stop ends; these it cannot end."""
+    never_ends = """
+    async def do(self):
+        at_work = threading.Event()
+
+        class Driver(SyncAsyncInteractionThread):
+            def _iterate(self):
+                at_work.set()
+                while True:
+                    time.sleep(3600)
+
+        self.add_communicator(SyncThreadActor("driver", self.services, Driver()))
+        sleeper = SyncAsyncInteractionThread(iterate_sleep_seconds=3600)
+        self.add_communicator(SyncThreadActor("sleeper", self.services, sleeper))
+        await asyncio.to_thread(at_work.wait)
+        self.stop("enough")
+"""
+    async with running(never_ends, "stop_seconds=0.2") as process:
+        assert "driver" in await until_logged(process, "did not stop")
+        assert await process.wait() == 0
+        assert process.stdout is not None
+        assert (await process.stdout.read()).decode().split() == ["ready", "over"]
+
+
 async def test_a_loop_that_stands_still_pats_nobody(tmp_path: Path) -> None:
     """The service manager hears no more, and the log says who holds up the loop."""
     hangs = """
@@ -143,7 +169,7 @@ async def test_a_loop_that_stands_still_pats_nobody(tmp_path: Path) -> None:
 """
     with ServiceManager(str(tmp_path / "notify")) as manager:
         environment = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "20000"}
-        async with running(hangs, "{'hang_seconds': 0.2}", **environment) as process:
+        async with running(hangs, "watchdog={'hang_seconds': 0.2}", **environment) as process:
             told = {await manager.told() for _ in range(3)}
             assert told == {"READY=1", "WATCHDOG=1"}
             await until_logged(process, "the event loop has stood still for")

@@ -162,6 +162,21 @@ async def test_a_driver_that_raises_ends_the_proactor_with_an_error() -> None:
     assert "OSError: no such register" in proactor._stop_reason
 
 
+async def test_a_failure_is_told_though_what_was_written_before_waits_for_room() -> None:
+    proactor = node(mailbox_messages=5, stop_seconds=0.05)
+    SlowDisplay(proactor)
+
+    def write_and_fail(meter: Meter) -> None:
+        writes(9)(meter)
+        if meter.reading == 9:
+            fails(meter)
+
+    add_meter(proactor, Meter(write_and_fail))
+    with pytest.raises(TaskDiedError, match="Thread 'meter' failed"):
+        async with asyncio.timeout(SECONDS):
+            await proactor.run_forever()
+
+
 async def test_by_policy_a_driver_that_raises_begins_anew_and_the_problem_is_told() -> None:
     proactor = node()
     problems = Problems(proactor)
