@@ -16,7 +16,7 @@ PACKAGE = "gwproactor"
 
 # Lowest first. A part imports from lower layers and from itself; parts of one layer stand apart.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "texts"),
+    ("errors", "texts", "waiting"),
     ("wire",),
     ("config",),
     ("logs",),

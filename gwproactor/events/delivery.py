@@ -16,6 +16,7 @@ from gwproactor.events.dead_letters import DeadLetters
 from gwproactor.events.payloads import READ_AHEAD_BYTES, READ_AHEAD_COUNT, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import Damage, EventRef, StoredEvent
+from gwproactor.waiting import is_being_cancelled
 
 _MAX_TRACEBACK_CHARS = 2000
 
@@ -114,7 +115,7 @@ class Delivery:
         try:
             await self._handler(event)
         except asyncio.CancelledError as error:
-            if self._is_being_cancelled():
+            if is_being_cancelled():
                 raise
             self._failed(ref, event, error)  # the handler's own affair
         except Exception as error:  # noqa: BLE001 - whatever the application raises
@@ -123,10 +124,6 @@ class Delivery:
             self._payloads.drop(ref.sequence)
             self._settled(ref)
             self._handling.worked()
-
-    def _is_being_cancelled(self) -> bool:
-        task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
 
     def _failed(self, ref: EventRef, event: StoredEvent, error: BaseException) -> None:
         may_set_aside = self._dead_letters.has_room_for(event)

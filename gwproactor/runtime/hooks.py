@@ -21,9 +21,9 @@ from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.event_flow import event_files
 from gwproactor.runtime.mailbox import Letter
 from gwproactor.runtime.own_tasks import OwnTasks
-from gwproactor.runtime.waiting import is_being_cancelled
 from gwproactor.stats import ProactorStats
 from gwproactor.texts import in_words, traceback_text
+from gwproactor.waiting import is_being_cancelled
 from gwproactor.wire.envelope import Message
 
 logger = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from typing import Self
 
 from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.interfaces import Runnable
-from gwproactor.runtime.waiting import until_any
+from gwproactor.waiting import until_any
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 """What an operator or a service manager sends to end a program in good order."""

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 from gwproactor.errors import MailboxFullError, NotRunningError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.waiting import is_being_cancelled
 from gwproactor.texts import kind_of, traceback_text
+from gwproactor.waiting import is_being_cancelled
 from gwproactor.wire.envelope import Message
 
 logger = logging.getLogger(__name__)

@@ -36,10 +36,10 @@ from gwproactor.runtime.own_events import OwnEvents
 from gwproactor.runtime.post_office import PostOffice
 from gwproactor.runtime.reporting import Reporting, quiet_logger
 from gwproactor.runtime.tasks import SupervisedTask
-from gwproactor.runtime.waiting import until_any
 from gwproactor.runtime.web_services import WebServices
 from gwproactor.stats import ProactorStats
 from gwproactor.texts import MAX_TEXT_BYTES, cut_to_bytes, in_words, traceback_text
+from gwproactor.waiting import until_any
 from gwproactor.web.servers import WebServers
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.payloads import (

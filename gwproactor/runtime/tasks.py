@@ -18,8 +18,8 @@ from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError, UsageError
 from gwproactor.restarts import Restarts
 from gwproactor.runtime.stacks import task_stack_text
-from gwproactor.runtime.waiting import is_being_cancelled
 from gwproactor.texts import in_words, traceback_text
+from gwproactor.waiting import is_being_cancelled
 
 Work = Callable[[], Coroutine[Any, Any, object]]
 """Makes the coroutine that a task runs; anew for each restart."""

@@ -11,6 +11,7 @@ unless its settings say so; failures are counted and told at a bounded rate.
 import asyncio
 import inspect
 import logging
+import random
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -20,6 +21,7 @@ from result import Err
 from gwproactor.errors import PollError
 from gwproactor.interfaces import INVALID_IO_TASK_HANDLE, IOLoopInterface
 from gwproactor.texts import traceback_text
+from gwproactor.waiting import is_being_cancelled
 from gwproactor.web.extra import need_aiohttp
 from gwproactor.web.poll_times import PollTimes
 from gwproactor.web.poll_troubles import PollReport, PollTroubles
@@ -94,6 +96,7 @@ class RESTPoller:
         report: Is told of trouble, and when it is over; the log when not given.
         pat: Called at least every few seconds while all is well.
         clock: The time; a test may have one of its own.
+        random: Gives a number between 0 and 1 for the jitter of the start.
     """
 
     def __init__(
@@ -108,6 +111,7 @@ class RESTPoller:
         report: Reporter | None = None,
         pat: Callable[[], None] = lambda: None,
         clock: PollClock | None = None,
+        random: Callable[[], float] = random.random,
     ) -> None:
         self._name = name
         self._rest = rest
@@ -118,6 +122,7 @@ class RESTPoller:
         self._report = report or _log
         self._pat = pat
         self._clock = clock or RealClock()
+        self._random = random
         self._troubles = PollTroubles()
         self._times: PollTimes | None = None
         self._handle = INVALID_IO_TASK_HANDLE
@@ -155,7 +160,7 @@ class RESTPoller:
         return self._rest.request
 
     def start(self) -> None:
-        """Begin to poll, at once. One that polls already goes on.
+        """Begin to poll, within `start_jitter_seconds`. One that polls already goes on.
 
         Raises:
             MissingExtraError: aiohttp is not installed.
@@ -193,7 +198,9 @@ class RESTPoller:
 
     async def _keep_polling(self, ask: Ask) -> None:
         request = self.make_request() if self._cache_request_args else None
-        self._times = PollTimes(self._rest.poll_period_seconds, self._clock.monotonic())
+        first_at = self._clock.monotonic() + self._random() * self._rest.jitter_seconds
+        self._times = PollTimes(self._rest.poll_period_seconds, first_at)
+        await self._sleep_until(first_at)
         while True:
             self._pat()
             await self._poll(ask, request)
@@ -213,8 +220,10 @@ class RESTPoller:
             if message is not None:
                 at = "the receiver failed", errors.convert
                 await self._hand_on(message)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
-            self._failed(*at, error)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_being_cancelled():
+                raise
+            self._failed(*at, error)  # whatever it is, it is told
         else:
             self._tell(self._troubles.worked(self._clock.monotonic()))
 
@@ -243,7 +252,7 @@ class RESTPoller:
             await self._clock.sleep(min(rest_seconds, PAT_SECONDS))
             self._pat()
 
-    def _failed(self, kind: str, response: ErrorResponse, error: Exception) -> None:
+    def _failed(self, kind: str, response: ErrorResponse, error: BaseException) -> None:
         """Deal with a failure as the settings say; called while it is handled."""
         details = str(error) if isinstance(error, PollError) else traceback_text(error)
         now = self._clock.monotonic()

@@ -20,6 +20,9 @@ DEFAULT_CONNECT_SECONDS = 10.0
 
 LONGEST_SECONDS = 86400.0
 
+MOST_JITTER_SECONDS = 1.0
+"""What a first answer may be late by, where nobody says otherwise."""
+
 
 class AioHttpClientTimeout(BaseModel):
     """How long parts of a request may take, seconds.
@@ -130,6 +133,9 @@ class RESTPollerSettings(BaseModel):
         session: What its requests have in common.
         request: What is asked, again and again.
         poll_period_seconds: From the start of one request to the start of the next.
+        start_jitter_seconds: The first request begins so long after the start at most, at random,
+            so that pollers that start together do not ask in step; when not given, a tenth of the
+            period, and a second at most.
         errors: What follows a failure.
         max_response_bytes: A longer answer, unpacked, is a failure.
 
@@ -144,6 +150,7 @@ class RESTPollerSettings(BaseModel):
     poll_period_seconds: float = Field(
         default=DEFAULT_POLL_PERIOD_SECONDS, ge=0.001, le=LONGEST_SECONDS, allow_inf_nan=False
     )
+    start_jitter_seconds: float | None = Field(default=None, ge=0, le=LONGEST_SECONDS)
     errors: ErrorResponses = ErrorResponses()
     max_response_bytes: int = Field(default=1024 * 1024, ge=1, le=2**31)
 
@@ -164,6 +171,13 @@ class RESTPollerSettings(BaseModel):
             ValueError: It makes no whole URL.
         """
         return joined_url(self.session.base_url, request.url)
+
+    @property
+    def jitter_seconds(self) -> float:
+        """How long after the start the first request begins at most."""
+        if self.start_jitter_seconds is not None:
+            return self.start_jitter_seconds
+        return min(self.poll_period_seconds / 10, MOST_JITTER_SECONDS)
 
     @property
     def timeout(self) -> AioHttpClientTimeout:

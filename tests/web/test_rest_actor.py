@@ -122,6 +122,25 @@ async def test_a_receiver_that_is_slow_is_not_overrun() -> None:
     assert ("REST poller 'poller': works again", ProblemType.error) not in node.said()
 
 
+async def test_a_server_that_hangs_holds_up_no_other_poller_and_not_the_loop() -> None:
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def hang(request: web.Request) -> web.Response:
+        asked.set()
+        await never.wait()
+        return web.Response()
+
+    async with answering(hang) as hanging, answering(Counting()) as server:
+        node = Node(server.url)
+        slow = RESTPollerActor("slow", node.services, settings(hanging.url), convert=reading)
+        node.add_communicator(slow)
+        async with node:
+            await asked.wait()
+            await until(lambda: node.receiver.values[:5] == [1, 2, 3, 4, 5])
+            assert slow.poller.poll_count == 1
+            assert len(hanging.requests) == 1
+
+
 async def test_its_trouble_is_a_problem_of_the_proactor_once() -> None:
     counting = Counting()
     counting.status = 500

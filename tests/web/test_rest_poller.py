@@ -108,10 +108,14 @@ class Desk:
         self.pats = 0
         options = {
             name: values.pop(name)
-            for name in ("convert", "forward", "cache_request_args")
+            for name in ("convert", "forward", "cache_request_args", "random")
             if name in values
         }
-        rest = {"request": {"url": url}, "poll_period_seconds": PERIOD} | values
+        rest = {
+            "request": {"url": url},
+            "poll_period_seconds": PERIOD,
+            "start_jitter_seconds": 0,
+        } | values
         self.poller = values.get("kind", RESTPoller)(
             "p",
             RESTPollerSettings.model_validate({k: v for k, v in rest.items() if k != "kind"}),
@@ -180,6 +184,25 @@ async def test_it_asks_at_once_and_then_each_period() -> None:
                 desk.clock.let_pass(PERIOD)
     assert desk.poller.missed_count == 0
     assert desk.reports == []
+
+
+async def test_it_may_begin_later_and_keeps_that_distance_from_others() -> None:
+    starts: list[float] = []
+
+    async def convert(response: RESTResponse) -> Message[Any]:
+        starts.append(desk.clock.now - 1000)
+        return await number_of(response)
+
+    async with answering(Counting()) as server:
+        desk = Desk(server.url, convert=convert, random=lambda: 0.5, start_jitter_seconds=4)
+        async with polling(desk):
+            desk.clock.let_pass(1.9)
+            await asyncio.sleep(0.01)  # in which one that does not wait would ask
+            assert server.requests == []
+            desk.clock.let_pass(0.1 + 2 * PERIOD)
+            await desk.received_count(3)
+    assert starts == [2, 2 + PERIOD, 2 + 2 * PERIOD]
+    assert desk.poller.missed_count == 0
 
 
 async def test_a_stall_costs_polls_and_brings_no_burst() -> None:
@@ -325,6 +348,29 @@ async def test_a_converter_and_a_receiver_that_fail_are_told_apart() -> None:
         assert f'File "{__file__}"' in details
     assert "in convert" in desk.reports[0][1]
     assert desk.reports[1][1].endswith("RuntimeError: no room")
+
+
+@pytest.mark.parametrize("where", ["convert", "forward"])
+async def test_a_cancellation_that_is_not_its_own_is_a_failure_like_others(where: str) -> None:
+    async def wait_for_what_was_cancelled(_: object) -> Message[Any]:
+        if desk.poller.poll_count == 1:
+            never = asyncio.get_running_loop().create_future()
+            never.cancel()
+            await never
+        return message_of(2)
+
+    async with answering(Counting()) as server:
+        desk = Desk(server.url, **{where: wait_for_what_was_cancelled})
+        async with polling(desk):
+            await until(lambda: desk.poller.failure_count == 1)
+            desk.clock.let_pass(PERIOD)
+            await until(lambda: len(desk.reports) == 2)
+    what = "converter" if where == "convert" else "receiver"
+    assert desk.summaries() == [
+        f"REST poller 'p': the {what} failed",
+        "REST poller 'p': works again",
+    ]
+    assert "CancelledError" in desk.reports[0][1]
 
 
 async def test_what_is_not_to_be_told_is_counted_all_the_same() -> None:

@@ -59,3 +59,11 @@ def test_what_cannot_work_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError) as caught:
         settings(**values)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("period", "jitter"), [(60, 1), (10, 1), (5, 0.5), (0.001, 0.0001)])
+def test_the_start_is_spread_over_a_little_of_the_period(period: float, jitter: float) -> None:
+    rest = {"request": {"url": "http://a/"}, "poll_period_seconds": period}
+    assert RESTPollerSettings.model_validate(rest).jitter_seconds == pytest.approx(jitter)
+    told = rest | {"start_jitter_seconds": 0}
+    assert RESTPollerSettings.model_validate(told).jitter_seconds == 0

@@ -1,4 +1,4 @@
-"""Waiting for whichever of several things happens first."""
+"""Waiting for whichever of several things happens first, and telling whose a cancellation is."""
 
 import asyncio
 from collections.abc import Coroutine

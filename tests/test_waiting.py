@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gwproactor.runtime.waiting import until_any
+from gwproactor.waiting import until_any
 from gwproactor_test.clients import until
 
 
