@@ -37,6 +37,10 @@ class MemoryStore:
         """A number above every sequence put so far."""
         return self._next_sequence
 
+    def skip_to(self, next_sequence: int) -> None:
+        """Give out nothing below it."""
+        self._next_sequence = max(self._next_sequence, next_sequence)
+
     @property
     def size_bytes(self) -> int:
         """What the events count, in bytes."""

@@ -97,6 +97,7 @@ class OutgoingEvents(SendingEvents):
         damages = [*await self._refused.open(), *await self._store.open()]
         # Both stores know an event by its sequence, so none of those refused is given out again.
         next_sequence = max(self._store.next_sequence, self._refused.next_sequence)
+        self._store.skip_to(next_sequence)
         self._outbox.restore((), next_sequence)
         async for refs in in_slices(self._store.pending()):
             for double in self._outbox.restore(refs, next_sequence):

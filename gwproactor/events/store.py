@@ -143,6 +143,10 @@ class EventStore(Protocol):
         """A number above every sequence that this store has ever seen."""
         ...
 
+    def skip_to(self, next_sequence: int) -> None:
+        """Let `next_sequence` be no lower; for right after `open`, where another store has more."""
+        ...
+
     @property
     def size_bytes(self) -> int:
         """What the store takes up, in bytes, with what it has yet to tidy away."""

@@ -1,11 +1,13 @@
 """Verifying: damage and gaps are named, and what nodes, kills and full disks leave is neither."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gwproactor.boxes.box import Boxes
+from gwproactor.boxes.transfer import Lines, import_events
 from gwproactor.boxes.verify import verify
 from gwproactor.events.log.seen_files import SeenFiles
 from gwproactor.events.log.segment_index import segment_name
@@ -91,19 +93,45 @@ def test_the_oldest_may_be_gone(data: Path) -> None:
     assert found(data) == []
 
 
-def test_what_a_start_has_repaired_is_missing_from_then_on(data: Path) -> None:
-    path = segments(data)[1]
+def damage(path: Path, text: bytes) -> None:
     content = bytearray(path.read_bytes())
-    content[content.index(b'{"n"')] ^= 1
+    content[content.index(text)] ^= 1
     path.write_bytes(content)
-    damage, gap = found(data)
-    assert damage.reason == "its checksum does not fit"
-    assert damage.event_id == f"e{gap.sequence}"
-    assert gap.reason.endswith("as far as that can be read")
+
+
+@pytest.mark.parametrize("number", range(1, COUNT + 1))
+def test_what_a_start_has_told_of_is_not_missing_any_more(data: Path, number: int) -> None:
+    [path] = [path for path in segments(data) if number in sequences_in(path)]
+    damage(path, b'{"n": %d}' % number)
+    told, *gap = found(data)
+    assert (told.reason, told.event_id) == ("its checksum does not fit", f"e{number}")
+    assert [damage.sequence for damage in gap] in ([number], [])
     opened(data).close()
-    [damage] = found(data)
-    assert damage.sequence == gap.sequence
-    assert "is kept in damaged" in damage.reason
+    assert found(data) == []
+    left = [n for n in range(1, COUNT + 1) if n not in {2, number}]
+    assert live(data) == left
+    if number != 2:
+        (copy,) = (data / "outbox" / "damaged").iterdir()
+        damage(copy, b'z"n": %d}' % number)
+        copy.replace(path)  # mended by hand, and put back
+        assert live(data) == sorted([*left, number])
+
+
+def test_what_nobody_was_told_of_is_missing(data: Path) -> None:
+    """A command repairs what it finds, too, and does not call itself the node."""
+    [path] = [path for path in segments(data) if 4 in sequences_in(path)]
+    damage(path, b'{"n": 4}')
+    import_events(Boxes(data), Lines(BytesIO()))
+    [gap] = found(data)
+    assert gap.sequence == 4
+    assert "is kept in damaged" in gap.reason
+
+
+def live(data: Path) -> list[int]:
+    log = opened(data)
+    sequences = [ref.sequence for ref in log.pending()]
+    log.close()
+    return sequences
 
 
 def test_a_sequence_that_two_events_have_is_named(data: Path) -> None:

@@ -277,6 +277,16 @@ async def test_refused_again_in_every_run_of_a_node_with_files_none_is_lost(
     assert [event.event_id for event in refused_in(tmp_path)] == ["a", "b", "c"]
 
 
+async def test_where_the_outbox_was_lost_beside_them_nothing_is_missing(tmp_path: Path) -> None:
+    set_aside(tmp_path, StoredEvent(7, "old", payload("old")))
+    for event_ids in (("a", "b"), ("c",)):
+        store, aside = stores(tmp_path)
+        async with running(store, refused=aside) as node:
+            node.post(*event_ids)
+    assert [event.sequence for event in outbox_of(tmp_path)] == [8, 9, 10]
+    assert verify(Boxes(tmp_path)) == []
+
+
 # Requeued
 
 

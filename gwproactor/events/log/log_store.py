@@ -67,6 +67,10 @@ class LogStore:
         """A number above every sequence that this store has ever seen."""
         return self._log.next_sequence
 
+    def skip_to(self, next_sequence: int) -> None:
+        """Give out nothing below it; for right after `open`."""
+        self._log.skip_to(next_sequence)
+
     @property
     def size_bytes(self) -> int:
         """The size of the files, in bytes."""

@@ -99,15 +99,23 @@ class SegmentLog:
 
     # Opening
 
-    def open(self) -> list[Damage]:
+    def open(self, *, tells: bool = True) -> list[Damage]:
         """Read every segment once; repair what is damaged, and return it.
+
+        Args:
+            tells: The caller tells the world what is damaged.
 
         Raises:
             StoreUnusableError: The folder cannot be made or read, or a segment not by this process.
             StoreFormatError: A newer version wrote it.
         """
         found = open_segments(
-            self._files, self._folder, self._index, self._unread, durable=self._durable
+            self._files,
+            self._folder,
+            self._index,
+            self._unread,
+            durable=self._durable,
+            tells=tells,
         )
         self._tail.begin_after(found.last_number)
         self._saw(found.next_sequence - 1)
@@ -119,7 +127,7 @@ class SegmentLog:
         Raises:
             StoreError: A segment cannot be read now, or as `open` says.
         """
-        self.open()
+        self.open(tells=False)
         if self._unread.reasons:
             files = "; ".join(self._unread.reasons)
             raise StoreError(f"nothing was done, for not all can be read: {files}; try again")

@@ -14,13 +14,14 @@ from typing import NamedTuple
 from gwproactor.errors import StoreUnusableError
 from gwproactor.events.disk.file_calls import FileCalls, describe, sync_file
 from gwproactor.events.disk.repair import remove_leftovers, repair
+from gwproactor.events.log.flaws import IsLive, blank_flaws
 from gwproactor.events.log.segment_index import (
     Segment,
     SegmentIndex,
     segment_name,
     segment_numbers,
 )
-from gwproactor.events.log.segments import Put, Removal, blank_flaws, decode_segment
+from gwproactor.events.log.segments import Put, Removal, decode_segment
 from gwproactor.events.log.unread_segments import UnreadSegments
 from gwproactor.events.store import Damage
 
@@ -50,6 +51,7 @@ def open_segments(
     unread: UnreadSegments,
     *,
     durable: bool,
+    tells: bool,
 ) -> Opened:
     """Read every segment into `index`, and repair what is damaged.
 
@@ -59,6 +61,7 @@ def open_segments(
         index: Empty; told of every segment and of what is stored in it.
         unread: Told of every segment that the disk does not give back now.
         durable: Sync what is found.
+        tells: The caller tells the world of the damage, so that its losses are accounted for.
 
     Raises:
         StoreUnusableError: The folder cannot be made, read or synced, or this process may not read
@@ -80,7 +83,8 @@ def open_segments(
         except OSError as error:
             unread.add(segment, error)
             continue
-        found, above = _load(files, index, segment, data)
+        notes_losses = tells and not unread.reasons  # else they may not be lost
+        found, above = _load(files, index, segment, data, notes_losses=notes_losses)
         damages += found
         next_sequence = max(next_sequence, above)
     last_number = max(numbers, default=0)
@@ -91,16 +95,17 @@ def open_segments(
 
 
 def _load(
-    files: FileCalls, index: SegmentIndex, segment: Segment, data: bytes
+    files: FileCalls, index: SegmentIndex, segment: Segment, data: bytes, *, notes_losses: bool
 ) -> tuple[Sequence[Damage], int]:
     """Take in one segment; return what is damaged, and a number above its sequences."""
     path = segment.path
     index.add(segment)
     contents = decode_segment(data, str(path))
     index.grow(segment, len(data))
-    _replay(index, segment, contents.records)
     if contents.flaws:
-        repair(files, path, data, blank_flaws(data, contents))
+        is_live: IsLive | None = (lambda n: index.find(n) is not None) if notes_losses else None
+        repair(files, path, data, blank_flaws(data, contents, is_live))
+    _replay(index, segment, contents.records)
     damages = [
         Damage(f"{path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
         for flaw in contents.flaws

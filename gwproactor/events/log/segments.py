@@ -36,7 +36,6 @@ from zlib import crc32
 from gwproactor.errors import StoreFormatError
 from gwproactor.events.log.records import (
     broken_filler_end,
-    encode_filler,
     encode_record,
     filler_end,
     line_end,
@@ -136,16 +135,6 @@ def encode_put(event: StoredEvent) -> bytes:
 def encode_removal(sequences: Sequence[int]) -> bytes:
     """Write the line that removes the events with `sequences`."""
     return encode_record(b"-", " ".join(map(str, sequences)).encode("ascii"))
-
-
-def blank_flaws(data: bytes, contents: Contents) -> bytes:
-    """Return the segment with its damage blanked and every record where it was."""
-    clean = bytearray(data)
-    for flaw in contents.flaws:
-        clean[flaw.offset : flaw.end] = encode_filler(flaw.end - flaw.offset)
-    if contents.flaws and contents.flaws[0].offset == 0:
-        clean[:HEADER_BYTES] = encode_header(contents.next_sequence)
-    return bytes(clean)
 
 
 def decode_put(line: bytes) -> StoredEvent | None:

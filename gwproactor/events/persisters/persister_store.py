@@ -64,6 +64,10 @@ class PersisterStore:
         """A number above every sequence of this run."""
         return self._contents.next_sequence
 
+    def skip_to(self, next_sequence: int) -> None:
+        """Give out nothing below it, in this run; for right after `open`."""
+        self._contents.next_sequence = max(self._contents.next_sequence, next_sequence)
+
     @property
     def size_bytes(self) -> int:
         """What the events count, in bytes."""

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwproactor.errors import StoreFormatError
+from gwproactor.events.log.flaws import blank_flaws
 from gwproactor.events.log.records import encode_filler
 from gwproactor.events.log.segments import (
     FORMAT,
     HEADER_BYTES,
     Contents,
     Put,
-    blank_flaws,
     decode_put,
     decode_segment,
     encode_header,
