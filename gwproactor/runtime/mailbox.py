@@ -8,7 +8,9 @@ holding up the others; after too many tries it is reported and let go. What the 
 again after a reconnection, while it still waits here, is not put in a second time.
 
 Who is in no hurry can wait for room, and until the receiver has dealt with his message: then the
-receiver's pace is his own, and what the receiver fails with is his to know.
+receiver's pace is his own, and what the receiver fails with is his to know. Waiting is no failure,
+so of a receiver that hangs nobody would hear; where none of its messages is taken for a while and
+somebody waits for room, it is reported.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from typing import Any, NamedTuple
 from gwproactor.errors import MailboxFullError, NotRunningError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.runtime.held_packets import HeldPackets
 from gwproactor.texts import kind_of, traceback_text
 from gwproactor.waiting import is_being_cancelled
 from gwproactor.wire.envelope import Message
@@ -36,6 +39,9 @@ FIRST_RETRY_SECONDS = 1.0
 
 LONGEST_RETRY_SECONDS = 60.0
 """And is asked once a minute at least, up to the number of tries."""
+
+STUCK_SECONDS = 10.0
+"""A receiver that takes no message for so long, while others wait for room, perhaps hangs."""
 
 
 class _Entry(NamedTuple):
@@ -77,8 +83,7 @@ class Mailbox:
         self._out_count = 0
         self._dealt_count = 0
         self._progress = asyncio.Event()
-        self._held: dict[tuple[str, int], ReceivedMessage] = {}
-        """Of the messages not dealt with, those that the broker keeps, by link and packet id."""
+        self._held = HeldPackets()
         self._later: set[asyncio.TimerHandle] = set()
         self._report = report
         self._rate = ReportRate()
@@ -98,7 +103,7 @@ class Mailbox:
         if self._is_full and not received.holds_broker:
             self._drop(received.link_name)
             return False
-        if not self._waits_already(received):
+        if not self._held.waits_already(received):
             self._letters.put_nowait(_Entry(received))
         return True
 
@@ -123,7 +128,12 @@ class Mailbox:
         """Wait until there is room, or nobody empties the mailbox any more. Cancelling is safe."""
         while self._is_full and not self._is_over:
             self._room.clear()
-            await self._room.wait()
+            try:
+                async with asyncio.timeout(STUCK_SECONDS):
+                    await self._room.wait()
+            except TimeoutError:
+                summary = f"{self._owner} has taken no message for long, and senders wait for room"
+                self._report_often(summary, f"it may hang; {len(self)} messages wait")
 
     async def drained(self) -> None:
         """Wait until what waits now is dealt with, or nobody does that any more; cancel-safe.
@@ -215,16 +225,6 @@ class Mailbox:
         self.dropped_count += 1
         self._report_often(f"The mailbox of {self._owner} is full: messages are dropped", sender)
 
-    def _waits_already(self, received: ReceivedMessage) -> bool:
-        """Whether it came before and is not dealt with yet; if not, remember it."""
-        if not received.holds_broker:
-            return False
-        first = self._held.get(_key(received))
-        if first is not None and first.stands_for(received):
-            return True
-        self._held[_key(received)] = received
-        return False
-
     async def _handle(self, entry: _Entry) -> None:
         try:
             await self._handler(entry.letter)
@@ -254,11 +254,8 @@ class Mailbox:
         self._again_in(seconds, letter, tries + 1)
 
     def _done(self, letter: Letter) -> None:
-        if not isinstance(letter, ReceivedMessage):
-            return
-        if self._held.get(_key(letter)) is letter:
-            del self._held[_key(letter)]
-        letter.done()
+        if isinstance(letter, ReceivedMessage):
+            self._held.done(letter)
 
     def _again_in(self, seconds: float, received: ReceivedMessage, tries: int) -> None:
         def again() -> None:
@@ -285,7 +282,3 @@ def type_of(letter: Letter) -> str:
     """The TypeName of the payload of what waits."""
     message = letter.message if isinstance(letter, ReceivedMessage) else letter
     return str(message.Header.MessageType)
-
-
-def _key(received: ReceivedMessage) -> tuple[str, int]:
-    return received.link_name, received.packet.packet_id

@@ -272,6 +272,27 @@ async def test_who_waits_in_front_of_a_full_mailbox_gets_in_when_there_is_room()
     assert not desk.mailbox._outcomes
 
 
+async def test_a_receiver_that_hangs_while_senders_wait_for_room_is_reported_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mailbox, "STUCK_SECONDS", 0.01)
+    desk, go_on = Desk(max_messages=1), asyncio.Event()
+
+    async def hang(letter: Letter) -> None:
+        await go_on.wait()
+
+    desk.handler = hang
+    async with running(desk):
+        waiting = [asyncio.create_task(desk.mailbox.process(message(str(n)))) for n in range(4)]
+        await until(lambda: bool(desk.reports))
+        await asyncio.sleep(0.1)
+        go_on.set()
+        await asyncio.gather(*waiting)
+    (said,) = desk.reports
+    assert said[0] == "'actor' has taken no message for long, and senders wait for room"
+    assert said[1].startswith("it may hang; 1 messages wait")
+
+
 async def test_who_goes_away_while_he_waits_leaves_his_message() -> None:
     desk, may_go_on = Desk(max_messages=2), asyncio.Event()
 
