@@ -5,7 +5,7 @@ program can catch either branch without knowing its leaves::
 
     GwproactorError
     ├── UsageError                the caller's mistake
-    │   ├── SettingsError         a setting that cannot work; names it and its cure
+    │   ├── SettingsError         a setting that cannot work; names it; a ValueError too
     │   ├── NotRunningError       a call on something not started yet, or stopped already
     │   ├── PacketTooLargeError   a message longer than the broker takes
     │   ├── MissingExtraError     an extra of this package that is needed and not installed
@@ -68,11 +68,10 @@ program can catch either branch without knowing its leaves::
     └── Problems                  several at once; a ValueError too (gwproactor.problems)
 
 Three others come out of this library, because everybody knows them. `pydantic.ValidationError`:
-the parts of settings, payloads and messages are models, and a program that builds one of wrong
-values learns it in pydantic's words, without the values where it is a setting; what is read by us,
-`ProactorSettings` and broker URLs, is a SettingsError where it is wrong. `TimeoutError`: a wait
-took longer than its caller allowed. `ExceptionGroup`: several tasks of a proactor failed, or one
-did in a way that is a fault of ours.
+payloads and messages are models, and a program that builds one of wrong values learns it in
+pydantic's words; settings, all of them, are a SettingsError where they are wrong. `TimeoutError`: a
+wait took longer than its caller allowed. `ExceptionGroup`: several tasks of a proactor failed, or
+one did in a way that is a fault of ours.
 """
 
 import queue
@@ -86,8 +85,11 @@ class UsageError(GwproactorError):
     """The caller's mistake."""
 
 
-class SettingsError(UsageError):
-    """A setting that cannot work. The message names the setting, the fault and the cure."""
+class SettingsError(UsageError, ValueError):
+    """A setting that cannot work. The message names the setting, the fault and the cure.
+
+    As a ValueError it can be raised in validators too: then who knows the setting's name adds it.
+    """
 
 
 class NotRunningError(UsageError):

@@ -62,8 +62,14 @@ ROOM_RANKS = {
 # The core decides and never does: it gets inputs and the time, and returns what is to be done. It
 # leans only on itself, the wire and the exceptions. Ports are of it: they say what, not how.
 CORE_MODULES = (
+    "config/examples.py",
+    "config/explain.py",
+    "config/fields.py",
+    "config/layers.py",
     "config/limit_policy.py",
+    "config/table.py",
     "config/tasks.py",
+    "config/variables.py",
     "events/core/backlog.py",
     "events/core/batch_receipt.py",
     "events/core/departures.py",

@@ -5,9 +5,9 @@ from itertools import accumulate, pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
+from gwproactor.errors import SettingsError
 from gwproactor.restarts import Restarts
 
 
@@ -38,14 +38,16 @@ def test_none_at_all_can_be_asked_for() -> None:
 
 
 def test_a_wrong_policy_is_refused() -> None:
-    with pytest.raises(ValidationError, match="first_delay_seconds"):
+    with pytest.raises(SettingsError, match="first_delay_seconds"):
         TaskPolicy(first_delay_seconds=0)
 
 
 policies = st.builds(
-    TaskPolicy,
-    first_delay_seconds=st.floats(min_value=0.01, max_value=100),
-    longest_delay_seconds=st.floats(min_value=0.01, max_value=100),
+    lambda delay_seconds, factor, **others: TaskPolicy(
+        first_delay_seconds=delay_seconds, longest_delay_seconds=delay_seconds * factor, **others
+    ),
+    delay_seconds=st.floats(min_value=0.01, max_value=100),
+    factor=st.floats(min_value=1, max_value=100),
     max_restarts=st.integers(min_value=0, max_value=8),
     within_seconds=st.floats(min_value=0.1, max_value=1000),
 )
@@ -61,8 +63,8 @@ def test_the_rate_of_restarts_is_bounded_and_so_is_each_delay(
     for start in restarted:
         within = [m for m in restarted if 0 <= m - start <= policy.within_seconds]
         assert len(within) <= policy.max_restarts
-    smallest = min(policy.first_delay_seconds, policy.longest_delay_seconds)
-    assert all(smallest <= each <= policy.longest_delay_seconds for each in found if each)
+    shortest, longest = policy.first_delay_seconds, policy.longest_delay_seconds
+    assert all(shortest <= each <= longest for each in found if each)
 
 
 @given(policies, st.lists(st.floats(min_value=0, max_value=1), max_size=20))

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gwproactor.config.explain import example_of
+from gwproactor.config.examples import as_variable, example_of
 from gwproactor.config.fields import KeyPath, dotted, leaves, model_at
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.variables import variable_of
@@ -35,12 +35,12 @@ def default_of(path: KeyPath, field: FieldInfo) -> str:
     return f"`{field.default}`" if str(field.default) else "empty"
 
 
-def right_values(field: FieldInfo) -> str:
+def right_values(name: str, field: FieldInfo) -> str:
     """All of them where they are few, or else one."""
     kind = field.annotation
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return ", ".join(f"`{member.value}`" for member in kind)
-    return f"`{example_of(field)}`"
+    return f"`{as_variable(example_of(field, name))}`"
 
 
 def rows() -> Iterator[str]:
@@ -52,7 +52,7 @@ def rows() -> Iterator[str]:
         cells = (
             f"`{dotted(path)}`",
             default_of(path, field),
-            right_values(field),
+            right_values(path[-1], field),
             meanings(owner)[path[-1]].replace("|", "\\|"),
         )
         yield f"| {' | '.join(cells)} |"

@@ -1,7 +1,7 @@
 """Settings that say where a wrong value was written, and what it is called there.
 
 A class derived from `CheckedSettings` is one of pydantic-settings, read from the layers that
-`gwproactor.config.layers` describes, with one difference: what is wrong with it is a
+`gwproactor.config.sources` describes, with one difference: what is wrong with it is a
 `SettingsError` that names the variable, the key in the file or the argument, the value's fault and
 an example, and never the value. Variables with the class's prefix that are no settings are refused,
 too.
@@ -10,11 +10,14 @@ too.
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import ValidationError
+from pydantic import ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gwproactor.config.environment import Files
 from gwproactor.config.explain import explained
-from gwproactor.config.layers import Files, Places, arguments_layer, complete, merged, read_layers
+from gwproactor.config.layers import arguments_layer, complete, merged
+from gwproactor.config.sources import Places, read_layers
+from gwproactor.config.table import meant
 
 _TOML_FILE = "_toml_file"
 _ONLY_ARGUMENTS = "_only_arguments"
@@ -26,10 +29,10 @@ class CheckedSettings(BaseSettings):
     Make it before the loop runs, or in a thread: files block.
 
     Args:
-        _env_file: A file of variables, or several; those that are missing are passed over.
+        _env_file: A file of variables, or several, which must be there.
         _env_file_encoding: Its encoding; UTF-8 when not given.
         _env_nested_delimiter: What parts the names in a variable; the class's when not given.
-        _secrets_dir: A folder of files with one value each.
+        _secrets_dir: A folder of files with one value each, which must be there.
         **values: Settings, which win over everything else.
 
     Raises:
@@ -43,6 +46,7 @@ class CheckedSettings(BaseSettings):
         extra="forbid",
         frozen=True,
         hide_input_in_errors=True,
+        loc_by_alias=False,
     )
 
     def __init__(
@@ -71,7 +75,10 @@ class CheckedSettings(BaseSettings):
         try:
             super(BaseSettings, self).__init__(**given)
         except ValidationError as error:
-            raise explained(cls, error, layers) from None
+            refusal = explained(cls, error, layers)
+        else:
+            return
+        raise refusal  # out here, where it has no context: that one knows the values
 
     @classmethod
     def load(
@@ -85,13 +92,28 @@ class CheckedSettings(BaseSettings):
 
         Args:
             toml_file: A TOML file, which must be there.
-            env_file: A file of variables, or several.
+            env_file: A file of variables, or several, which must be there.
             **values: Settings, which win over everything else.
 
         Raises:
             SettingsError: A setting cannot work, or a file cannot be read.
         """
         return cls(env_file, **{_TOML_FILE: toml_file, **values})
+
+    @classmethod
+    def model_validate(cls, obj: Any, **options: Any) -> Self:
+        """The same as the constructor, of a dictionary. Reads files.
+
+        Args:
+            obj: Settings, which win over everything else.
+            **options: As pydantic has them; they are for what is no dictionary.
+
+        Raises:
+            SettingsError: A setting cannot work, or a file cannot be read.
+        """
+        if isinstance(obj, dict):
+            return cls(**obj)
+        return super().model_validate(obj, **options)
 
     @classmethod
     def without_environment(cls, **values: Any) -> Self:
@@ -103,3 +125,8 @@ class CheckedSettings(BaseSettings):
             SettingsError: A value cannot work, or has no such name.
         """
         return cls(**{_ONLY_ARGUMENTS: True, **values})
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _what_nobody_means(cls, value: object, info: ValidationInfo) -> object:
+        return meant(cls, value, info)

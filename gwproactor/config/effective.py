@@ -4,7 +4,6 @@ Secrets are masked: what is one by its type, and a text whose name says that it 
 """
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,13 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from gwproactor.config.checked_settings import CheckedSettings
+from gwproactor.config.environment import Files
+from gwproactor.config.examples import is_secret
 from gwproactor.config.explain import without_logins
-from gwproactor.config.fields import KeyPath, dotted
-from gwproactor.config.layers import Files, Layer, Places, read_layers
+from gwproactor.config.fields import dotted, spellings
+from gwproactor.config.layers import Layer
 from gwproactor.config.paths import XDG_VARIABLES
+from gwproactor.config.sources import Places, read_layers
 from gwproactor.config.variables import variable_of
 
 DEFAULT: Final = "default"
@@ -26,8 +28,6 @@ FOLLOWS: Final = "follows from others"
 
 MASK: Final = "**********"
 """What pydantic shows of a secret, too."""
-
-_SECRET_NAME = re.compile(r"password|passwd|passphrase|secret|token|api_?key|credential")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,15 @@ def effective_settings(
             name=dotted(path),
             variable=variable_of(cls, path),
             value=_shown(path[-1], getattr(owner, path[-1])),
-            origin=_origin(path, owner, layers),
+            origin=_origin(cls, path, owner, layers),
         )
         for path, owner in _leaves(settings)
     ]
 
 
-def _leaves(model: BaseModel, above: KeyPath = ()) -> Iterator[tuple[KeyPath, BaseModel]]:
+def _leaves(
+    model: BaseModel, above: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], BaseModel]]:
     """Every setting that holds no others, and the object that it is of."""
     for name in type(model).model_fields:
         value = getattr(model, name)
@@ -84,7 +86,7 @@ def _leaves(model: BaseModel, above: KeyPath = ()) -> Iterator[tuple[KeyPath, Ba
 
 
 def _shown(name: str, value: object) -> Any:
-    if isinstance(value, str) and value and _SECRET_NAME.search(name.lower()):
+    if isinstance(value, str) and value and is_secret(name):
         return MASK
     return _without_logins(to_jsonable_python(value, bytes_mode="base64", fallback=str))
 
@@ -99,10 +101,13 @@ def _without_logins(value: Any) -> Any:
     return value
 
 
-def _origin(path: KeyPath, owner: BaseModel, layers: Sequence[Layer]) -> str:
-    decisive = next((layer for layer in layers if layer.decides(path)), None)
-    if decisive is not None:
-        return decisive.giver(path)
+def _origin(
+    cls: type[CheckedSettings], path: tuple[str, ...], owner: BaseModel, layers: Sequence[Layer]
+) -> str:
+    for layer in layers:
+        for written in spellings(cls, path):
+            if layer.decides(written):
+                return layer.giver(written)
     if path[-1] in owner.model_fields_set:
         return FOLLOWS
     variable = XDG_VARIABLES.get(path[-1]) if path[0] == "paths" else None

@@ -1,12 +1,13 @@
 """Where events are kept, and how surely."""
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from gwproactor.config.limit_policy import LimitPolicy
 from gwproactor.config.paths import UserPath
+from gwproactor.config.table import Table
 
 DEFAULT_MAX_BYTES = 500 * 1024 * 1024
 """Size of a store at which it is full: a week of an event a second, on any SD card."""
@@ -43,7 +44,13 @@ class InboxKind(StrEnum):
     """Each is acknowledged when its handler has succeeded."""
 
 
-class EventSettings(BaseModel):
+def _checked_command(words: tuple[str, ...]) -> tuple[str, ...]:
+    if (words and not words[0].strip()) or any("\0" in word for word in words):
+        raise ValueError("it must begin with a program's name, and hold no zero character")
+    return words
+
+
+class EventSettings(Table):
     """How a proactor keeps events.
 
     Args:
@@ -67,13 +74,13 @@ class EventSettings(BaseModel):
         batches: Take many events in one message, and send them so to a peer that takes them too.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     folder: UserPath | None = None
     durability: Durability = Durability.fsync
     store: EventStoreKind = EventStoreKind.log
     files_folder: UserPath | None = None
-    pat_watchdog_args: tuple[str, ...] = ()
+    pat_watchdog_args: Annotated[tuple[str, ...], AfterValidator(_checked_command)] = Field(
+        default=(), examples=[["/usr/bin/systemd-notify", "WATCHDOG=1"]]
+    )
     inbox: InboxKind = InboxKind.disk
     handler_tries: int = Field(default=10, ge=1)
     send_tries: int = Field(default=10, ge=1)

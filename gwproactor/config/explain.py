@@ -2,21 +2,20 @@
 
 Pydantic knows where in the models a fault is, and the layers know what that place is called where
 the value was written. Put together they make a message that names the variable, key or argument,
-the value's fault and an example. The value itself is not repeated: it may be a secret that went
-into the wrong place.
+the value's fault and an example, in the form in which it would be written there. The value itself
+is not repeated: it may be a secret that went into the wrong place.
 """
 
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings
 
-from gwproactor.config.fields import KeyPath, dotted, field_at, model_at, near
-from gwproactor.config.layers import Layer
+from gwproactor.config.examples import as_variable, example_of, example_of_kind
+from gwproactor.config.fields import KeyPath, Spot, dotted, model_of, near, spot_at
+from gwproactor.config.layers import Layer, merged
 from gwproactor.config.variables import variable_of
 from gwproactor.errors import SettingsError
 
@@ -26,31 +25,25 @@ MAX_FAULTS = 10
 _MAX_GIVERS = 3
 """Of a fault in how several settings go together."""
 
+_TABLE = "it must be a table"
+_LIST = "it must be a list"
 _WORDS = {
-    "model_type": "it must be a table",
-    "dict_type": "it must be a table",
-    "model_attributes_type": "it must be a table",
-    "tuple_type": "it must be a list",
-    "list_type": "it must be a list",
+    "model_type": _TABLE,
+    "dict_type": _TABLE,
+    "model_attributes_type": _TABLE,
+    "tuple_type": _LIST,
+    "list_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
 }
 """What pydantic says in words of Python, in words of whoever writes settings."""
-
-_EXAMPLES = {
-    "Path": "/srv/scada",
-    "tuple": '["a", "b"]',
-    "list": '["a", "b"]',
-    "bool": "true",
-    "int": "1",
-    "float": "1.5",
-}
-"""Of fields that name none and have no default: by what stands in their annotation."""
 
 _LOGIN = re.compile(r"://[^/\s]*@")
 """The login of a URL, which one of our own messages might repeat."""
 
 
 def explained(
-    cls: type[BaseSettings], error: ValidationError, layers: Sequence[Layer]
+    cls: type[BaseModel], error: ValidationError, layers: Sequence[Layer]
 ) -> SettingsError:
     """The error that tells of every fault.
 
@@ -59,24 +52,34 @@ def explained(
         error: What pydantic found.
         layers: Where the values are from.
     """
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    every = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = [fault for fault in every if not _follows_from_another(fault, every)]
     told = list(dict.fromkeys(_explained(cls, fault, layers) for fault in faults[:MAX_FAULTS]))
     left_out = len(faults) - MAX_FAULTS
     more = [f"and {left_out} more"] if left_out > 0 else []
     return SettingsError("\n".join([*told, *more]))
 
 
-def _explained(cls: type[BaseSettings], fault: Any, layers: Sequence[Layer]) -> str:
-    path = _named(fault["loc"])
+def _follows_from_another(fault: Any, every: Sequence[Any]) -> bool:
+    """Whether a default could not be made, or a list is too short, only for what was refused."""
+    if fault["type"] == "default_factory_not_called":
+        return True
+    loc = fault["loc"]
+    return fault["type"] == "too_short" and any(
+        len(other["loc"]) > len(loc) and other["loc"][: len(loc)] == loc for other in every
+    )
+
+
+def _explained(cls: type[BaseModel], fault: Any, layers: Sequence[Layer]) -> str:
+    spot = spot_at(cls, merged(layers), fault["loc"])
     if fault["type"] == "missing":
-        return _missing(cls, path)
-    place = " and ".join(givers(path, layers)) or dotted(path) or cls.__name__
-    if fault["type"] == "extra_forbidden" and path:
-        owner = model_at(cls, path[:-1])
-        known = [] if owner is None else list(owner.model_fields)
-        return f"{place}: there is no such setting{near(path[-1], known)}"
+        return _missing(cls, spot, layers)
+    place = " and ".join(givers(spot.path, layers)) or dotted(spot.path) or cls.__name__
+    if fault["type"] == "extra_forbidden":
+        known = () if spot.owner is None else spot.owner.model_fields
+        return f"{place}: there is no such setting{near(str(fault['loc'][-1]), known)}"
     message = _WORDS.get(fault["type"]) or _in_our_words(fault["msg"])
-    shown = "" if "example" in message else _example(field_at(cls, path) if path else None)
+    shown = "" if _shows_enough(fault, spot) else _example(spot, layers)
     return without_logins(f"{place}: {message}{shown}")
 
 
@@ -84,24 +87,33 @@ def _in_our_words(message: str) -> str:
     return message.removeprefix("Value error, ").replace("Input should", "it should", 1)
 
 
+def _shows_enough(fault: Any, spot: Spot) -> bool:
+    """Whether a message has its own example, or is about how the settings of a table go together.
+
+    In the second case it says itself what to change, and no single value would show it.
+    """
+    together = fault["type"] == "value_error" and model_of(spot.kind) is not None
+    return together or "example" in fault["msg"]
+
+
 def without_logins(text: str) -> str:
     """A text without the logins of URLs in it."""
     return _LOGIN.sub("://...@", text)
 
 
-def _missing(cls: type[BaseSettings], path: KeyPath) -> str:
-    example = _example(field_at(cls, path))
-    return f"{variable_of(cls, path)}, or {dotted(path)} in a file, is required{example}"
+def _missing(cls: type[BaseModel], spot: Spot, layers: Sequence[Layer]) -> str:
+    layer = _decisive(spot.path[:-1], layers)
+    if layer is not None:
+        return f"{layer.giver(spot.path)} is required{_example(spot, [layer])}"
+    if not issubclass(cls, BaseSettings):
+        return f"{dotted(spot.path)} is required{_example(spot, layers)}"
+    place = f"{variable_of(cls, spot.path)}, or {dotted(spot.path)} in a file,"
+    return f"{place} is required{_example(spot, [])}"
 
 
-def _named(loc: Iterable[object]) -> KeyPath:
-    """The names at the beginning of a location: what lists hold has none."""
-    path: list[str] = []
-    for step in loc:
-        if not isinstance(step, str):
-            break
-        path.append(step)
-    return tuple(path)
+def _decisive(path: KeyPath, layers: Sequence[Layer]) -> Layer | None:
+    """The layer that a value, or a table, is from."""
+    return next((layer for layer in layers if path and layer.decides(path)), None)
 
 
 def givers(path: KeyPath, layers: Sequence[Layer]) -> list[str]:
@@ -109,7 +121,7 @@ def givers(path: KeyPath, layers: Sequence[Layer]) -> list[str]:
 
     One name, or, of a table that several have written in, a few.
     """
-    decisive = next((layer for layer in layers if path and layer.decides(path)), None)
+    decisive = _decisive(path, layers)
     if decisive is None:
         return []
     inside = [layer.giver(leaf) for layer in layers for leaf in _leaves_below(layer, path)]
@@ -134,17 +146,16 @@ def _paths(value: Any) -> Iterable[KeyPath]:
                 yield (key,)
 
 
-def _example(field: FieldInfo | None) -> str:
-    return "" if field is None else f"; example: {example_of(field)}"
-
-
-def example_of(field: FieldInfo) -> str:
-    """A right value of a field: the one that it names, or its default, or one of its kind."""
-    if field.examples:
-        return str(field.examples[0])
-    if isinstance(field.default, bool):
-        return str(field.default).lower()
-    if isinstance(field.default, int | float | str | Path) and field.default != "":
-        return str(field.default)
-    kind = str(field.annotation)
-    return next((example for name, example in _EXAMPLES.items() if name in kind), "text")
+def _example(spot: Spot, layers: Sequence[Layer]) -> str:
+    """An example for a place, as it is written by whoever decides there."""
+    if not spot.path:
+        return ""
+    found = (
+        example_of_kind(spot.kind)
+        if spot.field is None
+        else example_of(spot.field, str(spot.path[-1]))
+    )
+    if found is None:
+        return ""
+    layer = _decisive(spot.path, layers) or next(iter(layers), None)
+    return f"; example: {as_variable(found) if layer is None else layer.written(spot.path, found)}"

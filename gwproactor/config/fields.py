@@ -1,52 +1,78 @@
 """Looks into the settings' models: which fields there are, where, of what kind.
 
-A path is a tuple of names: `("events", "max_bytes")`. Models in models are looked into; what lists
-and dictionaries hold is not, for it has no name of its own.
+A path is a tuple of names and, in lists, numbers: `("link", "brokers", 0, "port")`. Where values
+are at hand, a path is as their giver wrote it: an alias where that stands there.
 """
 
 import difflib
+import itertools
 import types
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-KeyPath = tuple[str, ...]
+KeyPath = tuple[str | int, ...]
 """Where a setting stands: the names of the tables that hold it, and its own."""
+
+_UNIONS = (Union, types.UnionType)
 
 
 def dotted(path: Iterable[object]) -> str:
-    """A path as people write it."""
-    return ".".join(map(str, path))
+    """A path as people write it: `link.brokers[0].port`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
 
 
-def model_of(annotation: Any) -> type[BaseModel] | None:
+def alternatives(kind: Any) -> Iterator[Any]:
+    """What an annotation allows, each by itself: of `Model | None` these two."""
+    if get_origin(kind) is Annotated:
+        yield from alternatives(get_args(kind)[0])
+    elif get_origin(kind) in _UNIONS:
+        for each in get_args(kind):
+            yield from alternatives(each)
+    else:
+        yield kind
+
+
+def model_of(kind: Any) -> type[BaseModel] | None:
     """The model among what an annotation allows: that of `Model | None` is Model."""
-    if get_origin(annotation) in (Union, types.UnionType, Annotated):
-        return next(filter(None, map(model_of, get_args(annotation))), None)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return None
+    found = (e for e in alternatives(kind) if isinstance(e, type) and issubclass(e, BaseModel))
+    return next(found, None)
 
 
-def field_at(model: type[BaseModel], path: KeyPath) -> FieldInfo | None:
-    """The field at a path; None where there is none."""
-    *above, name = path
-    owner = model_at(model, tuple(above))
-    return None if owner is None else owner.model_fields.get(name)
+def item_kind(kind: Any) -> Any:
+    """The annotation of what a list or a dictionary holds; None where there is none."""
+    held = (get_args(each) for each in alternatives(kind))
+    return next((args[-2] if args[-1] is ... else args[-1] for args in held if args), None)
+
+
+def names_of(field_name: str, field: FieldInfo) -> tuple[str, ...]:
+    """Under which names a field may stand among values: its own, and that which it is given."""
+    given = (field.validation_alias, field.alias)
+    return (field_name, *(name for name in given if isinstance(name, str)))
 
 
 def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
     """The model that holds the fields below a path; None where there is none."""
     found: type[BaseModel] | None = model
     for name in path:
-        field = None if found is None else found.model_fields.get(name)
+        field = None if found is None else found.model_fields.get(str(name))
         found = None if field is None else model_of(field.annotation)
     return found
 
 
-def leaves(model: type[BaseModel]) -> Iterator[tuple[KeyPath, FieldInfo]]:
+def field_at(model: type[BaseModel], path: KeyPath) -> FieldInfo | None:
+    """The field at a path; None where there is none."""
+    owner = model_at(model, path[:-1])
+    return None if owner is None else owner.model_fields.get(str(path[-1]))
+
+
+def leaves(model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Every setting that is no table of others, with its path, in the order of the models."""
     for name, field in model.model_fields.items():
         inner = model_of(field.annotation)
@@ -54,6 +80,68 @@ def leaves(model: type[BaseModel]) -> Iterator[tuple[KeyPath, FieldInfo]]:
             yield (name,), field
         else:
             yield from (((name, *path), leaf) for path, leaf in leaves(inner))
+
+
+def spellings(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[KeyPath]:
+    """How a path of field names may be written: with the aliases that there are."""
+    owner: type[BaseModel] | None = model
+    steps = []
+    for name in path:
+        field = None if owner is None else owner.model_fields.get(name)
+        steps.append((name,) if field is None else names_of(name, field))
+        owner = None if field is None else model_of(field.annotation)
+    yield from itertools.product(*steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place among values.
+
+    Args:
+        path: Its path, as it is written there.
+        owner: The model that knows the last name; None where no model does.
+        field: What that says of it.
+        kind: The annotation of what belongs there.
+    """
+
+    path: KeyPath
+    owner: type[BaseModel] | None
+    field: FieldInfo | None
+    kind: Any
+
+
+def spot_at(model: type[BaseModel], values: Mapping[str, Any], loc: Iterable[str | int]) -> Spot:
+    """The place of a fault that pydantic found, as far as it was written by whoever gave values.
+
+    Pydantic's locations have steps that are in no values: which alternative of a union it tried,
+    and what a validator made of a text.
+
+    Args:
+        model: What the values are for.
+        values: All of them.
+        loc: Pydantic's location, by the names of fields.
+    """
+    spot = Spot((), None, None, model)
+    value: Any = values
+    for step in loc:
+        if not isinstance(value, Mapping | list | tuple):
+            break
+        owner = None if isinstance(step, int) else model_of(spot.kind)
+        field = None if owner is None else owner.model_fields.get(str(step))
+        known = (step,) if field is None else names_of(str(step), field)
+        key = next((name for name in known if _holds(value, name)), None)
+        if key is None and field is None and not isinstance(step, int):
+            continue
+        kind = item_kind(spot.kind) if field is None else field.annotation
+        spot = Spot((*spot.path, step if key is None else key), owner, field, kind)
+        value = None if key is None else value[key]  # type: ignore[index]  # a key of its kind
+    return spot
+
+
+def _holds(value: Any, key: str | int) -> bool:
+    if isinstance(value, Mapping):
+        return key in value
+    return isinstance(key, int) and key < len(value)
 
 
 def near(wanted: str, known: Iterable[str]) -> str:

@@ -6,14 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
+    BeforeValidator,
     Field,
     field_validator,
     model_validator,
 )
 
-from gwproactor.config.mqtt import MQTTClient, MQTTVersion, broker_from_url
+from gwproactor.config.mqtt import URL_EXAMPLE, MQTTClient, MQTTVersion, broker_from_url
+from gwproactor.config.table import Table
 from gwproactor.wire.filters import checked_filter, is_shared, is_topic_name
 from gwproactor.wire.timing import (
     DEFAULT_ACK_TIMEOUT_SECONDS,
@@ -26,6 +26,9 @@ DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024
 """Longest payload accepted from the broker: far above any event, far below any memory."""
 
 
+LONGEST_PACKET_BYTES = 268_435_455
+"""No packet can be longer (MQTT 5, section 2.1.4)."""
+
 FOR_EVER_SECONDS = 0xFFFFFFFF
 """A session expiry that stands for none (MQTT 5, section 3.1.2.11.2)."""
 
@@ -36,12 +39,11 @@ MAX_RECONNECT_DELAYS = 1000
 def checked_name(name: str) -> str:
     """Return `name`, or raise ValueError when it cannot be one level of an MQTT topic."""
     if not name.strip("."):
-        raise ValueError("a name cannot be empty, nor of dots only; example: d1.site.scada")
+        raise ValueError("a name cannot be empty, nor of dots only")
     if FORBIDDEN_IN_LEVELS.search(name):
         raise ValueError(
-            f"the name {name!r} holds white space or one of / + #, or a character that a"
-            " topic level cannot hold;"
-            " example: d1.site.scada"
+            "the name holds white space or one of / + #, or a character that a topic level"
+            " cannot hold"
         )
     return name
 
@@ -49,17 +51,17 @@ def checked_name(name: str) -> str:
 def checked_short_name(name: str) -> str:
     """Return `name`, or raise ValueError when it is not one word."""
     if "." in name:
-        raise ValueError(f"the short name {name!r} must be one word without dots; example: s")
+        raise ValueError("a short name must be one word without dots")
     return checked_name(name)
 
 
 def _checked_topic(topic: str) -> str:
     if not is_topic_name(topic):
-        raise ValueError(f"{topic!r} is no topic that can be published on; example: site/status")
+        raise ValueError("it is no topic that can be published on")
     return topic
 
 
-class WillSettings(BaseModel):
+class WillSettings(Table):
     """What the broker publishes when this node's connection ends without a goodbye.
 
     Args:
@@ -69,15 +71,13 @@ class WillSettings(BaseModel):
         retain: Whether the broker keeps it for later subscribers.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    topic: Annotated[str, AfterValidator(_checked_topic)]
+    topic: Annotated[str, AfterValidator(_checked_topic)] = Field(examples=["site/status"])
     payload: bytes = Field(default=b"", max_length=65535)
     qos: int = Field(default=0, ge=0, le=2)
     retain: bool = False
 
 
-class TopicSettings(BaseModel):
+class TopicSettings(Table):
     """One topic filter that a link subscribes to besides its own.
 
     Args:
@@ -85,13 +85,24 @@ class TopicSettings(BaseModel):
         qos: The highest QoS at which the broker is to deliver; the link's when not given.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    filter: Annotated[str, AfterValidator(checked_filter)]
+    filter: Annotated[str, AfterValidator(checked_filter)] = Field(examples=["site/+/reading"])
     qos: int | None = Field(default=None, ge=0, le=2)
 
 
-class LinkSettings(BaseModel):
+def _from_url(value: object) -> object:
+    return broker_from_url(value) if isinstance(value, str) else value
+
+
+def _from_filter(value: object) -> object:
+    return TopicSettings(filter=value) if isinstance(value, str) else value
+
+
+_Broker = Annotated[MQTTClient, BeforeValidator(_from_url), Field(examples=[URL_EXAMPLE])]
+
+_Topic = Annotated[TopicSettings, BeforeValidator(_from_filter), Field(examples=["site/+/reading"])]
+
+
+class LinkSettings(Table):
     """One link: a conversation with one peer over one of several brokers.
 
     Args:
@@ -127,52 +138,36 @@ class LinkSettings(BaseModel):
             only after connections were lost in quick succession.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    name: str = ""
-    peer_name: str
-    peer_short_name: str
-    subscription_name: str
+    name: str = Field(default="", examples=["parent"])
+    peer_name: Annotated[str, AfterValidator(checked_name)] = Field(examples=["d1.site"])
+    peer_short_name: Annotated[str, AfterValidator(checked_short_name)] = Field(examples=["p"])
+    subscription_name: Annotated[str, AfterValidator(checked_short_name)] = Field(examples=["s"])
     upstream: bool = False
     downstream: bool = False
-    brokers: tuple[MQTTClient, ...] = Field(default=(MQTTClient(),), min_length=1)
+    brokers: tuple[_Broker, ...] = Field(
+        default=(MQTTClient(),), min_length=1, examples=[[URL_EXAMPLE]]
+    )
     ack_timeout_seconds: float = Field(
         default=DEFAULT_ACK_TIMEOUT_SECONDS, ge=SHORTEST_SECONDS, le=3600, allow_inf_nan=False
     )
     poll_seconds: float = Field(
         default=DEFAULT_POLL_SECONDS, ge=SHORTEST_SECONDS, le=86400, allow_inf_nan=False
     )
-    max_payload_bytes: int = Field(default=DEFAULT_MAX_PAYLOAD_BYTES, ge=1024)
+    max_payload_bytes: int = Field(
+        default=DEFAULT_MAX_PAYLOAD_BYTES, ge=1024, le=LONGEST_PACKET_BYTES
+    )
     qos: int = Field(default=0, ge=0, le=2)
-    topics: tuple[TopicSettings, ...] = ()
+    topics: tuple[_Topic, ...] = Field(default=(), examples=[["site/+/reading"]])
     strict_sender: bool = True
     session_expiry_seconds: int = Field(default=0, ge=0, le=FOR_EVER_SECONDS)
-    receive_maximum: int | None = Field(default=None, ge=1, le=65535)
-    message_expiry_seconds: int | None = Field(default=None, ge=0, le=0xFFFFFFFF)
+    receive_maximum: int | None = Field(default=None, ge=1, le=65535, examples=[64])
+    message_expiry_seconds: int | None = Field(default=None, ge=0, le=0xFFFFFFFF, examples=[3600])
     will: WillSettings | None = None
-    reconnect_delays_seconds: (
-        tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None
-    ) = Field(default=None, min_length=1)
+    reconnect_delays_seconds: tuple[Annotated[float, Field(ge=0, le=86400)], ...] | None = Field(
+        default=None, min_length=1
+    )
     prefer_working_broker: bool = False
     presence: bool = True
-
-    @field_validator("brokers", mode="before")
-    @classmethod
-    def _urls_are_brokers(cls, value: object) -> object:
-        if isinstance(value, str):
-            raise ValueError('brokers is a list; example: ["mqtt://localhost:1883"]')  # noqa: TRY004
-        if not isinstance(value, list | tuple):
-            return value
-        return tuple(broker_from_url(item) if isinstance(item, str) else item for item in value)
-
-    @field_validator("topics", mode="before")
-    @classmethod
-    def _texts_are_filters(cls, value: object) -> object:
-        if isinstance(value, str):
-            raise ValueError('topics is a list; example: ["site/+/reading"]')  # noqa: TRY004
-        if not isinstance(value, list | tuple):
-            return value
-        return tuple({"filter": item} if isinstance(item, str) else item for item in value)
 
     @field_validator("reconnect_delays_seconds", mode="before")
     @classmethod
@@ -180,16 +175,6 @@ class LinkSettings(BaseModel):
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             return value
         return tuple(islice(value, MAX_RECONNECT_DELAYS))
-
-    @field_validator("peer_name")
-    @classmethod
-    def _peer_name_is_a_name(cls, value: str) -> str:
-        return checked_name(value)
-
-    @field_validator("peer_short_name", "subscription_name")
-    @classmethod
-    def _short_names_are_words(cls, value: str) -> str:
-        return checked_short_name(value)
 
     @model_validator(mode="after")
     def _one_direction(self) -> Self:

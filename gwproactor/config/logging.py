@@ -7,13 +7,17 @@ general matters only what is wrong, of links and lifecycle what changes.
 import logging
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from gwproactor.config.paths import DEFAULT_BASE_NAME
+from gwproactor.config.table import Table
 
 DEFAULT_FILE_BYTES: Final = 2 * 1024 * 1024
 DEFAULT_FILE_COUNT: Final = 10
 """Twenty MiB of log in all: weeks of what a node in trouble says, and nothing on any SD card."""
+
+MAX_FILE_COUNT: Final = 1000
+"""Each new file renames all others."""
 
 DEFAULT_BURST: Final = 5
 """So many alike are shown at once: enough to see that they differ, say in a link's name."""
@@ -48,15 +52,56 @@ LogLevel = Annotated[
 """The level of a logger, by its name or its number."""
 
 
-def _checked_format(value: str) -> str:
+_SAMPLE_TEXT: Final = "sample of a message"
+
+
+def _sample(fmt: str = "%(asctime)s %(message)s", datefmt: str = "", msec: str = "") -> str:
+    """How a record is written: in a format with a field that it has not, it is not.
+
+    Raises:
+        ValueError: It cannot be, or is more than a line.
+    """
+    record = logging.makeLogRecord({"msg": _SAMPLE_TEXT, "levelno": logging.INFO})
     try:
-        logging.Formatter(value)
-    except ValueError:
-        raise ValueError("it is no format of logging records, in its style with %") from None
+        formatter = logging.Formatter(fmt, datefmt)
+        formatter.default_msec_format = msec
+        line = formatter.format(record)
+    except (ValueError, KeyError, TypeError, OverflowError):
+        raise ValueError("no record of the log can be written so, in the style with %") from None
+    if line.splitlines() != [line]:
+        raise ValueError("it has a line break, and a record is one line")
+    return line
+
+
+def _checked_format(value: str) -> str:
+    if _SAMPLE_TEXT not in _sample(value):
+        raise ValueError("it leaves out the message")
     return value
 
 
-class LoggerLevels(BaseModel):
+def _checked_time_format(value: str) -> str:
+    _sample(datefmt=value)
+    return value
+
+
+def _checked_msec_format(value: str) -> str:
+    _sample(msec=value)
+    return value
+
+
+def _checked_file_name(value: str) -> str:
+    if value in ("", ".", "..") or "/" in value or "\0" in value:
+        raise ValueError("it must be the name of a file, without folders; paths.log_dir is that")
+    return value
+
+
+def _checked_logger_name(value: str) -> str:
+    if not value.isprintable() or not all(part.strip() for part in value.split(".")):
+        raise ValueError("it must be one or more words with dots between them")
+    return value
+
+
+class LoggerLevels(Table):
     """The levels of a proactor's loggers, each by its name below the base.
 
     A derived class may add loggers of its own as further fields.
@@ -67,8 +112,6 @@ class LoggerLevels(BaseModel):
         comm_event: What happens to links, at INFO.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     message_summary: LogLevel = logging.WARNING
     lifecycle: LogLevel = logging.INFO
     comm_event: LogLevel = logging.INFO
@@ -78,7 +121,7 @@ class LoggerLevels(BaseModel):
         return {name: f"{base_log_name}.{name}" for name in type(self).model_fields}
 
 
-class FormatterSettings(BaseModel):
+class FormatterSettings(Table):
     """How a record becomes a line of text.
 
     Args:
@@ -89,15 +132,15 @@ class FormatterSettings(BaseModel):
         use_utc: Write the time in UTC, not in local time.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     fmt: Annotated[str, AfterValidator(_checked_format)] = "%(asctime)s %(message)s"
-    datefmt: str = ""
-    default_msec_format: str = "%s.%03d"
+    datefmt: Annotated[str, AfterValidator(_checked_time_format)] = Field(
+        default="", examples=["%Y-%m-%d %H:%M:%S"]
+    )
+    default_msec_format: Annotated[str, AfterValidator(_checked_msec_format)] = "%s.%03d"
     use_utc: bool = False
 
 
-class RotatingFileHandlerSettings(BaseModel):
+class RotatingFileHandlerSettings(Table):
     """The files of a log: private to the user, and together of a bounded size.
 
     Args:
@@ -107,15 +150,13 @@ class RotatingFileHandlerSettings(BaseModel):
         level: Only records of this level and above are written to them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    filename: str = Field(default="proactor.log", min_length=1)
+    filename: Annotated[str, AfterValidator(_checked_file_name)] = "proactor.log"
     bytes_per_log_file: int = Field(default=DEFAULT_FILE_BYTES, ge=1)
-    num_log_files: int = Field(default=DEFAULT_FILE_COUNT, ge=1)
+    num_log_files: int = Field(default=DEFAULT_FILE_COUNT, ge=1, le=MAX_FILE_COUNT)
     level: LogLevel = logging.NOTSET
 
 
-class ThrottleSettings(BaseModel):
+class ThrottleSettings(Table):
     """When trouble that comes again and again is counted instead of written.
 
     It is about warnings and worse, and about what happens to links. Records are alike when they
@@ -126,15 +167,13 @@ class ThrottleSettings(BaseModel):
         window_seconds: Length of the window in seconds; at its end the others are told as a count.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     burst: int = Field(default=DEFAULT_BURST, ge=1)
     window_seconds: float = Field(
         default=DEFAULT_WINDOW_SECONDS, gt=0, le=86400, allow_inf_nan=False
     )
 
 
-class LoggingSettings(BaseModel):
+class LoggingSettings(Table):
     """What `setup_logging` sets up.
 
     Args:
@@ -147,9 +186,7 @@ class LoggingSettings(BaseModel):
         throttle: When repeated trouble is counted instead of written.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    base_log_name: str = Field(default=DEFAULT_BASE_NAME, min_length=1)
+    base_log_name: Annotated[str, AfterValidator(_checked_logger_name)] = DEFAULT_BASE_NAME
     base_log_level: LogLevel = logging.WARNING
     levels: LoggerLevels = LoggerLevels()
     formatter: FormatterSettings = FormatterSettings()

@@ -5,20 +5,23 @@
 settings object ends up.
 """
 
+import re
+import ssl
 from enum import StrEnum
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gwproactor.config.paths import UserPath
+from gwproactor.config.table import Table
 from gwproactor.errors import SettingsError
 
 DEFAULT_PORT = 1883
 DEFAULT_TLS_PORT = 8883
 
-URL_EXAMPLE = "mqtt://localhost:1883 or mqtts://user:password@broker.example:8883"
+URL_EXAMPLE = "mqtt://localhost:1883"
 
 
 class MQTTVersion(StrEnum):
@@ -28,7 +31,38 @@ class MQTTVersion(StrEnum):
     v311 = "3.1.1"
 
 
-class TLSInfo(BaseModel):
+_NO_HOST = re.compile(r"[\s/@?#\0]")
+
+MAX_STRING_BYTES = 65535
+"""What MQTT can carry as a string (MQTT 5, section 1.5.4)."""
+
+
+def _checked_host(value: str) -> str:
+    if _NO_HOST.search(value):
+        raise ValueError("it must be the name or the address of a host, and no URL")
+    return value
+
+
+def _checked_string(value: str) -> str:
+    if "\0" in value or len(value.encode()) > MAX_STRING_BYTES:
+        raise ValueError(f"MQTT takes no text of more than {MAX_STRING_BYTES} bytes, nor a zero")
+    return value
+
+
+def _checked_secret(value: SecretStr) -> SecretStr:
+    _checked_string(value.get_secret_value())
+    return value
+
+
+def _known_ciphers(value: str) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(value)
+    except (ssl.SSLError, ValueError):
+        raise ValueError("it names no cipher that OpenSSL knows") from None
+    return value
+
+
+class TLSInfo(Table):
     """TLS towards the broker.
 
     Args:
@@ -41,15 +75,15 @@ class TLSInfo(BaseModel):
         ciphers: OpenSSL cipher list; the library's default when not given.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     use_tls: bool = False
-    ca_cert_path: UserPath | None = None
-    cert_path: UserPath | None = None
-    private_key_path: UserPath | None = None
+    ca_cert_path: UserPath | None = Field(default=None, examples=["/etc/scada/ca.crt"])
+    cert_path: UserPath | None = Field(default=None, examples=["/etc/scada/scada.crt"])
+    private_key_path: UserPath | None = Field(default=None, examples=["/etc/scada/scada.pem"])
     private_key_password: SecretStr | None = None
     check_hostname: bool = True
-    ciphers: str | None = None
+    ciphers: Annotated[str, AfterValidator(_known_ciphers)] | None = Field(
+        default=None, examples=["ECDHE+AESGCM"]
+    )
 
 
 def tls_files(certs_dir: Path, client_name: str) -> dict[str, Path]:
@@ -67,7 +101,7 @@ def tls_files(certs_dir: Path, client_name: str) -> dict[str, Path]:
     }
 
 
-class MQTTClient(BaseModel):
+class MQTTClient(Table):
     """One broker and how to log in there.
 
     Args:
@@ -85,20 +119,24 @@ class MQTTClient(BaseModel):
         bind_port: Local port to connect from; any when 0.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    host: str = Field(default="localhost", min_length=1)
-    port: int = Field(default=0, ge=0, le=65535)
-    username: str | None = None
-    password: SecretStr | None = None
-    username_file: UserPath | None = None
-    password_file: UserPath | None = None
+    host: Annotated[str, AfterValidator(_checked_host)] = Field(default="localhost", min_length=1)
+    port: int = Field(default=0, ge=0, le=65535, examples=[DEFAULT_PORT])
+    username: Annotated[str, AfterValidator(_checked_string)] | None = Field(
+        default=None, examples=["scada"]
+    )
+    password: Annotated[SecretStr, AfterValidator(_checked_secret)] | None = None
+    username_file: UserPath | None = Field(default=None, examples=["/etc/scada/mqtt-user"])
+    password_file: UserPath | None = Field(default=None, examples=["/etc/scada/mqtt-password"])
     keepalive_seconds: int = Field(default=60, ge=1, le=65535)
     protocol: MQTTVersion = MQTTVersion.v5
-    client_id: str | None = Field(default=None, min_length=1, max_length=65535)
+    client_id: Annotated[str, AfterValidator(_checked_string)] | None = Field(
+        default=None, min_length=1, examples=["scada-1"]
+    )
     tls: TLSInfo = TLSInfo()
-    bind_address: str = ""
-    bind_port: int = Field(default=0, ge=0, le=65535)
+    bind_address: Annotated[str, AfterValidator(_checked_host)] = Field(
+        default="", examples=["192.168.1.10"]
+    )
+    bind_port: int = Field(default=0, ge=0, le=65535, examples=[40000])
 
     @model_validator(mode="after")
     def _one_login(self) -> Self:

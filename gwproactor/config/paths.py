@@ -20,7 +20,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gwproactor.config.table import Table
 
 DEFAULT_BASE_NAME = "gridworks"
 """What the predecessor calls the folder that it shares with its relatives."""
@@ -61,8 +63,26 @@ def at_home(path: Path) -> Path:
         raise ValueError("the home folder that ~ stands for is not known") from None
 
 
-UserPath = Annotated[Path, AfterValidator(at_home)]
+def _says_something(value: object) -> object:
+    """Refuse a text that names the current folder by being empty, or no file by holding a zero."""
+    if value == "":
+        raise ValueError("it is empty, which would be the current folder; leave it out")
+    if "\0" in str(value):
+        raise ValueError("it holds a zero character, which no path can")
+    return value
+
+
+def _stays_inside(path: Path) -> Path:
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        raise ValueError("it must name a folder inside another one: not absolute, and without ..")
+    return path
+
+
+UserPath = Annotated[Path, BeforeValidator(_says_something), AfterValidator(at_home)]
 """A path that may begin with ~."""
+
+InnerPath = Annotated[UserPath, AfterValidator(_stays_inside)]
+"""A path in another one, which it does not leave."""
 
 
 def xdg_home(home: str, otherwise: str) -> Path:
@@ -81,7 +101,7 @@ def xdg_home(home: str, otherwise: str) -> Path:
         return NO_HOME / otherwise
 
 
-def _joined(above: str, below: str, name: str = "") -> Any:
+def _joined(above: str, below: str, name: str = "", *, examples: list[Any] | None = None) -> Any:
     """A field that is, where it is not given, one path and another one in it, and a name in that.
 
     Where one of them is wrong nobody will see the result, and some versions of pydantic ask for it.
@@ -91,10 +111,10 @@ def _joined(above: str, below: str, name: str = "") -> Any:
         path: Path = given.get(above, Path()) / given.get(below, Path()) / name
         return path
 
-    return Field(default_factory=join)
+    return Field(default_factory=join, examples=examples)
 
 
-class Paths(BaseModel):
+class Paths(Table):
     """Where the files of one program lie. A path that is empty counts as not given.
 
     Args:
@@ -113,11 +133,9 @@ class Paths(BaseModel):
         env_file: Settings, in lines of NAME=VALUE; read where it is named to whoever reads them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-    base: UserPath = Path(DEFAULT_BASE_NAME)
-    name: UserPath = Path(DEFAULT_NAME)
-    relative_path: UserPath = _joined("base", "name")
+    base: InnerPath = Path(DEFAULT_BASE_NAME)
+    name: InnerPath = Path(DEFAULT_NAME)
+    relative_path: InnerPath = _joined("base", "name", examples=["gridworks/scada"])
     data_home: UserPath = Field(default_factory=lambda: xdg_home("data_home", ".local/share"))
     state_home: UserPath = Field(default_factory=lambda: xdg_home("state_home", ".local/state"))
     config_home: UserPath = Field(default_factory=lambda: xdg_home("config_home", ".config"))
@@ -126,8 +144,10 @@ class Paths(BaseModel):
     certs_dir: UserPath = _joined("config_dir", "", "certs")
     event_dir: UserPath = _joined("data_dir", "", "event")
     log_dir: UserPath = _joined("state_home", "relative_path", "log")
-    hardware_layout: UserPath = _joined("config_dir", "", HARDWARE_LAYOUT_NAME)
-    env_file: UserPath = _joined("config_dir", "", ENV_FILE_NAME)
+    hardware_layout: UserPath = _joined(
+        "config_dir", "", HARDWARE_LAYOUT_NAME, examples=["/etc/scada/hardware-layout.json"]
+    )
+    env_file: UserPath = _joined("config_dir", "", ENV_FILE_NAME, examples=["/etc/scada/.env"])
 
     @model_validator(mode="before")
     @classmethod
@@ -174,7 +194,7 @@ class Paths(BaseModel):
             **changed: What is to be different.
 
         Raises:
-            pydantic.ValidationError: There is no such path, or it is none.
+            SettingsError: There is no such path, or it is none.
         """
         kept = self.model_dump(
             exclude_unset=exclude_unset, exclude_defaults=exclude_defaults, exclude=exclude

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, Self, cast
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
 
 from gwproactor.config.checked_settings import CheckedSettings
+from gwproactor.config.config_class import ReadsConfigClass
 from gwproactor.config.events import EventSettings, EventStoreKind
 from gwproactor.config.logging import LoggingSettings
 from gwproactor.config.mqtt import MQTTClient
@@ -23,17 +23,7 @@ _PATHS_OF_LOGS = {"state_home", "log_dir"}
 _PATHS_OF_CONFIGURATION = {"config_home", "config_dir", "certs_dir", "hardware_layout", "env_file"}
 
 
-class _WithConfig:
-    """Gives the class `Config` of the reference to a model, which must not have one of its own."""
-
-    class Config:
-        """What variables are called: for derived classes that say it in the old way."""
-
-        env_nested_delimiter = "__"
-        env_prefix = "PROACTOR_"
-
-
-class ProactorSettings(_WithConfig, CheckedSettings):
+class ProactorSettings(CheckedSettings, metaclass=ReadsConfigClass):
     """What a proactor as a whole may be told; each link has settings of its own.
 
     Values not given are read from the environment, `PROACTOR_STOP_SECONDS` or
@@ -63,7 +53,11 @@ class ProactorSettings(_WithConfig, CheckedSettings):
         SettingsError: A setting cannot work; names where it was written, its fault and an example.
     """
 
-    model_config = SettingsConfigDict(env_prefix="PROACTOR_")
+    class Config:
+        """What variables are called; derived classes may say it so, or in `model_config`."""
+
+        env_nested_delimiter = "__"
+        env_prefix = "PROACTOR_"
 
     paths: Paths = Field(default=cast("Paths", None), validate_default=True)  # None finds them
     logging: LoggingSettings = LoggingSettings()

@@ -1,8 +1,11 @@
 """What becomes of a task that has died."""
 
 from enum import StrEnum
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
+
+from gwproactor.config.table import Table
 
 
 class OnFailure(StrEnum):
@@ -16,7 +19,7 @@ class OnFailure(StrEnum):
     """Nothing: the others go on without it."""
 
 
-class TaskPolicy(BaseModel):
+class TaskPolicy(Table):
     """What becomes of a task that dies, and how often it is begun anew.
 
     The first restart comes after `first_delay_seconds`; the delay doubles with each further one
@@ -32,10 +35,18 @@ class TaskPolicy(BaseModel):
         within_seconds: A restart that is longer ago is forgotten.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     on_failure: OnFailure = OnFailure.restart
     first_delay_seconds: float = Field(default=0.5, gt=0, le=3600)
     longest_delay_seconds: float = Field(default=60.0, gt=0, le=86400)
     max_restarts: int = Field(default=10, ge=0, le=1000)
     within_seconds: float = Field(default=600.0, gt=0, le=7 * 86400)
+
+    @model_validator(mode="after")
+    def _delays_grow(self) -> Self:
+        first, longest = self.first_delay_seconds, self.longest_delay_seconds
+        if first > longest:
+            raise ValueError(
+                f"first_delay_seconds is {first:g}, more than longest_delay_seconds, which is"
+                f" {longest:g}: make the first shorter, or the longest longer"
+            )
+        return self

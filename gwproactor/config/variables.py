@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic_settings import BaseSettings
 
-from gwproactor.config.fields import KeyPath, leaves, near
+from gwproactor.config.fields import KeyPath, leaves, names_of, near
 
 CONFIG_NAME: Final = "CONFIG"
 """After the prefix: the variable that names a TOML file, as `gwproactor node` calls it."""
@@ -23,9 +23,14 @@ SERVICE_SUFFIX: Final = "_RUNNING_AS_SERVICE"
 """With a service's name before it: tells the watchdog's command that there is a watchdog."""
 
 
+def cased(cls: type[BaseSettings], name: str) -> str:
+    """A variable's name in the case in which it is spoken of: in capitals, unless case counts."""
+    return name if cls.model_config.get("case_sensitive") else name.upper()
+
+
 def prefix_of(cls: type[BaseSettings]) -> str:
     """What the variables of a class begin with."""
-    return str(cls.model_config.get("env_prefix") or "").upper()
+    return cased(cls, str(cls.model_config.get("env_prefix") or ""))
 
 
 def delimiter_of(cls: type[BaseSettings]) -> str:
@@ -34,8 +39,12 @@ def delimiter_of(cls: type[BaseSettings]) -> str:
 
 
 def variable_of(cls: type[BaseSettings], path: KeyPath) -> str:
-    """The variable of the setting at a path."""
-    return prefix_of(cls) + delimiter_of(cls).join(path).upper()
+    """The variable of the setting at a path; one with an alias is called that, without prefix."""
+    first, *rest = map(str, path)
+    field = cls.model_fields.get(first)
+    *_, alias = names_of(first, field) if field else (first,)
+    prefix = prefix_of(cls) if alias == first else ""
+    return prefix + cased(cls, delimiter_of(cls).join([alias, *rest]))
 
 
 def stranger(cls: type[BaseSettings], names: Iterable[str]) -> tuple[str, str] | None:
@@ -50,10 +59,11 @@ def stranger(cls: type[BaseSettings], names: Iterable[str]) -> tuple[str, str] |
     """
     if cls.model_config.get("extra") != "forbid" or not prefix_of(cls):
         return None
-    for name in sorted(map(str.upper, names)):
-        if name.startswith(prefix_of(cls)) and not _is_known(cls, name):
+    for name in sorted(names):
+        wanted = cased(cls, name)
+        if wanted.startswith(prefix_of(cls)) and not _is_known(cls, wanted):
             known = [variable_of(cls, path) for path, _ in leaves(cls)]
-            return name, f"there is no such setting{near(name, known)}"
+            return name, f"there is no such setting{near(wanted, known)}"
     return None
 
 
@@ -67,7 +77,7 @@ def _is_of(cls: type[BaseSettings], name: str) -> bool:
     """Whether a variable is of a class; that of a table is, and its keys are checked elsewhere."""
     if not name.startswith(prefix_of(cls)):
         return False
-    first = name.removeprefix(prefix_of(cls)).split(delimiter_of(cls).upper())[0]
+    first = name.removeprefix(prefix_of(cls)).split(cased(cls, delimiter_of(cls)))[0]
     return first.lower() in cls.model_fields or first in (CONFIG_NAME, ENV_FILE_NAME)
 
 

@@ -2,7 +2,9 @@
 
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from gwproactor.config.table import Table
 
 
 class WhenExpired(StrEnum):
@@ -14,7 +16,7 @@ class WhenExpired(StrEnum):
     """It is reported; external pats go on when what expired gives a sign of life again."""
 
 
-class WatchdogSettings(BaseModel):
+class WatchdogSettings(Table):
     """How a proactor watches over itself, and shows others that it is alive.
 
     Args:
@@ -28,10 +30,8 @@ class WatchdogSettings(BaseModel):
         max_stacks_bytes: The longest text of stacks in an event.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
     when_expired: WhenExpired = WhenExpired.stop
     hang_seconds: float | None = Field(default=10.0, ge=0.01, le=3600)
-    pat_seconds: float = Field(default=9.0, gt=0, le=3600)
+    pat_seconds: float = Field(default=9.0, ge=0.01, le=3600)
     pat_timeout_seconds: float = Field(default=5.0, gt=0, le=3600)
     max_stacks_bytes: int = Field(default=32 * 1024, ge=1024, le=256 * 1024)

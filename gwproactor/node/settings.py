@@ -14,7 +14,6 @@ from pydantic import (
     Field,
     SecretStr,
     field_validator,
-    model_validator,
 )
 
 from gwproactor.config.events import Durability, EventSettings
@@ -80,6 +79,14 @@ class NodeFolder(BaseModel):
         return self.data
 
 
+def _folder_of_the_name(given: dict[str, Any]) -> Path:
+    """Where the data lie of a node that names no folder.
+
+    Where its name is wrong nobody will see the result, and some versions of pydantic ask for it.
+    """
+    return default_data_folder(given.get("name", "unknown"))
+
+
 class NodeSettings(BaseModel):
     """Every setting of `gwproactor node`; docs/node.md describes them."""
 
@@ -91,7 +98,7 @@ class NodeSettings(BaseModel):
     peer_short: str
     brokers: tuple[str, ...] = Field(min_length=1)
     upstream: bool
-    data: UserPath = Path()
+    data: UserPath = Field(default_factory=_folder_of_the_name)
     durability: Durability = Durability.fsync
     max_bytes: int = Field(default=EventSettings().max_bytes, ge=1)
     ack_timeout: float = Field(
@@ -107,13 +114,6 @@ class NodeSettings(BaseModel):
     max_line_bytes: int = Field(default=DEFAULT_MAX_PAYLOAD_BYTES, ge=1024)
     follow: bool = False
     tls: TLSTable = TLSTable()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _data_folder_is_the_platforms(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if "data" in values or not isinstance(values.get("name"), str):
-            return values
-        return values | {"data": default_data_folder(values["name"])}
 
     @field_validator("name", "peer")
     @classmethod

@@ -6,9 +6,9 @@ to aiohttp, unnamed, is refused here: a misspelled name would be nobody's error.
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from gwproactor.web.rest_urls import REST_CONFIG, QueryValue, URLConfig, joined_url
+from gwproactor.web.rest_urls import URL_EXAMPLE, QueryValue, RESTTable, URLConfig, joined_url
 
 DEFAULT_POLL_PERIOD_SECONDS = 60.0
 
@@ -23,8 +23,10 @@ LONGEST_SECONDS = 86400.0
 MOST_JITTER_SECONDS = 1.0
 """What a first answer may be late by, where nobody says otherwise."""
 
+_HEADERS = {"Accept": "application/json"}
 
-class AioHttpClientTimeout(BaseModel):
+
+class AioHttpClientTimeout(RESTTable):
     """How long parts of a request may take, seconds.
 
     Args:
@@ -34,15 +36,13 @@ class AioHttpClientTimeout(BaseModel):
         sock_read: Between two pieces of the answer.
     """
 
-    model_config = REST_CONFIG
-
     total: float = Field(default=DEFAULT_TOTAL_SECONDS, gt=0, le=LONGEST_SECONDS)
     connect: float = Field(default=DEFAULT_CONNECT_SECONDS, gt=0, le=LONGEST_SECONDS)
     sock_connect: float | None = Field(default=None, gt=0, le=LONGEST_SECONDS)
     sock_read: float | None = Field(default=None, gt=0, le=LONGEST_SECONDS)
 
 
-class SessionArgs(BaseModel):
+class SessionArgs(RESTTable):
     """What all requests of a poller have in common.
 
     Args:
@@ -52,15 +52,13 @@ class SessionArgs(BaseModel):
         cookies: Whether cookies of the server are kept, in memory, and sent back to it.
     """
 
-    model_config = REST_CONFIG
-
-    base_url: URLConfig | None = None
+    base_url: URLConfig | None = Field(default=None, examples=["http://10.0.0.5"])
     timeout: AioHttpClientTimeout = AioHttpClientTimeout()
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    headers: dict[str, SecretStr] = Field(default_factory=dict, examples=[_HEADERS])
     cookies: bool = False
 
 
-class RequestArgs(BaseModel):
+class RequestArgs(RESTTable):
     """One request.
 
     Args:
@@ -76,14 +74,12 @@ class RequestArgs(BaseModel):
             0 makes a redirect an error.
     """
 
-    model_config = REST_CONFIG
-
-    url: URLConfig | None = None
+    url: URLConfig | None = Field(default=None, examples=[URL_EXAMPLE])
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    params: dict[str, QueryValue] | None = None
+    params: dict[str, QueryValue] | None = Field(default=None, examples=[{"unit": "C"}])
     data: str | dict[str, QueryValue] | None = None
     json_body: Any = None
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    headers: dict[str, SecretStr] = Field(default_factory=dict, examples=[_HEADERS])
     timeout: AioHttpClientTimeout | None = None
     ssl: bool | None = None
     max_redirects: int = Field(default=5, ge=0, le=20)
@@ -95,7 +91,7 @@ class RequestArgs(BaseModel):
         return self
 
 
-class ErrorResponse(BaseModel):
+class ErrorResponse(RESTTable):
     """What follows a failure.
 
     Args:
@@ -105,14 +101,12 @@ class ErrorResponse(BaseModel):
         report: Make a problem event of it, at a bounded rate.
     """
 
-    model_config = REST_CONFIG
-
     error_for_http_status: bool = True
     raise_exception: bool = False
     report: bool = True
 
 
-class ErrorResponses(BaseModel):
+class ErrorResponses(RESTTable):
     """What follows each kind of failure.
 
     Args:
@@ -120,13 +114,11 @@ class ErrorResponses(BaseModel):
         convert: The converter failed, or whoever is given its message.
     """
 
-    model_config = REST_CONFIG
-
     request: ErrorResponse = ErrorResponse()
     convert: ErrorResponse = ErrorResponse()
 
 
-class RESTPollerSettings(BaseModel):
+class RESTPollerSettings(RESTTable):
     """One REST poll.
 
     Args:
@@ -140,13 +132,11 @@ class RESTPollerSettings(BaseModel):
         max_response_bytes: A longer answer, unpacked, is a failure.
 
     Raises:
-        pydantic.ValidationError: A value cannot work, or has no such name.
+        SettingsError: A value cannot work, or has no such name.
     """
 
-    model_config = REST_CONFIG
-
     session: SessionArgs = SessionArgs()
-    request: RequestArgs = RequestArgs()
+    request: RequestArgs = Field(default=RequestArgs(), examples=[{"url": URL_EXAMPLE}])
     poll_period_seconds: float = Field(
         default=DEFAULT_POLL_PERIOD_SECONDS, ge=0.001, le=LONGEST_SECONDS, allow_inf_nan=False
     )

@@ -7,22 +7,23 @@ A URL may hold a login, and its query a key, so a URL in a report is `public_url
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, SecretStr, model_validator
 from pydantic.alias_generators import to_pascal
 
-REST_CONFIG = ConfigDict(
-    extra="forbid",
-    frozen=True,
-    hide_input_in_errors=True,
-    alias_generator=to_pascal,
-    populate_by_name=True,
-)
-"""Of each model of a REST poll: fields may be written `like_this` or `LikeThis`."""
+from gwproactor.config.table import Table
 
 QueryValue = str | int | float
 
+URL_EXAMPLE = "http://10.0.0.5/state"
 
-class URLArgs(BaseModel):
+
+class RESTTable(Table):
+    """What the tables of a REST poll have in common: names `like_this` or `LikeThis`."""
+
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True)
+
+
+class URLArgs(RESTTable):
     """The parts of a URL.
 
     Args:
@@ -37,15 +38,15 @@ class URLArgs(BaseModel):
         encoded: Whether the path is percent-encoded already.
     """
 
-    model_config = REST_CONFIG
-
     scheme: Literal["http", "https", ""] = "https"
-    user: str | None = None
+    user: str | None = Field(default=None, examples=["scada"])
     password: SecretStr | None = None
-    host: str = ""
-    port: int | None = Field(default=None, ge=1, le=65535)
-    path: str = ""
-    query: tuple[tuple[str, QueryValue], ...] | None = None
+    host: str = Field(default="", examples=["10.0.0.5"])
+    port: int | None = Field(default=None, ge=1, le=65535, examples=[8080])
+    path: str = Field(default="", examples=["/state"])
+    query: tuple[tuple[str, QueryValue], ...] | None = Field(
+        default=None, examples=[[["unit", "C"]]]
+    )
     fragment: str = ""
     encoded: bool = True
 
@@ -70,7 +71,7 @@ class URLArgs(BaseModel):
         return f"{quote(self.user, safe='')}{password}@"
 
 
-class URLConfig(BaseModel):
+class URLConfig(RESTTable):
     """A URL in one to three of its forms.
 
     Args:
@@ -80,15 +81,13 @@ class URLConfig(BaseModel):
         url_path_args: What the names stand for.
 
     Raises:
-        pydantic.ValidationError: The path names something that `url_path_args` has not.
+        SettingsError: The path names something that `url_path_args` has not.
     """
 
-    model_config = REST_CONFIG
-
-    url: SecretStr | None = None
+    url: SecretStr | None = Field(default=None, examples=[URL_EXAMPLE])
     url_args: URLArgs | None = None
-    url_path_format: str = ""
-    url_path_args: dict[str, QueryValue] | None = None
+    url_path_format: str = Field(default="", examples=["/room/{name}"])
+    url_path_args: dict[str, QueryValue] | None = Field(default=None, examples=[{"name": "boiler"}])
 
     @model_validator(mode="before")
     @classmethod

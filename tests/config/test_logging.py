@@ -4,9 +4,9 @@ import logging
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from gwproactor.config.logging import LoggerLevels, LoggingSettings, LogLevel, level_number
+from gwproactor.errors import SettingsError
 
 
 class MoreLevels(LoggerLevels):
@@ -25,7 +25,7 @@ def test_a_level_may_be_a_name_or_a_number(level: str, number: int) -> None:
 
 @pytest.mark.parametrize("level", ["loud", "", "-1", "1000", 2.5, None, []])
 def test_what_is_no_level_is_refused(level: object) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         LoggerLevels.model_validate({"comm_event": level})
 
 
@@ -71,5 +71,5 @@ def test_what_is_chatty_says_so() -> None:
     ],
 )
 def test_what_cannot_work_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         LoggingSettings.model_validate(wrong)

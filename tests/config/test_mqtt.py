@@ -3,7 +3,7 @@ import contextlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, TLSInfo, broker_from_url
 from gwproactor.errors import SettingsError
@@ -70,7 +70,7 @@ def test_any_text_is_a_url_or_a_settings_error(url: str) -> None:
 
 
 def test_a_password_needs_a_user() -> None:
-    with pytest.raises(ValidationError, match="needs a username") as caught:
+    with pytest.raises(SettingsError, match="needs a username") as caught:
         MQTTClient(password=SecretStr("hunter2"))
     assert "hunter2" not in str(caught.value)
 

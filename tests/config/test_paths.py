@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from gwproactor.config.paths import Paths, default_data_folder, make_folder, xdg_home
+from gwproactor.errors import SettingsError
 
 HOMES = ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME")
 
@@ -79,7 +79,7 @@ def test_all_events_lie_where_a_folder_of_events_is_given() -> None:
     "wrong", [{"data_dri": "/d"}, {"data_dir": 5}, {"log_dir": "~nobody-of-that-name/x"}, "/d"]
 )
 def test_what_is_no_path_is_refused(wrong: Any) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         Paths.model_validate(wrong)
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError, model_validator
-from pydantic.warnings import PydanticDeprecatedSince20
+from pydantic import PydanticUserError, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from gwproactor.config.events import Durability, EventSettings, EventStoreKind, InboxKind
@@ -83,16 +82,31 @@ def test_the_reference_is_met(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_derived_class_may_say_its_prefix_in_the_old_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with pytest.warns(PydanticDeprecatedSince20):
+    class Old(ProactorSettings):
+        class Config(ProactorSettings.Config):
+            env_prefix = "OLD_"
 
-        class Old(ProactorSettings):
-            class Config(ProactorSettings.Config):
-                env_prefix = "OLD_"
+    class Older(Old):
+        class Config(Old.Config):
+            env_prefix = "OLDER_"
 
+    assert (Old.Config.env_prefix, Older.Config.env_nested_delimiter) == ("OLD_", "__")
+    monkeypatch.setenv("OLDER_EVENTS__MAX_BYTES", "8")
+    assert Older().events.max_bytes == 8
     monkeypatch.setenv("OLD_EVENTS__MAX_BYTES", "7")
     assert Old().events.max_bytes == 7
     with pytest.raises(SettingsError):
         Old.model_validate({"no_such": 1})
+
+
+def test_two_configurations_of_a_class_are_one_too_many() -> None:
+    with pytest.raises(PydanticUserError, match="cannot be used together"):
+
+        class Twice(ProactorSettings):
+            model_config = SettingsConfigDict(env_prefix="ONCE_")
+
+            class Config:
+                env_prefix = "TWICE_"
 
 
 def test_a_derived_class_names_the_paths() -> None:
@@ -177,5 +191,5 @@ def test_event_files_lie_in_the_folder_of_events() -> None:
 
 
 def test_the_settings_of_a_part_refuse_what_is_wrong_as_before() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(SettingsError):
         LoggingSettings(base_log_level="LOUD")

@@ -43,7 +43,7 @@ NAMES = {"peer_name": "d1.p", "peer_short_name": "p", "subscription_name": "s"}
 def test_a_wrong_setting_keeps_secrets_to_itself(
     settings: Callable[..., Any], values: dict[str, Any]
 ) -> None:
-    with pytest.raises((ValidationError, SettingsError)) as caught:
+    with pytest.raises((SettingsError, ValidationError)) as caught:
         settings(**values)
     told = "".join(traceback.format_exception(caught.value))
     for text in (str(caught.value), repr(caught.value), told):

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 from gwproactor.config.events import EventSettings
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import NotRunningError, StoreError, StoreFullError, UsageError
+from gwproactor.errors import NotRunningError, SettingsError, StoreError, StoreFullError, UsageError
 from gwproactor.events.persisters.persister import PersisterInterface, StubPersister
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.core.reupload_progress import ReuploadState
@@ -226,7 +225,7 @@ async def test_an_inbox_in_memory_beside_an_outbox_on_disk(tmp_path: Path) -> No
 @pytest.mark.parametrize("setting", ["files_folder", "pat_watchdog_args"])
 def test_what_is_for_files_is_refused_without_files(tmp_path: Path, setting: str) -> None:
     value = tmp_path if setting == "files_folder" else ("pat",)
-    with pytest.raises(ValidationError, match=f"{setting} is for store = files"):
+    with pytest.raises(SettingsError, match=f"{setting} is for store = files"):
         EventSettings(folder=tmp_path, **{setting: value})
 
 

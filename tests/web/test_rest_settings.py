@@ -1,8 +1,8 @@
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
+from gwproactor.errors import SettingsError
 from gwproactor.web.rest_settings import RESTPollerSettings
 
 URL = "http://10.0.0.5/state"
@@ -46,7 +46,10 @@ def test_a_requests_timeout_takes_the_place_of_the_sessions() -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"poll_period": 5}, "poll_period\n"),
+        (
+            {"poll_period": 5},
+            "poll_period: there is no such setting; did you mean poll_period_seconds?",
+        ),
         ({"poll_period_seconds": 0}, "greater than or equal to 0.001"),
         ({"poll_period_seconds": float("inf")}, "finite number"),
         ({"request": {"url": URL, "method": "FETCH"}}, "'GET', 'HEAD', 'POST'"),
@@ -56,7 +59,7 @@ def test_a_requests_timeout_takes_the_place_of_the_sessions() -> None:
     ],
 )
 def test_what_cannot_work_is_refused(values: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(SettingsError) as caught:
         settings(**values)
     assert said in str(caught.value)
 

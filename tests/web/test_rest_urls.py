@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
+from gwproactor.errors import SettingsError
 from gwproactor.web.rest_settings import RESTPollerSettings
 from gwproactor.web.rest_urls import URLArgs, URLConfig, public_url
 
@@ -76,7 +76,7 @@ def test_a_path_is_one_of_the_sessions_server() -> None:
     ],
 )
 def test_what_is_no_url_is_refused_with_its_cure(session: Any, request_url: Any, said: str) -> None:
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(SettingsError) as caught:
         url_of(session, request_url)
     assert said in str(caught.value)
 
@@ -92,7 +92,7 @@ def test_no_secret_of_a_url_is_shown() -> None:
     )
     assert "hidden" not in repr((config, whole, settings))
     assert "hidden" not in settings.model_dump_json()
-    with pytest.raises(ValidationError) as caught:
+    with pytest.raises(SettingsError) as caught:
         url_of("http://u:hidden@x:port")
     assert "hidden" not in str(caught.value)
 
@@ -107,7 +107,7 @@ def test_whatever_is_given_is_a_url_or_refused(url: str, path: str, name: str) -
     for given_url in (url, {"url": url, "url_path_format": path, "url_path_args": {name: 1}}):
         try:
             found = url_of(given_url)
-        except ValidationError:
+        except SettingsError:
             continue
         assert urlsplit(found).scheme in ("http", "https")
         assert urlsplit(found).hostname

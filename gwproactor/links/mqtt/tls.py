@@ -41,19 +41,10 @@ def client_context(tls: TLSInfo) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = tls.check_hostname
     if tls.ciphers is not None:
-        _set_ciphers(context, tls.ciphers)
+        context.set_ciphers(tls.ciphers)
     _load_authorities(context, tls.ca_cert_path)
     _load_own_certificate(context, tls)
     return context
-
-
-def _set_ciphers(context: ssl.SSLContext, ciphers: str) -> None:
-    try:
-        context.set_ciphers(ciphers)
-    except ssl.SSLError:
-        raise ConnectRefusedError(
-            f"the TLS setting ciphers, {ciphers!r}, names no cipher that OpenSSL knows"
-        ) from None
 
 
 def _load_authorities(context: ssl.SSLContext, path: Path | None) -> None:

@@ -4,10 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion, broker_from_url
-from gwproactor.errors import ConnectRefusedError
+from gwproactor.errors import ConnectRefusedError, SettingsError
 from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
 from gwproactor.links.transport import ConnectOptions
 from gwproactor_test.brokers import MakeBroker
@@ -71,5 +70,5 @@ async def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     ],
 )
 def test_a_login_is_said_once(settings: dict[str, str], said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+    with pytest.raises(SettingsError, match=said):
         MQTTClient.model_validate(settings)

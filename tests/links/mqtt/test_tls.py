@@ -129,7 +129,6 @@ def test_files_that_cannot_be_used_are_named(certificates: Certificates, tmp_pat
         ({"cert_path": garbage}, str(garbage)),
         (own | {"private_key_path": missing}, str(missing)),
         (own | {"private_key_path": certificates.server.key_file}, "belong together"),
-        ({"ciphers": "NO-SUCH-CIPHER"}, "ciphers"),
     ):
         with pytest.raises(ConnectRefusedError) as raised:
             client_context(settings(certificates, **changes))
