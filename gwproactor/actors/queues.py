@@ -1,9 +1,9 @@
 """A queue between threads and one event loop: `SyncAsyncQueue`.
 
 It has two ends. `thread_end` is for threads: it blocks, and has the methods of `queue.Queue`.
-`loop_end` is for the loop: it is awaited, and has those of `asyncio.Queue`. Either can put, get and
-close, and both see one bounded queue: items come out in the order in which they were put, each
-once, and one that was taken in is given out even after `close`.
+`loop_end` is for the loop: it is awaited, and has those of `asyncio.Queue`; neither has `join` and
+`task_done`. Either can put, get and close, and both see one bounded queue: items come out in the
+order in which they were put, each once, and one that was taken in is given out even after `close`.
 
 Nothing polls. Who waits is in a line and is woken: a thread by a lock that it sleeps on, a
 coroutine by a future that is set through the loop. Somebody who was woken is in no line any more,

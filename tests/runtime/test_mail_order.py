@@ -7,6 +7,7 @@ a plain handler, a coroutine and the proactor itself receive.
 import asyncio
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any, Literal
 
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gwproactor.actors.actor import Actor
+from gwproactor.actors.queue_writers import AsyncQueueWriter
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.envelope import Message
@@ -105,13 +107,18 @@ async def carry_out(plan: Plan) -> Node:
     async with node:
         queue = node.async_receive_queue
         assert queue is not None
-        put = queue.thread_end.put
+        writer = AsyncQueueWriter()  # with a queue of its own; the other end is for all
+        writer.set_async_loop(asyncio.get_running_loop(), queue)
 
-        def send(sender: str) -> None:
+        def send(sender: str, put: Callable[[Message[Any]], None]) -> None:
             for message in node.messages_of(sender):
                 put(message)
 
-        threads = [threading.Thread(target=send, args=(name,)) for name in SENDERS[1:3]]
+        puts = (writer.put, queue.thread_end.put)
+        threads = [
+            threading.Thread(target=send, args=each)
+            for each in zip(SENDERS[1:3], puts, strict=True)
+        ]
         for thread in threads:
             thread.start()
         for message in node.messages_of("loop"):
