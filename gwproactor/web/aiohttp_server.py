@@ -16,11 +16,12 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import WSMessageTypeError, web
 
 from gwproactor.errors import UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.texts import traceback_text
+from gwproactor.web.aiohttp_websockets import WebSockets
 from gwproactor.web.handshakes import Handshakes
 from gwproactor.web.listening import listen
 from gwproactor.web.refusals import Refusals
@@ -71,6 +72,7 @@ class AiohttpServer:
         self._listeners: list[asyncio.Server] = []
         self._runner: web.AppRunner | None = None
         self._refusals = Refusals(most=config.max_connections)
+        self._websockets = WebSockets(close_seconds=stop_seconds / 3)
         tls = config.ssl_context
         self._handshakes = None if tls is None else Handshakes(tls, config.max_connections)
         self._handling: set[asyncio.Task[Any]] = set()
@@ -123,6 +125,7 @@ class AiohttpServer:
             resource = app.router.add_resource(route.path, name=route.name)
             for method in route.methods:
                 resource.add_route(method, self._guarded(route))
+        self._websockets.look_after(app)
         return web.AppRunner(
             app,
             access_log=None,
@@ -222,12 +225,19 @@ class AiohttpServer:
 
     def _failed(self, route: WebRoute, request: web.Request, error: Exception) -> web.Response:
         """What a client is told whose handler failed."""
-        if request.transport is None or isinstance(error, web.RequestPayloadError):
-            return web.Response(status=400)  # the client went away, or sent no HTTP
+        if self._is_the_clients(request, error):
+            return web.Response(status=400)
         self._reports.report(f"the handler of {route} failed", traceback_text(error))
-        if request.writer.output_size > 0:
+        if request.transport is not None and request.writer.output_size > 0:
             request.transport.abort()  # a half answer must not look like a whole one
         return web.Response(status=500, text="500: Internal Server Error")
+
+    def _is_the_clients(self, request: web.Request, error: Exception) -> bool:
+        """Whether a handler failed because its client sent no HTTP, or is not there any more."""
+        if isinstance(error, ConnectionError | WSMessageTypeError):
+            transport = request.transport
+            return transport is None or transport.is_closing() or self._websockets.are_closed
+        return isinstance(error, web.RequestPayloadError)
 
 
 def _checked(response: object) -> web.StreamResponse:

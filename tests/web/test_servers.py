@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import psutil
 import pytest
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 
 from gwproactor.errors import NotRunningError, PortTakenError, UsageError
 from gwproactor.texts import MAX_TRACEBACK_BYTES
@@ -406,13 +406,20 @@ async def test_an_answer_that_breaks_off_does_not_look_whole() -> None:
 
 
 async def test_a_body_has_a_longest_size() -> None:
+    async def in_pieces() -> AsyncIterator[bytes]:
+        for _ in range(11):
+            yield b"x" * 100
+
     servers = Servers(max_body_bytes=1000)
     servers.route("/", read_body, "POST")
     async with running(servers) as client:
         async with client.post(servers.url(), data=b"x" * 1000) as response:
             assert (response.status, await response.text()) == (200, "1000")
-        async with client.post(servers.url(), data=b"x" * 1001) as response:
-            assert response.status == 413
+        form = aiohttp.FormData()
+        form.add_field("file", b"x" * 1001, filename="f")
+        for data in (b"x" * 1001, in_pieces(), form):
+            async with client.post(servers.url(), data=data) as response:
+                assert response.status == 413
     assert servers.reports == []
 
 
@@ -612,24 +619,121 @@ async def test_a_tls_client_that_does_not_read_cannot_hold_up_the_stop(
         writer.transport.abort()
 
 
-async def test_a_websocket_is_closed() -> None:
-    opened = asyncio.Event()
+async def open_websocket(servers: Servers) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A bare websocket, for clients that do not behave."""
+    reader, writer = await connect(servers)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    )
+    return reader, writer
 
-    async def talk(request: web.Request) -> web.WebSocketResponse:
+
+class Talking:
+    """A handler that echoes what comes over a websocket, until that ends."""
+
+    def __init__(self) -> None:
+        self.opened, self.ended = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, request: web.Request) -> web.WebSocketResponse:
         connection = web.WebSocketResponse()
         await connection.prepare(request)
-        opened.set()
-        async for _ in connection:
-            pass
+        self.opened.set()
+        async for message in connection:
+            await connection.send_str(message.data)
+        self.ended.set()
         return connection
 
-    servers = Servers()
-    servers.route("/", talk)
+
+async def test_a_websocket_is_told_that_the_server_goes_away() -> None:
+    servers, talking = Servers(), Talking()
+    servers.route("/", talking)
     async with running(servers) as client, client.ws_connect(servers.url()) as connection:
-        await opened.wait()
+        await connection.send_str("hello")
+        assert await connection.receive_str() == "hello"
+        closing = asyncio.create_task(connection.receive())
         await servers.web.stop()
-        message = await connection.receive()
-        assert message.type in (aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.CLOSE)
+        message = await closing
+        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, WSCloseCode.GOING_AWAY)
+        assert talking.ended.is_set(), "it came to its end by itself"
+    assert servers.reports == []
+
+
+async def test_a_websocket_whose_client_hangs_cannot_hold_up_the_stop() -> None:
+    servers, talking = Servers(), Talking()
+    servers.route("/", talking)
+    async with running(servers):
+        reader, writer = await open_websocket(servers)
+        await talking.opened.wait()
+        await servers.web.stop()
+        assert (await reader.read()).endswith(bytes((0x88, 2)) + b"\x03\xe9")  # close, 1001
+        writer.transport.abort()
+    assert servers.reports == []
+
+
+@pytest.mark.parametrize("who", ["client", "server"])
+async def test_who_writes_to_a_websocket_that_ends_did_nothing_wrong(who: str) -> None:
+    ended = asyncio.Event()
+
+    async def push(request: web.Request) -> web.WebSocketResponse:
+        connection = web.WebSocketResponse()
+        await connection.prepare(request)
+        try:
+            while True:
+                await connection.send_str("more")
+                await asyncio.sleep(0.001)
+        finally:
+            ended.set()
+
+    servers = Servers()
+    servers.route("/", push)
+    async with running(servers):
+        reader, writer = await open_websocket(servers)
+        await reader.readuntil(b"more")
+        if who == "server":
+            await servers.web.stop()
+        writer.transport.abort()
+        await ended.wait()
+    assert servers.reports == []
+
+
+async def test_a_fault_of_a_handler_is_told_though_its_client_is_gone() -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def fail_late(request: web.Request) -> web.Response:
+        asked.set()
+        await gone.wait()
+        raise ValueError("late")
+
+    servers = Servers()
+    servers.route("/", fail_late)
+    async with running(servers):
+        _, writer = await connect(servers)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        writer.transport.abort()
+        await until(lambda: connections_of_this_process() == 0)
+        gone.set()
+        await until(lambda: len(servers.reports) == 1)
+    assert servers.summaries() == ["web server 'w': the handler of GET / failed"]
+
+
+async def test_an_answer_in_pieces_is_broken_off_and_does_not_look_whole() -> None:
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"x" * 100)
+            await asyncio.sleep(0.001)
+
+    servers = Servers()
+    servers.route("/", pieces)
+    async with running(servers) as client, client.get(servers.url()) as response:
+        assert await response.content.readexactly(1000) == b"x" * 1000
+        reading = asyncio.create_task(response.read())
+        await servers.web.stop()
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await reading
     assert servers.reports == []
 
 
