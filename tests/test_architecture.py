@@ -124,6 +124,7 @@ DECIDING_MODULES = (
     "links/core/pace.py",
     "links/core/reception.py",
     "links/core/send_options.py",
+    "web/options.py",
     "web/rest_settings.py",
     "web/rest_urls.py",
     "web/routes.py",

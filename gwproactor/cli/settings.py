@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from gwproactor.cli.framework import CONTEXT, Command
-from gwproactor.config.checked_settings import CheckedSettings
 from gwproactor.config.effective import EffectiveSetting, effective_settings
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import UsageError
@@ -35,7 +34,7 @@ def settings(
         click.echo(_json_line(row) if as_json else _line(row, wide=sys.stdout.isatty()))
 
 
-def settings_class(name: str) -> type[CheckedSettings]:
+def settings_class(name: str) -> type[ProactorSettings]:
     """The class of settings of that name. Runs what its module runs when it is imported.
 
     Args:
@@ -48,7 +47,7 @@ def settings_class(name: str) -> type[CheckedSettings]:
     if not module_name or not class_name:
         raise UsageError(f"--class {name}: write MODULE:CLASS; example: scada.settings:Settings")
     found = getattr(_imported(module_name), class_name, None)
-    if not isinstance(found, type) or not issubclass(found, CheckedSettings):
+    if not isinstance(found, type) or not issubclass(found, ProactorSettings):
         raise UsageError(
             f"--class {name}: {module_name} has no class {class_name} derived from ProactorSettings"
         )

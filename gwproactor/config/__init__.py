@@ -11,6 +11,7 @@ from gwproactor.config.logging import (
 from gwproactor.config.mqtt import MQTTClient, TLSInfo
 from gwproactor.config.paths import Paths
 from gwproactor.config.proactor import ProactorSettings
+from gwproactor.config.table import Table
 
 __all__ = [
     "CheckedSettings",
@@ -22,5 +23,6 @@ __all__ = [
     "ProactorSettings",
     "RotatingFileHandlerSettings",
     "TLSInfo",
+    "Table",
     "ThrottleSettings",
 ]

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from gwproactor.config.examples import as_json, as_variable, example_of
-from gwproactor.config.fields import KeyPath, dotted, field_at
+from gwproactor.config.fields import KeyPath, dotted, field_at, leaves
 from gwproactor.config.paths import at_home
 from gwproactor.config.variables import cased, delimiter_of, prefix_of, stranger, variable_of
 from gwproactor.errors import SettingsError
@@ -57,9 +57,8 @@ def check_lines(cls: type[BaseSettings], files: Iterable[Path], encoding: str | 
         ValueError: It is not in this encoding.
     """
     prefix = prefix_of(cls)
-    no_value = re.compile(
-        rf"^[ \t]*(?:export[ \t]+)?({re.escape(prefix)}\w+)[ \t]*(?![ \t\w=])", re.I
-    )
+    name = re.escape(prefix) + r"\w++"
+    no_value = re.compile(rf"[ \t]*(?:export[ \t]+)?({name})[ \t]*+(?!=)", re.IGNORECASE)
     for path in files if prefix else ():
         if not path.is_file():  # a pipe can be read only once
             continue
@@ -67,8 +66,19 @@ def check_lines(cls: type[BaseSettings], files: Iterable[Path], encoding: str | 
             found = no_value.match(line)
             if found is not None:
                 raise SettingsError(
-                    f"line {number} of {path}: it is not NAME=VALUE; example: {found[1]}=..."
+                    f"line {number} of {path}: it is not NAME=VALUE{_assignment(cls, found[1])}"
                 )
+
+
+def _assignment(cls: type[BaseSettings], name: str) -> str:
+    """An example of a line that gives a variable a value; empty where there is no such setting."""
+    of_name = (
+        example_of(field, path[-1])
+        for path, field in leaves(cls)
+        if variable_of(cls, path) == cased(cls, name)
+    )
+    example = next(of_name, None)
+    return "" if example is None else f"; example: {name}={as_variable(example)}"
 
 
 def refuse_strangers(source: EnvSettingsSource) -> None:

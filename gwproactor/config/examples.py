@@ -149,4 +149,5 @@ def as_toml(value: Any) -> str:
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(as_toml, value))}]"
-    return json.dumps(value, ensure_ascii=False)  # of the others TOML has the form of JSON
+    # Of the others TOML has the form of JSON, but for one character that JSON leaves as it is.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", r"\u007f")

@@ -41,10 +41,10 @@ def delimiter_of(cls: type[BaseSettings]) -> str:
 def variable_of(cls: type[BaseSettings], path: KeyPath) -> str:
     """The variable of the setting at a path; one with an alias is called that, without prefix."""
     first, *rest = map(str, path)
-    field = cls.model_fields.get(first)
-    *_, alias = names_of(first, field) if field else (first,)
-    prefix = prefix_of(cls) if alias == first else ""
-    return prefix + cased(cls, delimiter_of(cls).join([alias, *rest]))
+    spelled = (names_of(name, field) for name, field in cls.model_fields.items())
+    _, *alias = next((names for names in spelled if first in names), (first,))
+    name = alias[0] if alias else prefix_of(cls) + first
+    return cased(cls, delimiter_of(cls).join([name, *rest]))
 
 
 def stranger(cls: type[BaseSettings], names: Iterable[str]) -> tuple[str, str] | None:

@@ -8,11 +8,12 @@ never be asked.
 import inspect
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import WebHandler
+from gwproactor.web.options import refuse_unknown
 
 ANY_METHOD = "*"
 
@@ -73,13 +74,7 @@ class WebRoute:
         Raises:
             UsageError: One of them cannot work, or there is no such option.
         """
-        known = {field.name for field in fields(cls)} - {"method", "path", "handler"}
-        unknown = sorted(set(options) - known)
-        if unknown:
-            raise UsageError(
-                f"web route {method} {path}: there is no option {', '.join(unknown)};"
-                f" there are {', '.join(sorted(known))}"
-            )
+        refuse_unknown(f"web route {method} {path}", options, cls, ("method", "path", "handler"))
         checked: dict[str, object] = {"method": str(method).upper(), "path": str(path)}
         return cls(**checked, **options, handler=handler)  # type: ignore[arg-type]
 

@@ -3,9 +3,10 @@
 import math
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from gwproactor.errors import UsageError
+from gwproactor.web.options import refuse_unknown
 
 LOOPBACK = "127.0.0.1"
 """Where a server listens that is not told otherwise: only programs of this machine reach it."""
@@ -89,13 +90,7 @@ class WebServerConfig:
         Raises:
             UsageError: One of them cannot work, or there is no such option.
         """
-        known = {field.name for field in fields(cls)} - {"name", "host", "port"}
-        unknown = sorted(set(options) - known)
-        if unknown:
-            raise UsageError(
-                f"web server '{name}': there is no option {', '.join(unknown)};"
-                f" there are {', '.join(sorted(known))}"
-            )
+        refuse_unknown(f"web server '{name}'", options, cls, ("name", "host", "port"))
         return cls(name=name, host=host, port=port, **options)  # type: ignore[arg-type]
 
 

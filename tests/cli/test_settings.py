@@ -16,12 +16,15 @@ SECRET = "hunter2-and-no-other"
 MODULE = f"""
 from pydantic import SecretStr
 from pydantic_settings import SettingsConfigDict
-from gwproactor import ProactorSettings
+from gwproactor import CheckedSettings, ProactorSettings
 
 class Settings(ProactorSettings):
     model_config = SettingsConfigDict(env_prefix="MINE_")
     key: SecretStr = SecretStr("{SECRET}")
     note: str = "two\\nlines"
+
+class NotOfAProactor(CheckedSettings):
+    pass
 
 something = 1
 """
@@ -89,8 +92,9 @@ def test_a_derived_class_is_shown_with_its_secrets_masked(
     assert "key\t**********\tdefault\n" in output
     assert 'note\t"two\\nlines"\tdefault\n' in output
     assert SECRET not in output
-    said = refused(capfd, "--class", "settings_of_test:something")
-    assert "has no class something" in said
+    for name in ("something", "NotOfAProactor", "__import__", "Settings.model_fields"):
+        said = refused(capfd, "--class", f"settings_of_test:{name}")
+        assert f"has no class {name} derived from ProactorSettings" in said
 
 
 def test_a_module_in_the_current_folder_is_found(

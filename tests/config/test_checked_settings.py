@@ -1,7 +1,10 @@
 """Where values come from, which of them wins, and what is said of one that cannot work."""
 
 import json
+import os
+import re
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +260,83 @@ def test_what_is_wrong_in_a_file_of_variables_is_said(tmp_path: Path) -> None:
     assert refusal(_env_file=file).startswith(said)
     file.write_bytes(b"SAMPLE_NAME=\xff")
     assert refusal(_env_file=file).startswith(f"the file of variables {file} cannot be read")
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_file_that_is_named_must_be_there(tmp_path: Path, several: bool) -> None:
+    for gone in (tmp_path / "gone", tmp_path):
+        said = f"there is no file of variables {gone}"
+        assert refusal(_env_file=[gone] if several else gone) == said
+        with pytest.raises(SettingsError, match=re.escape(said)):
+            Sample.load(env_file=str(gone))
+    gone = tmp_path / "gone"
+    said = f"there is no folder of secrets {gone}"
+    assert refusal(_secrets_dir=[gone] if several else gone) == said
+    with pytest.raises(SettingsError, match=f"settings file {gone} cannot be read: No such file"):
+        Sample.load(toml_file=gone)
+
+
+def test_only_the_file_that_a_class_names_may_be_missing(tmp_path: Path) -> None:
+    class WithFile(Sample):
+        model_config = SettingsConfigDict(env_file=tmp_path / ".env")
+
+    assert WithFile().name == "default"
+    assert WithFile(_env_file="").name == "default", "as `find_dotenv` says that there is none"
+    (tmp_path / ".env").write_text("SAMPLE_NAME=file")
+    assert WithFile().name == "file"
+
+
+def test_variables_can_come_through_a_pipe(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit((tmp_path / "pipe").write_text, "SAMPLE_NAME=piped\n")
+        assert Sample(_env_file=tmp_path / "pipe").name == "piped"
+        writing.result(timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("line", "example"),
+    [
+        ("SAMPLE_POLL_SECONDS 5", "; example: SAMPLE_POLL_SECONDS=60.0"),
+        ("SAMPLE_POLL_SECONDS", "; example: SAMPLE_POLL_SECONDS=60.0"),
+        ("export sample_table__words: []", '; example: sample_table__words=["text"]'),
+        ("SAMPLE_NOTHING", ""),
+    ],
+)
+def test_a_line_without_a_value_is_no_setting(tmp_path: Path, line: str, example: str) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"# a comment\nOTHER\n{line}\n")
+    assert refusal(_env_file=file) == f"line 3 of {file}: it is not NAME=VALUE{example}"
+    if example:
+        file.write_text(example.removeprefix("; example: "))
+        Sample(_env_file=file)
+
+
+def test_a_line_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("OTHER\nif x\nSAMPLE_NAME = a b \n\nNOT_SAMPLE_X y\n")
+    assert Sample(_env_file=file).name == "a b"
+    assert refusal(_env_file=file, _env_file_encoding="no-such").startswith("the file of variables")
+
+
+def test_what_a_setting_is_called_elsewhere_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Aliased(Sample):
+        key: int = Field(default=1, validation_alias="WeatherKey")
+
+    class Cased(Sample):
+        model_config = SettingsConfigDict(env_prefix="cased_", case_sensitive=True)
+
+    monkeypatch.setenv("WeatherKey", "x")
+    with pytest.raises(SettingsError, match=r"^WeatherKey: it should be a valid integer"):
+        Aliased()
+    monkeypatch.setenv("CASED_NAME", "5")
+    assert Cased().name == "default"
+    monkeypatch.setenv("cased_poll_seconds", "x")
+    with pytest.raises(SettingsError, match=r"^cased_poll_seconds: it should be a valid number"):
+        Cased()
+    monkeypatch.setenv("cased_nam", "x")
+    with pytest.raises(SettingsError, match=r"^cased_nam: .* did you mean cased_name\?"):
+        Cased()
 
 
 def test_what_is_wrong_with_a_secret_in_a_file_names_the_file(tmp_path: Path) -> None:

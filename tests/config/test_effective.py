@@ -30,6 +30,7 @@ class Application(ProactorSettings):
     urls: tuple[str, ...] = ()
     keys: dict[str, str] = Field(default={})
     others: tuple[SecretStr, ...] = ()
+    elsewhere: int = Field(default=1, validation_alias="OF_ANOTHER_PROGRAM")
 
 
 def rows(cls: type[ProactorSettings] = ProactorSettings, **files: Any) -> dict[str, Any]:
@@ -81,6 +82,13 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["keys"].value == {"secret": MASK, "url": "http://...@h"}
     assert found["others"].value == [MASK]
     assert rows()["stop_seconds"].origin == DEFAULT
+
+
+def test_a_setting_with_a_name_of_its_own_is_found_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert rows(Application)["elsewhere"].origin == DEFAULT
+    monkeypatch.setenv("OF_ANOTHER_PROGRAM", "2")
+    found = rows(Application)["elsewhere"]
+    assert (found.value, found.origin, found.variable) == (2, *["OF_ANOTHER_PROGRAM"] * 2)
 
 
 def test_nothing_that_is_unset_is_masked() -> None:
