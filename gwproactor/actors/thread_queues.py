@@ -48,6 +48,8 @@ class ThreadQueues:
             loop.call_soon_threadsafe(self._begin, queue)
         except RuntimeError:  # the loop has ended
             queue.close()
+        if self._closed:  # and if it is closed only after this, `settle` knows of the queue
+            queue.close()
         return queue.thread_end
 
     def close(self) -> None:
@@ -58,6 +60,7 @@ class ThreadQueues:
 
     async def settle(self, timeout_seconds: float) -> int:
         """Wait until all is sent on, after `close`; then end. Returns how many were left."""
+        await asyncio.sleep(0)  # threads that have opened theirs just now count too
         pumps = dict(self._pumps)
         if not pumps:
             return 0
@@ -72,6 +75,8 @@ class ThreadQueues:
     def _begin(self, queue: SyncAsyncQueue[Any]) -> None:
         if self._closed:
             queue.close()
+        if queue.closed and not len(queue):
+            return
         pump = asyncio.create_task(self._pump(queue), name="messages of a thread")
         self._pumps[pump] = queue
         pump.add_done_callback(self._forget)
