@@ -11,6 +11,7 @@ traceback refers to; those left out are counted.
 import textwrap
 import traceback
 from collections.abc import Iterable, Sequence
+from reprlib import recursive_repr
 from typing import Self
 
 from gwproactor.errors import GwproactorError
@@ -59,6 +60,7 @@ class Problems(GwproactorError, ValueError):  # noqa: N818 - the reference's nam
     def __len__(self) -> int:
         return len(self.errors) + len(self.warnings)
 
+    @recursive_repr("(themselves)")
     def __str__(self) -> str:
         """What they are about, how many there are, and a line or more for each; empty for none."""
         message = super().__str__()

@@ -122,6 +122,14 @@ def test_whatever_the_problems_quote_the_event_is_bounded() -> None:
         assert len(text.encode()) <= MAX_TEXT_BYTES
 
 
+def test_problems_among_their_own_errors_have_an_end() -> None:
+    one, other = Problems("one"), Problems("other")
+    one.add_error(other).add_error(other)
+    other.add_error(one).add_error(one)
+    assert str(one).count("gwproactor.problems.Problems: (themselves)") == 4
+    assert "other: 2 errors" in one.error_traceback_str()
+
+
 def test_the_tracebacks_are_those_of_the_errors() -> None:
     errors = [raised(OSError("first")), raised(ValueError("second"))]
     text = Problems(errors=errors, warnings=[UserWarning("odd")]).error_traceback_str()

@@ -18,9 +18,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from pydantic import SecretStr
 from yarl import URL
 
-from gwproactor.errors import PollError
+from gwproactor.errors import ConnectRefusedError, PollError
 from gwproactor.links.mqtt.dialing import socket_error_in_words
 from gwproactor.links.mqtt.name_lookup import is_looked_up, resolve
+from gwproactor.links.mqtt.tls import client_context
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import AioHttpClientTimeout, RequestArgs, RESTPollerSettings
 from gwproactor.web.rest_urls import public_url
@@ -44,6 +45,8 @@ class PollClient:
     def __init__(self, settings: RESTPollerSettings) -> None:
         self._settings = settings
         self._session: aiohttp.ClientSession | None = None
+        self._tls: ssl.SSLContext | None = None
+        """Made of the session's files; after a failure they are read again."""
 
     async def __aenter__(self) -> Self:
         session = self._settings.session
@@ -77,11 +80,18 @@ class PollClient:
         timeout = request.timeout or self._settings.session.timeout
         try:
             async with asyncio.timeout(timeout.total):
+                await self._read_tls_files()
                 return await self._follow(request, URL(url).update_query(request.params or {}))
-        except PollError as error:
+        except (PollError, ConnectRefusedError) as error:
             raise PollError(f"{public_url(url)}: {error}") from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            self._tls = None
             raise PollError(f"{public_url(url)}: {_in_words(error, timeout, url)}") from None
+
+    async def _read_tls_files(self) -> None:
+        tls = self._settings.session.tls
+        if tls is not None and self._tls is None:
+            self._tls = await asyncio.to_thread(client_context, tls)
 
     async def _follow(self, request: RequestArgs, url: URL) -> RESTResponse:
         """Ask, and where the server says that the answer is elsewhere, ask there."""
@@ -108,7 +118,7 @@ class PollClient:
             json=request.json_body if has_body else None,
             headers=_plain(request.headers),
             timeout=aiohttp.ClientTimeout(**timeout.model_dump() | {"total": None}),
-            ssl=True if request.ssl is None else request.ssl,
+            ssl=False if request.ssl is False else self._tls or True,
             allow_redirects=False,
         )
 

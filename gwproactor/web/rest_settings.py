@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from gwproactor.config.mqtt import TLSInfo
 from gwproactor.web.rest_urls import URL_EXAMPLE, QueryValue, RESTTable, URLConfig, joined_url
 
 DEFAULT_POLL_PERIOD_SECONDS = 60.0
@@ -50,12 +51,15 @@ class SessionArgs(RESTTable):
         timeout: See `AioHttpClientTimeout`.
         headers: Sent with each request.
         cookies: Whether cookies of the server are kept, in memory, and sent back to it.
+        tls: The authorities to trust and the certificate to show, where the URL is one of https;
+            the system's authorities when not given. `use_tls` is not looked at.
     """
 
     base_url: URLConfig | None = Field(default=None, examples=["http://10.0.0.5"])
     timeout: AioHttpClientTimeout = AioHttpClientTimeout()
     headers: dict[str, SecretStr] = Field(default_factory=dict, examples=[_HEADERS])
     cookies: bool = False
+    tls: TLSInfo | None = None
 
 
 class RequestArgs(RESTTable):
@@ -69,7 +73,7 @@ class RequestArgs(RESTTable):
         json_body: A value to send as JSON.
         headers: Sent besides those of the session.
         timeout: In place of the session's.
-        ssl: False does not check the server's certificate.
+        ssl: False does not check the server's certificate; prefer `tls` of the session.
         max_redirects: Redirects that are followed, to the same host and never from https to http;
             0 makes a redirect an error.
     """

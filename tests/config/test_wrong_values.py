@@ -165,6 +165,7 @@ WRONG: dict[type[Any], dict[str, tuple[Any, ...]]] = {
         "timeout": TABLE,
         "headers": HEADERS,
         "cookies": FLAG,
+        "tls": TABLE,
     },
     RequestArgs: {
         "url": (5, [], "ftp://h", "http://h:x", {"url_args": {"port": 0}}),

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -235,6 +236,45 @@ async def test_a_certificate_is_checked_unless_told_otherwise(certificates: Cert
     async with answering(show, host="localhost", ssl_context=context) as server:
         assert "no connection: the server's certificate is refused (" in await refused(server.url)
         assert (await ask(server.url, request={"ssl": False})).status == 200
+
+
+def trusting(file: Path) -> dict[str, Any]:
+    return {"tls": {"ca_cert_path": file}}
+
+
+async def test_a_server_of_an_authority_of_ones_own(certificates: Certificates) -> None:
+    context = certificates.server_context(certificates.server)
+    async with answering(show, host="localhost", ssl_context=context) as server:
+        assert (await ask(server.url, session=trusting(certificates.ca_file))).status == 200
+        said = await refused(server.url, session=trusting(certificates.untrusted_ca_file))
+        assert "the server's certificate is refused (" in said
+
+
+async def test_a_server_that_asks_for_a_certificate(certificates: Certificates) -> None:
+    context = certificates.server_context(require_client_certificate=True)
+    own = certificates.client
+    shown = {"cert_path": own.cert_file, "private_key_path": own.key_file}
+    async with answering(show, host="localhost", ssl_context=context) as server:
+        session = {"tls": trusting(certificates.ca_file)["tls"] | shown}
+        assert (await ask(server.url, session=session)).status == 200
+        assert await refused(server.url, session=trusting(certificates.ca_file))
+
+
+async def test_a_tls_file_that_cannot_be_used_is_named_and_read_again(
+    certificates: Certificates, tmp_path: Path
+) -> None:
+    file = tmp_path / "ca.crt"
+    context = certificates.server_context(certificates.server)
+    async with answering(show, host="localhost", ssl_context=context) as server:
+        found = settings(server.url, session=trusting(file))
+        async with PollClient(found) as client:
+            with pytest.raises(PollError, match=f"the TLS file {file} .*cannot be used"):
+                await client.ask(found.request)
+            file.write_bytes(certificates.untrusted_ca_file.read_bytes())
+            with pytest.raises(PollError, match="the server's certificate is refused"):
+                await client.ask(found.request)
+            file.write_bytes(certificates.ca_file.read_bytes())
+            assert (await client.ask(found.request)).status == 200
 
 
 # Redirects and cookies
