@@ -132,6 +132,11 @@ class Communicators:
         """Wait until what waits in their mailboxes now is dealt with. Cancelling is safe."""
         await asyncio.gather(*(mailbox.drained() for mailbox in self._mailboxes.values()))
 
+    def close_mailboxes(self) -> None:
+        """Take no messages any more; see `Mailbox.close`."""
+        for mailbox in self._mailboxes.values():
+            mailbox.close()
+
     async def stop(self, timeout_seconds: float) -> None:
         """Stop who was started, and wait for them together. A second call does nothing.
 
@@ -168,7 +173,7 @@ class Communicators:
 
     def _forget(self, communicator: CommunicatorInterface) -> None:
         del self._found[communicator.name]
-        del self._mailboxes[communicator.name]
+        self._mailboxes.pop(communicator.name).close()
         self._started = [each for each in self._started if each[0] != communicator.name]
 
     def _start(self, communicator: CommunicatorInterface) -> None:

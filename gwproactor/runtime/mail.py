@@ -184,3 +184,8 @@ class Mail:
         await self._communicators.stop(timeout_seconds)
         self._post_office.close()
         await self._post_office.settle(max(deadline - time.monotonic(), LAST_SECONDS))
+
+    def _close_mailboxes(self) -> None:
+        """Tell who still waits that nobody deals with messages any more, be it that none began."""
+        self._mailbox.close()
+        self._communicators.close_mailboxes()

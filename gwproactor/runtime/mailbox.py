@@ -168,7 +168,6 @@ class Mailbox:
 
     async def run(self) -> None:
         """Hand the messages to the handler, until cancelled."""
-        self._is_over = False
         try:
             while not is_being_cancelled():  # the handler may have taken a cancel for its own
                 entry = await self._letters.get()
@@ -186,10 +185,13 @@ class Mailbox:
                 if not self._letters.empty():  # nothing else would let the others have their turn
                     await asyncio.sleep(0)
         finally:
-            self._end()
+            self.close()
 
-    def _end(self) -> None:
-        """Tell those who wait that nobody will deal with their messages."""
+    def close(self) -> None:
+        """Take nothing more, and tell those who wait that nobody will deal with their messages.
+
+        `run` does so at its end; once more does nothing. For one that perhaps never ran.
+        """
         self._is_over = True
         self._room.set()
         self._progress.set()

@@ -247,6 +247,7 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         finally:
             await self._web.stop()
             await self._stop_communicators(self._settings.stop_seconds)
+            self._close_mailboxes()
             self._io_loop.stop()  # it was perhaps never started, and has coroutines all the same
             self._hatch.close()
             self._links.events.discard()

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from result import Err, Ok, Result
 
 from gwproactor.actors.actor import Actor
+from gwproactor.config.events import EventSettings
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import broker_from_url
 from gwproactor.config.proactor import ProactorSettings
@@ -20,6 +22,7 @@ from gwproactor.errors import (
     MailboxFullError,
     NotRunningError,
     QueueFullError,
+    StoreError,
     UsageError,
 )
 from gwproactor.interfaces import MonitoredName, Runnable, ServicesInterface
@@ -570,6 +573,23 @@ async def test_what_is_left_at_the_stop_is_reported_and_counted() -> None:
         await until(lambda: slow.at_work == 1)
     assert node.notes.summaries() == ["'slow' had 3 messages left at the stop"]
     assert node.dropped_message_count == 3
+
+
+async def test_where_the_start_fails_who_waits_is_told_and_what_waits_is_counted(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "no folder").touch()
+    node = Node(events=EventSettings(folder=tmp_path / "no folder"))
+    Clerk("clerk", node)
+    node.send(order("clerk", 1))
+    waiting = asyncio.create_task(node.await_processing(order("clerk", 2)))
+    with pytest.raises(StoreError):
+        await node.run_forever()
+    async with asyncio.timeout(SECONDS):
+        answer = await waiting
+    assert isinstance(answer.err(), NotRunningError)
+    assert node.dropped_message_count == 1
+    assert "'clerk' had 1 messages left at the stop" in node.notes.summaries()
 
 
 async def test_actors_that_write_to_each_other_for_ever_do_not_hold_up_the_stop() -> None:
