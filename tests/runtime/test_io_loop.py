@@ -75,6 +75,38 @@ async def test_from_other_threads() -> None:
         await asyncio.to_thread(loop.cancel_io_coroutine, handle)
 
 
+@pytest.mark.parametrize("turns_before_the_stop", [0, 1, 20])
+async def test_threads_add_and_cancel_while_it_starts_and_stops(
+    turns_before_the_stop: int,
+) -> None:
+    notes = KeepingOverseer()
+    loop = made(notes)
+    alive: set[object] = set()
+
+    async def work() -> None:
+        alive.add(mark := object())
+        try:
+            await forever()
+        finally:
+            alive.remove(mark)
+
+    def add_and_cancel() -> None:
+        for number in range(100):
+            handle = loop.add_io_coroutine(work())
+            if number % 3:
+                loop.cancel_io_routine(handle)
+
+    threads = [asyncio.create_task(asyncio.to_thread(add_and_cancel)) for _ in range(4)]
+    await asyncio.sleep(0)
+    loop.start()
+    for _ in range(turns_before_the_stop):
+        await asyncio.sleep(0)
+    await loop.stop_and_join()
+    await asyncio.gather(*threads)
+    await asyncio.sleep(0)
+    assert (alive, len(loop), notes.problems) == (set(), 0, [])
+
+
 async def test_before_the_start_they_wait_for_it() -> None:
     log: list[str] = []
     loop = made(KeepingOverseer())
