@@ -45,10 +45,9 @@ def format_exceptions(exceptions: Sequence[BaseException]) -> str:
     )
 
 
-def traceback_text(error: BaseException) -> str:
-    """The exception, those that led to it, and where they come from; at most 16 KiB."""
-    text = "".join(traceback.format_exception(error)).rstrip("\n")
-    return cut_inside(text, MAX_TRACEBACK_BYTES)
+def traceback_text(error: BaseException, max_bytes: int = MAX_TRACEBACK_BYTES) -> str:
+    """The exception, those that led to it, and where they come from; its ends where it is long."""
+    return cut_inside("".join(traceback.format_exception(error)).rstrip("\n"), max_bytes)
 
 
 def in_words(error: BaseException) -> str:

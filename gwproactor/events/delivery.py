@@ -7,7 +7,6 @@ later, one that it does not give back any more is lost, and the others go on.
 
 import asyncio
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -16,9 +15,11 @@ from gwproactor.events.dead_letters import DeadLetters
 from gwproactor.events.payloads import READ_AHEAD_BYTES, READ_AHEAD_COUNT, Payloads
 from gwproactor.events.reporting import ReportedTrouble, ReportProblem
 from gwproactor.events.store import Damage, EventRef, StoredEvent
+from gwproactor.texts import traceback_text
 from gwproactor.waiting import is_being_cancelled
 
-_MAX_TRACEBACK_CHARS = 2000
+MAX_TRACEBACK_BYTES = 2000
+"""Of each try, and of each event that is set aside: there may be many."""
 
 
 class Delivery:
@@ -133,8 +134,8 @@ class Delivery:
         if failure.retry_seconds is None:
             self._set_aside(ref, event, failure.tries, error)
         else:
-            cause = f"event {ref.event_id}, try {failure.tries}: {_shortened(error)}"
-            self._handling.failed(cause)
+            cause = traceback_text(error, MAX_TRACEBACK_BYTES)
+            self._handling.failed(f"event {ref.event_id}, try {failure.tries}: {cause}")
 
     def _set_aside(
         self, ref: EventRef, event: StoredEvent, tries: int, error: BaseException
@@ -144,10 +145,5 @@ class Delivery:
         self._settled(ref)
         self._report(
             f"Event {ref.event_id} is set aside: its handler failed {tries} times",
-            f"It is kept among the dead letters. {_shortened(error)}",
+            f"It is kept among the dead letters. {traceback_text(error, MAX_TRACEBACK_BYTES)}",
         )
-
-
-def _shortened(error: BaseException) -> str:
-    """The end of the traceback, which is what matters of it."""
-    return "".join(traceback.format_exception(error))[-_MAX_TRACEBACK_CHARS:].strip()

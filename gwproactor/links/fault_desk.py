@@ -8,8 +8,9 @@ link's task, where `raise_last` raises it.
 
 from collections.abc import Callable
 
-from gwproactor.links.own_faults import only_one, traceback_of
+from gwproactor.links.own_faults import only_one
 from gwproactor.links.problem_desk import ProblemDesk
+from gwproactor.texts import traceback_text
 
 
 class FaultDesk:
@@ -71,4 +72,4 @@ class FaultDesk:
     def _report(self, error: Exception, what_follows: str) -> None:
         error = only_one(error)
         what = f"a fault of this program ({type(error).__name__})"
-        self._problems.report(what, f"{what_follows}; {traceback_of(error)}", is_error=True)
+        self._problems.report(what, f"{what_follows}; {traceback_text(error)}", is_error=True)

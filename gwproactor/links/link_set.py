@@ -16,8 +16,8 @@ from gwproactor.links.core.timer_interface import TimerManagerInterface
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.link import Link, default_client_id
 from gwproactor.links.listener import BatchInbox, LinkListener, tell
-from gwproactor.links.own_faults import traceback_of
 from gwproactor.links.transport import ReceivedPacket
+from gwproactor.texts import traceback_text
 from gwproactor.wire.codec import MQTTCodec
 from gwproactor.wire.topics import link_filter
 
@@ -131,7 +131,7 @@ class LinkSet:
             await link.run()
         except Exception as error:  # noqa: BLE001 - a last resort, see the module's docstring
             summary = f"link '{link.name}' has ended by a fault of this program"
-            details = traceback_of(error)
+            details = traceback_text(error)
             tell(self._listener.link_problem, link.name, summary, details, is_error=True)
 
     async def remove(self, name: str) -> None:

@@ -7,7 +7,6 @@ after a pause the link begins again. The pause doubles while faults follow each 
 mistake that lasts neither fills the log nor hammers a broker. Pure: told the time.
 """
 
-import traceback
 from collections.abc import Iterator
 from typing import Final
 
@@ -17,9 +16,6 @@ from gwproactor.links.core.message_times import BEFORE_ALL_TIME
 CALM_SECONDS: Final = 600.0
 """After so long without a fault the next one has little to do with the last: ten times the longest
 pause, so that a link which fails soon after each beginning is not taken for a good one."""
-
-MAX_TRACEBACK_CHARACTERS: Final = 8000
-"""The last of a traceback, where the fault is: some 80 calls. A problem is an event on a disk."""
 
 
 class FaultRest:
@@ -58,8 +54,3 @@ def only_one(error: Exception) -> Exception:
     while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
-
-
-def traceback_of(error: Exception) -> str:
-    """Where it happened, as Python prints it; of a long one the end."""
-    return "".join(traceback.format_exception(error)).rstrip()[-MAX_TRACEBACK_CHARACTERS:]
