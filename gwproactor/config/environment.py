@@ -60,7 +60,7 @@ def check_lines(cls: type[BaseSettings], files: Iterable[Path], encoding: str | 
     name = re.escape(prefix) + r"\w++"
     no_value = re.compile(rf"[ \t]*(?:export[ \t]+)?({name})[ \t]*+(?!=)", re.IGNORECASE)
     for path in files if prefix else ():
-        if not path.is_file():  # a pipe can be read only once
+        if not path.is_file():
             continue
         for number, line in enumerate(path.read_text(encoding or "utf-8").splitlines(), 1):
             found = no_value.match(line)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings
 
 from gwproactor.config.examples import as_variable, example_of, example_of_kind
-from gwproactor.config.fields import KeyPath, Spot, dotted, model_of, near, spot_at
+from gwproactor.config.fields import KeyPath, Spot, dotted, near, spot_at
 from gwproactor.config.layers import Layer, merged
 from gwproactor.config.variables import variable_of
 from gwproactor.errors import SettingsError
@@ -92,7 +92,7 @@ def _shows_enough(fault: Any, spot: Spot) -> bool:
 
     In the second case it says itself what to change, and no single value would show it.
     """
-    together = fault["type"] == "value_error" and model_of(spot.kind) is not None
+    together = fault["type"] == "value_error" and spot.is_table
     return together or "example" in fault["msg"]
 
 

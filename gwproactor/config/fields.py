@@ -102,12 +102,14 @@ class Spot:
         owner: The model that knows the last name; None where no model does.
         field: What that says of it.
         kind: The annotation of what belongs there.
+        is_table: Whether a table stands there, and no text that stands for one.
     """
 
     path: KeyPath
     owner: type[BaseModel] | None
     field: FieldInfo | None
     kind: Any
+    is_table: bool
 
 
 def spot_at(model: type[BaseModel], values: Mapping[str, Any], loc: Iterable[str | int]) -> Spot:
@@ -121,7 +123,7 @@ def spot_at(model: type[BaseModel], values: Mapping[str, Any], loc: Iterable[str
         values: All of them.
         loc: Pydantic's location, by the names of fields.
     """
-    spot = Spot((), None, None, model)
+    spot = Spot((), None, None, model, is_table=True)
     value: Any = values
     for step in loc:
         if not isinstance(value, Mapping | list | tuple):
@@ -133,8 +135,9 @@ def spot_at(model: type[BaseModel], values: Mapping[str, Any], loc: Iterable[str
         if key is None and field is None and not isinstance(step, int):
             continue
         kind = item_kind(spot.kind) if field is None else field.annotation
-        spot = Spot((*spot.path, step if key is None else key), owner, field, kind)
         value = None if key is None else value[key]  # type: ignore[index]  # a key of its kind
+        path = (*spot.path, step if key is None else key)
+        spot = Spot(path, owner, field, kind, isinstance(value, Mapping))
     return spot
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gwproactor.config.fields import KeyPath, dotted
+from gwproactor.config.fields import KeyPath, dotted, names_of
 
 Values = dict[str, Any]
 
@@ -67,9 +67,22 @@ def complete(cls: type[BaseModel], values: Values) -> None:
     keeps its level where only something else of it is given.
     """
     for name, field in cls.model_fields.items():
-        table = values.get(name)
-        if isinstance(table, dict) and isinstance(field.default, BaseModel):
-            _fill(table, field.default.model_dump(exclude_unset=True))
+        if isinstance(field.default, BaseModel):
+            _complete_table(values.get(name), field.default)
+
+
+def _complete_table(table: object, default: BaseModel) -> None:
+    """Add to a table what a default of it was given, tables of derived classes as they are."""
+    if not isinstance(table, dict):
+        return
+    for name in default.model_fields_set:
+        value = getattr(default, name)
+        names = names_of(name, type(default).model_fields[name])
+        given = next((known for known in names if known in table), None)
+        if given is None:
+            table[name] = value
+        elif isinstance(value, BaseModel):
+            _complete_table(table[given], value)
 
 
 def _fill(values: Values, further: Mapping[str, Any]) -> None:

@@ -61,6 +61,14 @@ def _checked_topic(topic: str) -> str:
     return topic
 
 
+def _checked_filter(topic_filter: str) -> str:
+    try:
+        return checked_filter(topic_filter)
+    except ValueError as error:
+        fault, _, _ = str(error).partition(";")  # without its example: the field has one
+        raise ValueError(fault.replace(repr(topic_filter), "it")) from None
+
+
 class WillSettings(Table):
     """What the broker publishes when this node's connection ends without a goodbye.
 
@@ -85,7 +93,7 @@ class TopicSettings(Table):
         qos: The highest QoS at which the broker is to deliver; the link's when not given.
     """
 
-    filter: Annotated[str, AfterValidator(checked_filter)] = Field(examples=["site/+/reading"])
+    filter: Annotated[str, AfterValidator(_checked_filter)] = Field(examples=["site/+/reading"])
     qos: int | None = Field(default=None, ge=0, le=2)
 
 
@@ -94,7 +102,7 @@ def _from_url(value: object) -> object:
 
 
 def _from_filter(value: object) -> object:
-    return TopicSettings(filter=value) if isinstance(value, str) else value
+    return {"filter": value} if isinstance(value, str) else value
 
 
 _Broker = Annotated[MQTTClient, BeforeValidator(_from_url), Field(examples=[URL_EXAMPLE])]

@@ -119,7 +119,7 @@ def _sources(
 def _dotenv_source(cls: type[BaseSettings], places: Places) -> DotEnvSettingsSource:
     named = places.env_file or named_file(cls, ENV_FILE_NAME)
     for path in files_of(named):
-        if not (path.is_file() or path.is_fifo()):
+        if not path.is_file():  # nor would every pydantic-settings read a pipe
             raise SettingsError(f"there is no file of variables {path}")
     env_file = named or cls.model_config.get("env_file")
     encoding = places.env_file_encoding or cls.model_config.get("env_file_encoding")

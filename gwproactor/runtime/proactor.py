@@ -79,7 +79,9 @@ class Proactor(OwnEvents, WebServices, Mail, Reporting, ServicesInterface):
         try:
             self._name = checked_name(name)
         except ValueError as error:
-            raise UsageError(str(error)) from None
+            raise UsageError(
+                f"no proactor can be named {name!r}: {error}; example: d1.site.scada"
+            ) from None
         self._settings = settings or ProactorSettings()
         self._layout = NamesOnly() if hardware_layout is None else hardware_layout
         self._logger = quiet_logger(self._settings.logging)

@@ -82,7 +82,11 @@ def test_what_mqtt_311_can_do_is_accepted() -> None:
     [
         ("qos", 3, "less than or equal to 2"),
         ("topics", "a", r"topics: it must be a list; example: \['site"),
-        ("topics", ["a/#/b"], "no topic filter"),
+        (
+            "topics",
+            ["a/#/b"],
+            r"^topics\[0\]: it is no topic filter: [^;]*; example: 'site/\+",
+        ),
         ("topics", ["$share/g"], "no shared filter"),
         ("topics", ["$share/+/a"], "no shared filter"),
         ("topics", [{"filter": "a", "qos": 5}], "less than or equal to 2"),

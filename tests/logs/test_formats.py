@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gwproactor.config.logging import FormatterSettings
+from gwproactor.errors import SettingsError
 from gwproactor.logs.formats import CONTINUATION, JsonFormatter, LineFormatter
 
 LINES = LineFormatter(FormatterSettings())
@@ -39,6 +40,28 @@ def test_the_format_can_be_chosen() -> None:
     assert LineFormatter(settings).format(record()) == "WARNING 22:13 a.b: text"
     no_milliseconds = FormatterSettings(default_msec_format="", use_utc=True)
     assert LineFormatter(no_milliseconds).format(record()) == "2023-11-14 22:13:20 text"
+
+
+PIECES = (
+    *("%(message)s", "%(asctime)s", "%(levelno)5d", "%(msecs)03d", "%(no_such)s", "%(message).3s"),
+    *("%(exc_info)s", "%(args)s", "%(process)d", "%", "%%", "%Y", "%s", "%d", " ", "\n", "{", "\0"),
+)
+FORMATS = st.lists(st.sampled_from(PIECES), max_size=5).map("".join) | st.text(max_size=8)
+
+
+@given(fmt=FORMATS.map("{}%(message)s".format) | FORMATS, datefmt=FORMATS, msec=FORMATS)
+def test_a_format_that_is_taken_writes_any_record_in_one_line(
+    fmt: str, datefmt: str, msec: str
+) -> None:
+    try:
+        settings = FormatterSettings(fmt=fmt, datefmt=datefmt, default_msec_format=msec)
+    except SettingsError:
+        return
+    formatter = LineFormatter(settings)
+    for made in (record("%s\n%s", "one", 2), logging.makeLogRecord({"msg": "one\n2"})):
+        line = formatter.format(made)
+        assert r"one\n2" in line
+        assert line.splitlines() == [line]
 
 
 @given(st.text(st.characters()))

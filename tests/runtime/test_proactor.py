@@ -594,3 +594,9 @@ async def test_the_second_run_sends_what_the_first_could_not(
             await acked.wait()
         await until(lambda: ticket.event_id in parent.ids())
     assert not notes.problems
+
+
+@pytest.mark.parametrize("name", ["", "..", "a b", "a/b"])
+async def test_what_can_be_no_name_is_refused_with_an_example(name: str) -> None:
+    with pytest.raises(UsageError, match=r"no proactor can be named '.*example: d1\.site\.scada$"):
+        Proactor(name)
