@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -52,21 +53,34 @@ def files_by_day(folder: Path, disk: UnreliableDisk) -> EventStore:
     return PersisterStore(TimedRollingFilePersister(folder / "event", files=disk))
 
 
-async def opened(open_once: Callable[[], Awaitable[None]]) -> None:
-    """Open, as whoever starts a node again and again until it works."""
+async def until_it_works(call: Callable[[], Awaitable[None]]) -> None:
+    """Call again and again, as whoever starts a node, or waits for its disk."""
     for _ in range(3 * FOR_A_WHILE):
         with suppress(StoreError):
-            await open_once()
+            await call()
             return
-    raise AssertionError("it cannot be opened though the disk works")
+    raise AssertionError("it does not work though the disk does")
 
 
-async def flushed(flush: Callable[[], Awaitable[None]]) -> None:
-    for _ in range(3 * FOR_A_WHILE):
-        with suppress(StoreError):
-            await flush()
-            return
-    raise AssertionError("it cannot be written though the disk works")
+EventsT = TypeVar("EventsT", OutgoingEvents, IncomingEvents)
+
+
+async def opened(make: Callable[[], EventsT]) -> EventsT:
+    """Make and open, until it can be opened."""
+    done: list[EventsT] = []
+
+    async def open_once() -> None:
+        events = make()
+        try:
+            await events.open()
+        except StoreError:
+            with suppress(StoreError):
+                await events.close()
+            raise
+        done.append(events)
+
+    await until_it_works(open_once)
+    return done[0]
 
 
 class Sender:
@@ -83,28 +97,22 @@ class Sender:
         self.events: OutgoingEvents
 
     async def start(self) -> None:
-        async def open_once() -> None:
-            self.events = OutgoingEvents(
-                self.open_store(self.folder, self.disk),
-                Outbox(),
-                on_stored=lambda ref: self.stored.add(ref.event_id),
-                on_acked=lambda ref: self.acked.append(ref.event_id),
-                report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
-                memory_bytes=500,
-            )
-            try:
-                await self.events.open()
-            except StoreError:
-                with suppress(StoreError):
-                    await self.events.close()
-                raise
+        self.events = await opened(self.make)
 
-        await opened(open_once)
+    def make(self) -> OutgoingEvents:
+        return OutgoingEvents(
+            self.open_store(self.folder, self.disk),
+            Outbox(),
+            on_stored=lambda ref: self.stored.add(ref.event_id),
+            on_acked=lambda ref: self.acked.append(ref.event_id),
+            report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
+            memory_bytes=500,
+        )
 
     async def post(self, first: int, end: int) -> None:
         for number in range(first, end):
             self.events.post(f"e{number}", PAYLOAD)
-        await flushed(self.events.flush)
+        await until_it_works(self.events.flush)
 
     async def deliver(self, count: int) -> None:
         """Let the peer take so many events, and acknowledge them."""
@@ -118,7 +126,7 @@ class Sender:
                         self.arrived[event.event_id] += 1
                         self.events.acked(event.event_id)
         self.events.deactivated()
-        await flushed(self.events.flush)
+        await until_it_works(self.events.flush)
 
     async def stop(self) -> None:
         with suppress(StoreError):
@@ -177,25 +185,19 @@ class Receiver:
         self.got[event.event_id] += 1
 
     async def start(self) -> None:
-        async def open_once() -> None:
-            self.events = IncomingEvents(
-                LogStore(self.folder / "inbox", segment_bytes=SEGMENT_BYTES, files=self.disk),
-                LogStore(self.folder / "dead-letters", files=self.disk),
-                SeenLog(self.folder / "seen", ids_per_file=4, files=self.disk),
-                Inbox(max_tries=1),
-                handler=self.handle,
-                acknowledge=lambda link_name, event_id: self.acked.update([event_id]),
-                report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
-            )
-            try:
-                await self.events.open()
-            except StoreError:
-                with suppress(StoreError):
-                    await self.events.close()
-                raise
-
-        await opened(open_once)
+        self.events = await opened(self.make)
         self.run = asyncio.create_task(self.events.run())
+
+    def make(self) -> IncomingEvents:
+        return IncomingEvents(
+            LogStore(self.folder / "inbox", segment_bytes=SEGMENT_BYTES, files=self.disk),
+            LogStore(self.folder / "dead-letters", files=self.disk),
+            SeenLog(self.folder / "seen", ids_per_file=4, files=self.disk),
+            Inbox(max_tries=1),
+            handler=self.handle,
+            acknowledge=lambda link_name, event_id: self.acked.update([event_id]),
+            report=lambda summary, details: self.reports.append(f"{summary}: {details}"),
+        )
 
     async def take(self, first: int, end: int) -> None:
         """Receive events until each is acknowledged and dealt with."""

@@ -140,7 +140,7 @@ class SegmentIndex:
     def put(self, segment: Segment, place: Place) -> None:
         """Note that the live place of an event is now in `segment`."""
         sequence, offset, line_bytes = place
-        self.remove(sequence)
+        self._forget(sequence)
         block = self._blocks.get(sequence >> _BLOCK_BITS)
         if block is None:
             block = self._blocks[sequence >> _BLOCK_BITS] = _Block()
@@ -158,6 +158,9 @@ class SegmentIndex:
         """Forget an event; an unknown one is no error."""
         if self._removed is not None and sequence < self._noted_below:
             self._removed.add(sequence)
+        self._forget(sequence)
+
+    def _forget(self, sequence: int) -> None:
         block = self._blocks.get(sequence >> _BLOCK_BITS)
         row = sequence % _BLOCK_COUNT
         if block is None or not block.lengths[row]:

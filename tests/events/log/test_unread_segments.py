@@ -98,6 +98,15 @@ def test_the_others_are_there_and_it_is_when_it_can_be_read(
     again.close()
 
 
+def test_what_is_put_is_not_taken_for_removed(tmp_path: Path) -> None:
+    """That would take memory for every event behind the unread segment."""
+    numbers = written(tmp_path, 12, [3])
+    log = opened(tmp_path, UnreliableDisk(name_of(numbers[0])))
+    log.commit([event(log.next_sequence)], ())
+    assert [n for n in range(20) if log._index.was_removed(n)] == [3]
+    log.close()
+
+
 def test_it_is_never_deleted_whatever_goes_beside_it(tmp_path: Path) -> None:
     numbers = written(tmp_path, 12, [])
     bad = numbers[1]
