@@ -22,6 +22,11 @@ from gwproactor.events.store import Damage, EventRef, StoredEvent
 from gwproactor.events.tickets import ENDED, TicketOffice
 from gwproactor.events.writer import GroupCommitter
 
+_BREAKS_CONNECTION = (
+    "the connection was lost right after it was sent, again and again, while other events went"
+    " through: it may be longer than the broker takes"
+)
+
 
 class SendingEvents:
     """What a link asks and tells of events; `OutgoingEvents` is built on it. For the loop's thread.
@@ -63,8 +68,15 @@ class SendingEvents:
         self._outbox.activate()
         self._sendable.set()
 
-    def deactivated(self) -> None:
-        """The upstream link is not active any more: what was in flight will be sent again."""
+    def deactivated(self, *, connection_lost: bool = False) -> None:
+        """The upstream link is not active any more: what was in flight will be sent again.
+
+        Args:
+            connection_lost: It is not, because the connection was lost.
+        """
+        if connection_lost:
+            for ref in self._departures.connection_lost(time.monotonic()):
+                self._refused.add(ref, _BREAKS_CONNECTION)
         self._departures.deactivate()
         self._sendable.set()
 

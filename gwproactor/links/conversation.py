@@ -37,7 +37,7 @@ from gwproactor.links.core.effects import (
     Unsubscribe,
 )
 from gwproactor.links.core.link_core import LinkCore, MessageKind
-from gwproactor.links.core.link_state import Transition
+from gwproactor.links.core.link_state import Transition, TransitionName
 from gwproactor.links.core.message_times import BEFORE_ALL_TIME
 from gwproactor.links.core.reception import Reception
 from gwproactor.links.core.subscriptions import QOS, Subscription
@@ -253,7 +253,8 @@ class Conversation:
             if transition.activated():
                 self._events.activated()
             elif transition.deactivated():
-                self._events.deactivated()
+                lost = transition.transition_name is TransitionName.mqtt_disconnected
+                self._events.deactivated(connection_lost=lost)
         self._transitioned(transition, effect.at_seconds)
         tell(self._listener.link_transitioned, transition)
 

@@ -24,8 +24,8 @@ class EventSource(Protocol):
         """The link is active: events may go out, those not acknowledged yet first."""
         ...
 
-    def deactivated(self) -> None:
-        """The link is not active any more."""
+    def deactivated(self, *, connection_lost: bool = False) -> None:
+        """The link is not active any more, because the connection was lost or otherwise."""
         ...
 
     def unsendable(self, event_id: str, reason: str, *, for_ever: bool = True) -> None:

@@ -485,7 +485,7 @@ class Events:
         self._to_send = list(self.unacked.values())
         self._sendable.set()
 
-    def deactivated(self) -> None:
+    def deactivated(self, *, connection_lost: bool = False) -> None:
         self._to_send = []
 
     def unsendable(self, event_id: str, reason: str, *, for_ever: bool = True) -> None:

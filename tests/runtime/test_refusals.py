@@ -7,10 +7,12 @@ import pytest
 
 from gwproactor.boxes.box import Boxes
 from gwproactor.boxes.requeue import requeue
+from gwproactor.config.mqtt import MQTTVersion
 from gwproactor.errors import EventRefusedError
 from gwproactor.events.core import doubt, refusals
 from gwproactor.wire.payloads import AnyEvent
-from gwproactor_test.brokers import AnyBroker
+from gwproactor_test.broker import Limits
+from gwproactor_test.brokers import AnyBroker, MakeBroker
 from gwproactor_test.clients import until
 from tests.runtime.test_batches import CHILD, PARENT, Node, active
 
@@ -54,3 +56,25 @@ async def test_events_that_the_peer_refuses_for_ever_hold_up_nobody(
     ):
         await until(lambda: len(parent.numbered()) == 8)
         assert parent.numbered() == [f"n-long-{number}" for number in range(8)]
+
+
+async def test_an_event_on_which_the_broker_closes_the_connection_is_found_and_set_aside(
+    make_broker: MakeBroker, tmp_path: Path
+) -> None:
+    """In MQTT 3.1.1 it has no other way to say that a message is too long."""
+    broker = await make_broker(limits=Limits(packet_bytes=LONG))
+    old = MQTTVersion.v311
+    async with (
+        Node(CHILD, tmp_path / "c", url=broker.url, protocol=old) as child,
+        Node(PARENT, tmp_path / "p", url=broker.url, protocol=old) as parent,
+    ):
+        before = [child.post_event(AnyEvent(MessageId=f"n{number}")) for number in range(3)]
+        ticket = child.post_event(long_event(0))
+        behind = [child.post_event(AnyEvent(MessageId=f"n{number}")) for number in range(3, 20)]
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            with pytest.raises(EventRefusedError, match="longer than the broker takes"):
+                await ticket.acked()
+            for each in (*before, *behind):
+                await each.acked()
+        assert child.refused_event_count == 1
+        assert sorted(parent.numbered()) == sorted(f"n{number}" for number in range(20))

@@ -15,15 +15,17 @@ event: it is put off and the others go on (`gwproactor.events.core.refusals`). W
 tries of those that have waited nearly as long, or each of them would cost the link its `active`.
 Without such an ack nothing is held against anybody, and all go again in order.
 
-Where nothing is proved again and again, others are tried (`gwproactor.events.core.doubt`).
+Where nothing is proved again and again, others are tried (`gwproactor.events.core.doubt`). What
+brings the connection down is found out, too (`gwproactor.events.core.breakers`).
 
 An event that this node finds it cannot send is withheld: kept, and no longer in the way.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
+from gwproactor.events.core.breakers import SOON_SECONDS, Breakers
 from gwproactor.events.core.doubt import Doubt, Ending
+from gwproactor.events.core.flights import Flights
 from gwproactor.events.core.pending import Pending, first_within
 from gwproactor.events.core.refusals import MAX_SEND_TRIES, Refusals
 from gwproactor.events.core.turns import Turns
@@ -32,22 +34,6 @@ from gwproactor.events.store import EventRef
 
 MAX_WINDOW_BYTES = 4 * 1024 * 1024
 """Large events must not flood the broker, nor fill the memory while they wait for their acks."""
-
-
-class _Flight(NamedTuple):
-    """An event in flight.
-
-    Attributes:
-        ref: The event.
-        place: Its place in the order of sending, in this activation.
-        sent_at: When it was sent, monotonic seconds.
-        alone: It was sent by itself for certain.
-    """
-
-    ref: EventRef
-    place: int
-    sent_at: float
-    alone: bool
 
 
 class Departures:
@@ -74,15 +60,14 @@ class Departures:
         self._turns = Turns(self._is_due)
         self._refusals = Refusals(max_tries, self._is_due)
         self._withheld: set[int] = set()
-        self._flights: dict[str, _Flight] = {}
-        self._in_flight_bytes = 0
-        self._landed: dict[str, _Flight] = {}
+        self._flights = Flights()
+        self._landed = Flights()
         """What was in flight when the last activation ended."""
         self.active = False
         """Whether events may be sent."""
-        self._next_place = 0
         self._acked_place = -1
         self._doubt = Doubt(self._turns, self._is_due)
+        self._breakers = Breakers(self._turns, self._is_due)
 
     @property
     def in_flight_count(self) -> int:
@@ -91,11 +76,11 @@ class Departures:
 
     def is_in_flight(self, ref: EventRef) -> bool:
         """Whether this event has been sent and not been acked."""
-        return ref.event_id in self._flights
+        return ref in self._flights
 
     def is_queued(self, ref: EventRef) -> bool:
         """Whether this event waits for its turn."""
-        return self._turns.has(ref.source, ref.sequence)
+        return self._breakers.holds(ref) or self._turns.has(ref.source, ref.sequence)
 
     def _is_due(self, sequence: int) -> bool:
         return sequence not in self._withheld and self._pending.has(sequence)
@@ -106,18 +91,39 @@ class Departures:
         """The link has become active: send from the oldest un-acked event on."""
         self.deactivate()
         self.window.restart()
-        landed = (flight.ref for flight in self._landed.values())
-        self._doubt.activate([ref for ref in landed if self.is_queued(ref)], self.window)
-        self.active, self._landed = True, {}
-        self._next_place, self._acked_place = 0, -1
+        landed = filter(self.is_queued, self._landed.refs())
+        self._doubt.activate(list(landed), self.window)
+        self._breakers.activate()
+        self.active, self._landed, self._acked_place = True, Flights(), -1
 
     def deactivate(self) -> None:
         """The link is not active any more: nothing is in flight, everything is to be sent again."""
+        if self.active:
+            self._breakers.clear_all()
+            self._end()
+
+    def connection_lost(self, now_seconds: float) -> list[EventRef]:
+        """The link is not active any more, because the connection is lost.
+
+        Returns:
+            What has brought it down again and again: it is withheld, and to be set aside.
+        """
         if not self.active:
-            return
+            return []
+        if not self._flights.was_sent_since(now_seconds - SOON_SECONDS):
+            self.deactivate()
+            return []
+        breaker = self._breakers.lost(self._flights.refs(), now_seconds)
+        self._end()
+        if breaker is None:
+            return []
+        self.withhold(breaker)
+        return [breaker]
+
+    def _end(self) -> None:
         self.active = False
-        self._landed, self._flights, self._in_flight_bytes = self._flights, {}, 0
-        self._turns.put_back(flight.ref for flight in self._landed.values())
+        self._landed, self._flights = self._flights, Flights()
+        self._turns.put_back(self._landed.refs())
 
     # Events go out
 
@@ -134,9 +140,12 @@ class Departures:
         self._turns.put_back(self._refusals.take_due(now_seconds))
         refs: list[EventRef] = []
         room = self.window.count - len(self._flights) if self.active else 0
-        room_bytes = self._max_window_bytes - self._in_flight_bytes
+        room_bytes = self._max_window_bytes - self._flights.size_bytes
         if room <= 0:
             return refs
+        if self._breakers.one_at_a_time:
+            only = None if self._flights else self._breakers.choose(self._waiting(), now_seconds)
+            return [] if only is None else [only]
         for ref in self._waiting():
             room -= 1
             room_bytes -= ref.size_bytes
@@ -150,7 +159,10 @@ class Departures:
 
     def wake_at_seconds(self) -> float | None:
         """When to ask for what is sendable though nothing has happened; None for never."""
-        return self._refusals.wake_at_seconds
+        moments = [self._refusals.wake_at_seconds]
+        if not self._flights:
+            moments.append(self._breakers.wake_at_seconds)
+        return min((moment for moment in moments if moment is not None), default=None)
 
     def upcoming(self, count: int, size_bytes: int) -> list[EventRef]:
         """Give the next events of the queue, at most so many, whether they may be sent or not."""
@@ -167,13 +179,13 @@ class Departures:
         """Note that these events, as `sendable` gave them, are in flight."""
         one_by_one = self.window.batch_count == 1
         for ref in refs:
-            self._turns.take(ref.source, ref.sequence)
+            if self._breakers.one_at_a_time:
+                self._dequeue(ref)
+            else:
+                self._turns.take(ref.source, ref.sequence)
             self._pending.bring_near(ref)
             alone = one_by_one or self._refusals.goes_alone(ref.sequence)
-            flight = _Flight(ref, self._next_place, now_seconds, alone)
-            self._flights[ref.event_id] = flight
-            self._next_place += 1
-            self._in_flight_bytes += ref.size_bytes
+            self._flights.start(ref, now_seconds, alone=alone)
 
     # Events come back
 
@@ -181,7 +193,7 @@ class Departures:
         """The peer has not taken these events of a batch, and said so: they are sent again."""
         found = (self._flights.get(event_id) for event_id in event_ids)
         refs = [flight.ref for flight in found if flight is not None]
-        self._turns.put_back(ref for ref in refs if self._land(ref))
+        self._turns.put_back(ref for ref in refs if self._flights.end(ref))
 
     def overdue(
         self, event_ids: Collection[str], now_seconds: float, *, in_batch: bool
@@ -199,7 +211,8 @@ class Departures:
             Events that were tried often enough: they are withheld, and to be set aside.
         """
         flights = self._flights or self._landed
-        late = [flights[event_id] for event_id in event_ids if event_id in flights]
+        found = (flights.get(event_id) for event_id in event_ids)
+        late = [flight for flight in found if flight is not None]
         if not late:
             return []
         if late[0].place > self._acked_place:
@@ -213,7 +226,7 @@ class Departures:
         latest = (late[0].sent_at + now_seconds) / 2
         failed = [
             flight.ref
-            for flight in list(flights.values())
+            for flight in flights
             if flight is late[0]
             or (flight.alone and flight.place < self._acked_place and flight.sent_at <= latest)
         ]
@@ -226,10 +239,10 @@ class Departures:
             ref: The event, in flight until now.
             now_seconds: The present moment, monotonic.
         """
-        self._landed.pop(ref.event_id, None)
+        self._landed.end(ref)
         if self.is_queued(ref):
-            self._turns.remove(ref.source, ref.sequence)
-        elif not self._land(ref):
+            self._dequeue(ref)
+        elif not self._flights.end(ref):
             return False  # it has been acked or dropped meanwhile
         if not self._refusals.failed(ref, now_seconds):
             return False
@@ -238,8 +251,13 @@ class Departures:
 
     def put_off(self, ref: EventRef, until_seconds: float) -> None:
         """Let an event wait that was about to be sent, and others pass meanwhile."""
-        self._turns.remove(ref.source, ref.sequence)
+        self._dequeue(ref)
         self._refusals.put_off(ref, until_seconds)
+
+    def _dequeue(self, ref: EventRef) -> None:
+        """Take out an event that is queued; those before it stay."""
+        if not self._breakers.take(ref):
+            self._turns.remove(ref.source, ref.sequence)
 
     def withhold(self, ref: EventRef) -> None:
         """Send an event no more in this run: it is kept, and holds up nobody."""
@@ -253,30 +271,20 @@ class Departures:
         flight = self._flights.get(ref.event_id)
         self.withhold(ref)
         self._refusals.forget(ref.sequence)
+        self._breakers.acked(ref, was_in_flight=flight is not None)
         if flight is not None:
             self._acked_place = max(self._acked_place, flight.place)
-            self._doubt.acked(ref, self._sent_before(flight))
-
-    def _sent_before(self, flight: _Flight) -> Iterator[int]:
-        """The events that were sent before this one and are still in flight."""
-        for other in self._flights.values():
-            if other.place > flight.place:
-                break
-            yield other.ref.sequence
+            before = self._flights.before(flight)
+            self._doubt.acked(ref, (other.ref.sequence for other in before))
 
     def forget(self, ref: EventRef) -> None:
         """An event is not pending any more."""
         self._withheld.discard(ref.sequence)
         self._refusals.forget(ref.sequence)
+        self._breakers.clear(ref)
         self._leave(ref)
 
     def _leave(self, ref: EventRef) -> None:
         """An event is not to be sent any more: it leaves the air, or its queue."""
-        if not self._land(ref):
+        if not self._flights.end(ref):
             self._turns.trim(ref.source)
-
-    def _land(self, ref: EventRef) -> bool:
-        if self._flights.pop(ref.event_id, None) is None:
-            return False
-        self._in_flight_bytes -= ref.size_bytes
-        return True
