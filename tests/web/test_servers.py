@@ -4,96 +4,30 @@ import asyncio
 import contextlib
 import functools
 import socket
-import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
-import psutil
 import pytest
-from aiohttp import WSCloseCode, web
+from aiohttp import web
 
 from gwproactor.errors import NotRunningError, PortTakenError, UsageError
 from gwproactor.texts import MAX_TRACEBACK_BYTES
 from gwproactor.web import aiohttp_server, handshakes, refusals
-from gwproactor.web.servers import WebServers
 from gwproactor_test.certificates import Certificates
 from gwproactor_test.clients import until
-
-NAME = "w"
-STOP_SECONDS = 0.6
-
-
-class Servers:
-    """Web servers with notes of what they report; not started yet."""
-
-    def __init__(self, **options: Any) -> None:
-        self.reports: list[tuple[str, str]] = []
-        self.web = WebServers(
-            lambda *report: self.reports.append(report), stop_seconds=STOP_SECONDS
-        )
-        if options.pop("configured", True):
-            host, port = options.pop("host", "127.0.0.1"), options.pop("port", 0)
-            self.web.add_config(NAME, host, port, **options)
-
-    def route(self, path: str, handler: Any, method: str = "GET", **options: Any) -> None:
-        self.web.add_route(NAME, method, path, handler, **options)
-
-    def url(self, path: str = "/") -> str:
-        return self.web.url(NAME) + path
-
-    def summaries(self) -> list[str]:
-        return [summary for summary, _ in self.reports]
-
-
-@contextlib.asynccontextmanager
-async def running(servers: Servers) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as client:
-        await servers.web.bind()
-        try:
-            await servers.web.serve()
-            yield client
-        finally:
-            await servers.web.stop()
-
-
-async def connect(
-    servers: Servers, host: str = "127.0.0.1"
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A bare connection, for clients that do not behave."""
-    return await asyncio.open_connection(host, servers.web.port(NAME))
-
-
-async def greet(request: web.Request) -> web.Response:
-    return web.Response(text=f"hello {request.match_info.get('name', 'all')}")
-
-
-async def read_body(request: web.Request) -> web.Response:
-    return web.Response(text=str(len(await request.read())))
-
-
-def connections_of_this_process() -> int:
-    """Ends of TCP connections that it holds."""
-    return sum(bool(each.raddr) for each in psutil.Process().net_connections("tcp"))
-
-
-class Waiting:
-    """A handler that tells when it is asked, and answers when it may."""
-
-    def __init__(self) -> None:
-        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
-        self.cancelled = 0
-
-    async def __call__(self, request: web.Request) -> web.Response:
-        self.asked.set()
-        try:
-            await self.may_answer.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return web.Response(text="late")
-
+from gwproactor_test.web_servers import (
+    NAME,
+    Servers,
+    Waiting,
+    connect,
+    connections_of_this_process,
+    greet,
+    https,
+    read_body,
+    running,
+)
 
 # Answers
 
@@ -125,11 +59,6 @@ async def test_https(certificates: Certificates) -> None:
         assert servers.url().startswith("https://localhost:")
         async with client.get(servers.url(), ssl=certificates.client_context()) as response:
             assert await response.text() == "hello all"
-
-
-def https(certificates: Certificates, **options: Any) -> Servers:
-    context = certificates.server_context(certificates.server)
-    return Servers(host="localhost", ssl_context=context, **options)
 
 
 async def test_who_speaks_no_tls_is_nobodys_problem(certificates: Certificates) -> None:
@@ -282,7 +211,7 @@ async def test_where_a_server_is_is_known_while_it_runs() -> None:
     with pytest.raises(NotRunningError):
         servers.web.port(NAME)
     async with running(servers):
-        assert servers.web.url(NAME) == f"http://127.0.0.1:{servers.web.port(NAME)}"
+        assert servers.web.url(NAME) == f"http://127.0.0.1:{servers.port}"
     with pytest.raises(NotRunningError):
         servers.web.url(NAME)
 
@@ -402,6 +331,27 @@ async def test_an_answer_that_breaks_off_does_not_look_whole() -> None:
     assert servers.summaries() == ["web server 'w': the handler of GET / failed"]
 
 
+async def test_a_fault_of_a_handler_is_told_though_its_client_is_gone() -> None:
+    asked, gone = asyncio.Event(), asyncio.Event()
+
+    async def fail_late(request: web.Request) -> web.Response:
+        asked.set()
+        await gone.wait()
+        raise ValueError("late")
+
+    servers = Servers()
+    servers.route("/", fail_late)
+    async with running(servers):
+        _, writer = await connect(servers)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asked.wait()
+        writer.transport.abort()
+        await until(lambda: connections_of_this_process() == 0)
+        gone.set()
+        await until(lambda: len(servers.reports) == 1)
+    assert servers.summaries() == ["web server 'w': the handler of GET / failed"]
+
+
 # Clients that do not behave
 
 
@@ -500,272 +450,3 @@ async def test_a_connection_without_a_request_is_closed() -> None:
         reader, writer = await connect(servers)
         assert await reader.read() == b""
         writer.transport.abort()
-
-
-# The stop
-
-
-async def test_a_stop_waits_for_what_is_asked_already() -> None:
-    servers, waiting = Servers(), Waiting()
-    servers.route("/", waiting)
-    async with running(servers) as client:
-        asking = asyncio.create_task(client.get(servers.url()))
-        await waiting.asked.wait()
-        port = servers.web.port(NAME)
-        stopping = asyncio.create_task(servers.web.stop())
-        await asyncio.sleep(0)
-        with pytest.raises(OSError, match="Connect call failed"):
-            await asyncio.open_connection("127.0.0.1", port)
-        waiting.may_answer.set()
-        async with await asking as response:
-            assert await response.text() == "late"
-        await stopping
-    assert waiting.cancelled == 0
-    assert servers.reports == []
-
-
-async def test_a_handler_that_does_not_come_to_an_end_is_cancelled() -> None:
-    servers, waiting = Servers(), Waiting()
-    servers.route("/", waiting)
-    async with running(servers) as client:
-        asking = asyncio.create_task(client.get(servers.url()))
-        await waiting.asked.wait()
-        await servers.web.stop()
-        assert waiting.cancelled == 1
-        with pytest.raises(aiohttp.ClientError):
-            await asking
-    assert servers.reports == []
-
-
-async def test_one_that_swallows_its_cancellation_is_reported_and_left_behind() -> None:
-    asked, may_end = asyncio.Event(), asyncio.Event()
-
-    async def stubborn(request: web.Request) -> web.Response:
-        asked.set()
-        while not may_end.is_set():
-            with contextlib.suppress(asyncio.CancelledError):
-                await may_end.wait()
-        return web.Response()
-
-    servers = Servers()
-    servers.route("/", stubborn)
-    async with running(servers) as client:
-        asking = asyncio.create_task(client.get(servers.url()))
-        await asked.wait()
-        await servers.web.stop()
-        may_end.set()
-        with pytest.raises(aiohttp.ClientError):
-            await asking
-    ((summary, details),) = servers.reports
-    assert "does not end" in summary
-    assert details == "web server w: GET /"
-
-
-async def test_idle_connections_are_closed() -> None:
-    servers = Servers()
-    servers.route("/", greet)
-    async with running(servers) as client:
-        async with client.get(servers.url()):
-            pass  # its connection stays, for the next request
-        reader, writer = await connect(servers)
-        stopped_at = time.monotonic()
-        await servers.web.stop()
-        assert await reader.read() == b""
-        assert time.monotonic() - stopped_at < 60  # nobody waited for the idle ones
-        writer.transport.abort()
-
-
-async def test_a_client_that_does_not_read_cannot_hold_up_the_stop() -> None:
-    async def at_once(request: web.Request) -> web.Response:
-        return web.Response(body=b"x" * 10**7)
-
-    async def flood(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(b"x" * 10**6)
-
-    servers = Servers()
-    servers.route("/", flood)
-    servers.route("/once", at_once)
-    async with running(servers):
-        writers = []
-        for path in (b"/", b"/once"):
-            reader, writer = await connect(servers)
-            writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
-            await reader.readline()
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
-            writers.append(writer)
-        await servers.web.stop()
-        for writer in writers:
-            writer.transport.abort()
-
-
-async def test_a_tls_client_that_does_not_read_cannot_hold_up_the_stop(
-    certificates: Certificates,
-) -> None:
-    """It does not answer the end of TLS either, for which asyncio would wait half a minute."""
-    servers = https(certificates)
-    servers.route("/", greet)
-    async with running(servers):
-        reader, writer = await asyncio.open_connection(
-            "localhost", servers.web.port(NAME), ssl=certificates.client_context()
-        )
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await reader.readline()
-        writer.transport.pause_reading()  # type: ignore[attr-defined]
-        await servers.web.stop()
-        await until(lambda: connections_of_this_process() == 1)  # the client's end
-        writer.transport.abort()
-
-
-async def open_websocket(servers: Servers) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A bare websocket, for clients that do not behave."""
-    reader, writer = await connect(servers)
-    writer.write(
-        b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
-    )
-    return reader, writer
-
-
-class Talking:
-    """A handler that echoes what comes over a websocket, until that ends."""
-
-    def __init__(self) -> None:
-        self.opened, self.ended = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self, request: web.Request) -> web.WebSocketResponse:
-        connection = web.WebSocketResponse()
-        await connection.prepare(request)
-        self.opened.set()
-        async for message in connection:
-            await connection.send_str(message.data)
-        self.ended.set()
-        return connection
-
-
-async def test_a_websocket_is_told_that_the_server_goes_away() -> None:
-    servers, talking = Servers(), Talking()
-    servers.route("/", talking)
-    async with running(servers) as client, client.ws_connect(servers.url()) as connection:
-        await connection.send_str("hello")
-        assert await connection.receive_str() == "hello"
-        closing = asyncio.create_task(connection.receive())
-        await servers.web.stop()
-        message = await closing
-        assert (message.type, message.data) == (aiohttp.WSMsgType.CLOSE, WSCloseCode.GOING_AWAY)
-        assert talking.ended.is_set(), "it came to its end by itself"
-    assert servers.reports == []
-
-
-async def test_a_websocket_whose_client_hangs_cannot_hold_up_the_stop() -> None:
-    servers, talking = Servers(), Talking()
-    servers.route("/", talking)
-    async with running(servers):
-        reader, writer = await open_websocket(servers)
-        await talking.opened.wait()
-        await servers.web.stop()
-        assert (await reader.read()).endswith(bytes((0x88, 2)) + b"\x03\xe9")  # close, 1001
-        writer.transport.abort()
-    assert servers.reports == []
-
-
-@pytest.mark.parametrize("who", ["client", "server"])
-async def test_who_writes_to_a_websocket_that_ends_did_nothing_wrong(who: str) -> None:
-    ended = asyncio.Event()
-
-    async def push(request: web.Request) -> web.WebSocketResponse:
-        connection = web.WebSocketResponse()
-        await connection.prepare(request)
-        try:
-            while True:
-                await connection.send_str("more")
-                await asyncio.sleep(0.001)
-        finally:
-            ended.set()
-
-    servers = Servers()
-    servers.route("/", push)
-    async with running(servers):
-        reader, writer = await open_websocket(servers)
-        await reader.readuntil(b"more")
-        if who == "server":
-            await servers.web.stop()
-        writer.transport.abort()
-        await ended.wait()
-    assert servers.reports == []
-
-
-async def test_a_fault_of_a_handler_is_told_though_its_client_is_gone() -> None:
-    asked, gone = asyncio.Event(), asyncio.Event()
-
-    async def fail_late(request: web.Request) -> web.Response:
-        asked.set()
-        await gone.wait()
-        raise ValueError("late")
-
-    servers = Servers()
-    servers.route("/", fail_late)
-    async with running(servers):
-        _, writer = await connect(servers)
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await asked.wait()
-        writer.transport.abort()
-        await until(lambda: connections_of_this_process() == 0)
-        gone.set()
-        await until(lambda: len(servers.reports) == 1)
-    assert servers.summaries() == ["web server 'w': the handler of GET / failed"]
-
-
-async def test_an_answer_in_pieces_is_broken_off_and_does_not_look_whole() -> None:
-    async def pieces(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        while True:
-            await response.write(b"x" * 100)
-            await asyncio.sleep(0.001)
-
-    servers = Servers()
-    servers.route("/", pieces)
-    async with running(servers) as client, client.get(servers.url()) as response:
-        assert await response.content.readexactly(1000) == b"x" * 1000
-        reading = asyncio.create_task(response.read())
-        await servers.web.stop()
-        with pytest.raises(aiohttp.ClientPayloadError):
-            await reading
-    assert servers.reports == []
-
-
-async def test_refused_connections_are_closed_by_the_stop() -> None:
-    servers = Servers(max_connections=1)
-    async with running(servers):
-        _, one = await connect(servers)
-        reader, refused = await connect(servers)
-        await until(lambda: len(servers.reports) == 1)
-        await servers.web.stop()
-        with contextlib.suppress(ConnectionError):
-            assert await reader.read() == b""
-        for writer in (one, refused):
-            writer.transport.abort()
-
-
-async def test_a_stop_may_be_cancelled_and_closes_all_the_same() -> None:
-    servers, waiting = Servers(), Waiting()
-    servers.route("/", waiting)
-    async with running(servers) as client:
-        asking = asyncio.create_task(client.get(servers.url()))
-        await waiting.asked.wait()
-        stopping = asyncio.create_task(servers.web.stop())
-        await asyncio.sleep(0)
-        stopping.cancel()
-        await asyncio.wait([stopping])
-        with pytest.raises(aiohttp.ClientError):
-            await asking
-
-
-async def test_a_second_stop_does_nothing() -> None:
-    servers = Servers()
-    async with running(servers):
-        await servers.web.stop()
-        await servers.web.stop()
