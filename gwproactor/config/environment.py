@@ -21,7 +21,7 @@ from gwproactor.errors import SettingsError
 
 Files = str | Path | Sequence[str | Path] | None
 
-_FIELD_OF_ERROR = re.compile(r'field "(\w+)"')
+NO_JSON = "it is no JSON, which lists and tables must be"
 
 
 def files_of(files: Files) -> list[Path]:
@@ -142,24 +142,16 @@ def _names(source: EnvSettingsSource) -> Iterator[str]:
         yield from re.findall(r"^\s*(?:export\s+)?(\w+)\s*=", text, re.MULTILINE)
 
 
-def not_parsed(source: object, told: str) -> str:
-    """What is wrong with a value that should be JSON; without it, for it may hold a secret.
+def no_json_in(source: EnvSettingsSource, field_name: str) -> str:
+    """Which variable of a setting should be JSON and is not; without it, for it may be secret."""
+    own = variable_of(source.settings_cls, (field_name,))
+    name, example = next(_no_json(source, field_name), (own, None))
+    return f"{_as_written(source, name)}{place_of(source)}: {NO_JSON}{shown_as_json(example)}"
 
-    Args:
-        source: Where it is from.
-        told: What pydantic-settings says.
-    """
-    field = _FIELD_OF_ERROR.search(told)
-    if field is None or not isinstance(source, EnvSettingsSource):
-        return f"the settings of {type(source).__name__} cannot be read: {told}"
-    name, example = next(
-        _no_json(source, field[1]), (variable_of(source.settings_cls, (field[1],)), None)
-    )
-    shown = "" if example is None else f"; example: {as_json(example)}"
-    return (
-        f"{_as_written(source, name)}{place_of(source)}: it is no JSON, which lists and tables must"
-        f" be in a variable{shown}"
-    )
+
+def shown_as_json(example: Any) -> str:
+    """An example of JSON, to be added to a message; empty where there is none."""
+    return "" if example is None else f"; example: {as_json(example)}"
 
 
 def _no_json(source: EnvSettingsSource, field_name: str) -> Iterator[tuple[str, Any]]:

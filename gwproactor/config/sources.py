@@ -13,6 +13,7 @@ variables `PROACTOR_ENV_FILE` and `PROACTOR_CONFIG`, or by the class's `env_file
 A file that somebody named must be there; only the class's own `env_file` may be missing.
 """
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,22 +30,26 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as SourceError
 
 from gwproactor.config.environment import (
+    NO_JSON,
     Files,
     check_lines,
     files_of,
     named_file,
-    not_parsed,
+    no_json_in,
     place_of,
     refuse_strangers,
+    shown_as_json,
     variable_in,
     written_in,
 )
-from gwproactor.config.examples import as_json, as_toml, as_variable
-from gwproactor.config.fields import dotted, names_of
+from gwproactor.config.examples import as_json, as_toml, as_variable, example_of
+from gwproactor.config.fields import KeyPath, dotted, names_of
 from gwproactor.config.layers import Layer, Values, arguments_layer
 from gwproactor.config.paths import at_home
 from gwproactor.config.variables import CONFIG_NAME, ENV_FILE_NAME, variable_of
 from gwproactor.errors import SettingsError
+
+_FIELD_OF_ERROR = re.compile(r'field "(\w+)"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,13 +153,25 @@ def _layer_of(source: PydanticBaseSettingsSource) -> Layer:
     try:
         values = source()
     except SourceError as error:
-        raise SettingsError(not_parsed(source, str(error))) from None
+        raise SettingsError(_not_parsed(source, str(error))) from None
     if isinstance(source, EnvSettingsSource):
         refuse_strangers(source)
     if isinstance(source, DotEnvSettingsSource):
         known = set(_keys_of(source.settings_cls))  # the file may hold other programs' variables
         values = {name: value for name, value in values.items() if name in known}
     return _told_by(source, values)
+
+
+def _not_parsed(source: PydanticBaseSettingsSource, told: str) -> str:
+    """What is wrong with a source that pydantic-settings cannot read, which says so in `told`."""
+    found = _FIELD_OF_ERROR.search(told)
+    if found is None:
+        return f"the settings of {type(source).__name__} cannot be read: {told}"
+    name = found[1]
+    if isinstance(source, EnvSettingsSource):
+        return no_json_in(source, name)
+    example = example_of(source.settings_cls.model_fields[name], name)
+    return f"{_told_by(source, {}).giver((name,))}: {NO_JSON}{shown_as_json(example)}"
 
 
 def _keys_of(cls: type[BaseSettings]) -> Iterator[str]:
@@ -176,10 +193,7 @@ def _told_by(source: PydanticBaseSettingsSource, values: Values) -> Layer:
         case SecretsSettingsSource():
             return Layer(
                 values,
-                lambda path: (
-                    f"the file {variable_of(source.settings_cls, path[:1]).lower()}"
-                    f" in {' or '.join(map(str, files_of(source.secrets_dir)))}"
-                ),
+                lambda path: _secret_file(source, path),
                 lambda path, value: as_json(value) if path[1:] else as_variable(value),
             )
     return Layer(
@@ -187,3 +201,11 @@ def _told_by(source: PydanticBaseSettingsSource, values: Values) -> Layer:
         lambda path: f"{dotted(path)} of {type(source).__name__}",
         lambda _, value: repr(value),
     )
+
+
+def _secret_file(source: SecretsSettingsSource, path: KeyPath) -> str:
+    """The file that says something of a path, and, where it holds JSON, what is inside it."""
+    name = variable_of(source.settings_cls, path[:1]).lower()
+    folders = " or ".join(map(str, files_of(source.secrets_dir)))
+    inside = f" ({dotted(path[1:])})" if path[1:] else ""
+    return f"the file {name}{inside} in {folders}"

@@ -78,8 +78,9 @@ def meant(cls: type[BaseModel], value: object, info: ValidationInfo) -> object:
     no UTF-8, other than in a path: Python hands them on as surrogates, which nothing can send.
     """
     field = cls.model_fields.get(info.field_name or "")
-    kinds = set() if field is None else set(alternatives(field.annotation))
-    if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+    kinds = [] if field is None else list(alternatives(field.annotation))
+    is_number = bool not in kinds and (int in kinds or float in kinds)
+    if isinstance(value, bool) and is_number:
         raise ValueError("it should be a number, which true and false are not")
     is_path = any(hasattr(kind, "__fspath__") for kind in kinds)
     if isinstance(value, str) and not is_path and _SURROGATES.search(value):

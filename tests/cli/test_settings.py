@@ -1,6 +1,7 @@
 """`gwproactor settings`, called as a function."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from gwproactor.cli import main
 from gwproactor.cli.settings import settings_class
+from gwproactor.config.effective import MASK
 from gwproactor.config.fields import dotted, leaves
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import UsageError
@@ -95,6 +97,56 @@ def test_a_derived_class_is_shown_with_its_secrets_masked(
     for name in ("something", "NotOfAProactor", "__import__", "Settings.model_fields"):
         said = refused(capfd, "--class", f"settings_of_test:{name}")
         assert f"has no class {name} derived from ProactorSettings" in said
+
+
+PROGRAM = """
+import asyncio
+from pydantic import SecretStr
+from gwproactor import MQTTClient, Proactor, ProactorSettings, setup_logging
+
+class Settings(ProactorSettings):
+    class Config(ProactorSettings.Config):
+        env_prefix = "MINE_"
+
+    broker: MQTTClient = MQTTClient()
+    key: SecretStr = SecretStr("")
+
+async def main():
+    settings = Settings()
+    setup_logging(None, settings, add_screen_handler=False)
+    async with Proactor("d1.site", settings) as proactor:
+        assert proactor.settings.key.get_secret_value() == "a"
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+def test_a_program_of_the_predecessor_runs_where_warnings_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "of_old.py").write_text(PROGRAM)
+
+    def run(*words: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-W", "error", *words],
+            check=True,
+            capture_output=True,
+            cwd=tmp_path,
+            env={
+                "PYTHONPATH": ":".join(sys.path),
+                "HOME": str(tmp_path),
+                "MINE_KEY": "a",
+                "MINE_PATHS__NAME": "of-old",
+            },
+            text=True,
+            timeout=60,
+        ).stdout
+
+    run("of_old.py")
+    assert (tmp_path / ".local/state/gridworks/of-old/log/proactor.log").stat().st_size > 0
+    lines = run("-m", "gwproactor.cli", "settings", "--class", "of_old:Settings").splitlines()
+    assert f"key\t{MASK}\tMINE_KEY" in lines
+    certificate = tmp_path / ".config/gridworks/of-old/certs/broker/broker.crt"
+    assert f"broker.tls.cert_path\t{certificate}\tfollows from others" in lines
 
 
 def test_a_module_in_the_current_folder_is_found(

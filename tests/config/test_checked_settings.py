@@ -352,6 +352,14 @@ def test_what_is_wrong_with_a_secret_in_a_file_names_the_file(tmp_path: Path) ->
     assert refusal(_secrets_dir=tmp_path).startswith(
         f"the file sample_poll_seconds in {tmp_path}: it should be"
     )
+    (tmp_path / "sample_poll_seconds").unlink()
+    (tmp_path / "sample_table").write_text(SECRET)
+    said = refusal(_secrets_dir=tmp_path)
+    assert said.startswith(f"the file sample_table in {tmp_path}: it is no JSON")
+    assert said.endswith('; example: {"number": 1}')
+    (tmp_path / "sample_table").write_text('{"number": "x"}')
+    said = refusal(_secrets_dir=tmp_path)
+    assert said.startswith(f"the file sample_table (number) in {tmp_path}: it should be a valid")
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
