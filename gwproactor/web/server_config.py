@@ -73,7 +73,10 @@ class WebServerConfig:
             value = getattr(self, name)
             yield _is_whole(value) and value > 0, f"{name} is {value!r}; use 1 or more"
         seconds = self.idle_seconds
-        yield 0 < seconds < math.inf, f"idle_seconds is {seconds!r}; use more than 0"
+        yield _is_length(seconds), f"idle_seconds is {seconds!r}; use more than 0"
+        for name in ("enabled", "reuse_port"):
+            flag = getattr(self, name)
+            yield isinstance(flag, bool), f"{name} is {flag!r}; use True or False"
 
     @property
     def reachable_host(self) -> str:
@@ -100,3 +103,8 @@ def _is_text(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_length(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 < value < math.inf

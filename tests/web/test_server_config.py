@@ -42,6 +42,10 @@ def test_an_unknown_option_is_refused_with_those_there_are() -> None:
         ({"max_connections": 0}, "use 1 or more"),
         ({"max_body_bytes": 1.5}, "use 1 or more"),
         ({"idle_seconds": 0}, "use more than 0"),
+        ({"idle_seconds": "60"}, "idle_seconds is '60'; use more than 0"),
+        ({"idle_seconds": True}, "use more than 0"),
+        ({"enabled": "no"}, "enabled is 'no'; use True or False"),
+        ({"reuse_port": 1}, "reuse_port is 1; use True or False"),
         ({"idle_seconds": float("nan")}, "use more than 0"),
     ],
 )
