@@ -106,5 +106,4 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_length(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and 0 < value < math.inf
+    return isinstance(value, int | float) and value is not True and 0 < value < math.inf
