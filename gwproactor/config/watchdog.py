@@ -27,11 +27,11 @@ class WatchdogSettings(Table):
             and the variable `..._RUNNING_AS_SERVICE` says so, which begins with `paths.name` in
             capitals. The service manager is told at half of the time that it asks for itself.
         pat_timeout_seconds: How long that command may take; then it is killed.
-        max_stacks_bytes: The longest text of stacks in an event.
+        max_stacks_bytes: The longest text of stacks in an event, which has room for 64 KiB.
     """
 
     when_expired: WhenExpired = WhenExpired.stop
     hang_seconds: float | None = Field(default=10.0, ge=0.01, le=3600)
     pat_seconds: float = Field(default=9.0, ge=0.01, le=3600)
     pat_timeout_seconds: float = Field(default=5.0, gt=0, le=3600)
-    max_stacks_bytes: int = Field(default=32 * 1024, ge=1024, le=256 * 1024)
+    max_stacks_bytes: int = Field(default=32 * 1024, ge=1024, le=48 * 1024)

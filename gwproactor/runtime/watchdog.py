@@ -29,6 +29,7 @@ from gwproactor.message import EndOfPats, KnownNames, PatInternalWatchdog
 from gwproactor.runtime.pat_table import Expired, PatTable
 from gwproactor.runtime.stacks import stacks_text
 from gwproactor.runtime.tasks import Overseer
+from gwproactor.texts import cut_to_bytes
 from gwproactor.wire.envelope import Message
 
 LATE_SECONDS = 1.0
@@ -36,6 +37,12 @@ LATE_SECONDS = 1.0
 
 GRACE_SECONDS = 1.0
 """Time for those who sleep on the loop to wake up as well, and pat."""
+
+MAX_IN_SUMMARY = 5
+"""Expired names in one line."""
+
+MAX_EXPIRED_BYTES = 12 * 1024
+"""Of all of them below that, some hundred: the stacks are to have room in the same event."""
 
 _LOOK_AFTER_SECONDS = 0.001
 """A name expires after its timeout, not at it."""
@@ -166,8 +173,11 @@ class WatchdogManager:
         """Say what has expired and where everybody is, and end the proactor where that is due."""
         names = [each.name for each in expired]
         stacks = stacks_text(names, self._settings.max_stacks_bytes)
-        details = "\n".join((*map(str, expired), stacks))
-        summary = "; ".join(map(str, expired))
+        listed = cut_to_bytes("\n".join(map(str, expired)), MAX_EXPIRED_BYTES)
+        details = f"{listed}\n{stacks}"
+        summary = "; ".join(map(str, expired[:MAX_IN_SUMMARY]))
+        if len(expired) > MAX_IN_SUMMARY:
+            summary += f"; and {len(expired) - MAX_IN_SUMMARY} more"
         if self._settings.when_expired is WhenExpired.stop:
             self._condemned = True
             self._overseer.fail(WatchdogExpiredError(f"watchdog: {summary}"), details)

@@ -19,6 +19,7 @@ from gwproactor.interfaces import MonitoredName
 from gwproactor.message import EndOfPatsMessage, PatInternalWatchdogMessage
 from gwproactor.runtime import watchdog as watchdog_module
 from gwproactor.runtime.watchdog import WatchdogManager
+from gwproactor.texts import MAX_TEXT_BYTES
 from gwproactor.wire.envelope import Message
 from gwproactor_test.clients import until
 
@@ -246,6 +247,20 @@ async def test_a_name_twice_is_refused() -> None:
     manager.add_monitored_name(MonitoredName("driver", 1))
     with pytest.raises(UsageError, match="driver is monitored already"):
         manager.add_monitored_name(MonitoredName("driver", 1))
+
+
+async def test_many_that_expire_leave_room_for_the_stacks() -> None:
+    names = [f"driver {number:03}" for number in range(400)]
+    most = 48 * 1024
+    async with running(*(MonitoredName(name, 0.01) for name in names), max_stacks_bytes=most) as (
+        _,
+        notes,
+    ):
+        error, details = await notes.failures.get()
+    assert len(f"{error}\n{details}".encode()) < MAX_TEXT_BYTES
+    assert str(error).endswith("(0.01 s are allowed); and 395 more")
+    assert " bytes are left out\n" in details
+    assert f"in {test_many_that_expire_leave_room_for_the_stacks.__name__}" in details
 
 
 async def test_the_stacks_are_bounded() -> None:
