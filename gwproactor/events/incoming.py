@@ -12,8 +12,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from gwproactor.events.core.batch_receipt import BatchReceipt
-from gwproactor.events.core.inbox import Inbox, Key, Reception
+from gwproactor.events.core.inbox import Inbox
 from gwproactor.events.core.owed_answers import OwedAnswers
 from gwproactor.events.dead_letters import DEFAULT_MAX_DEAD_BYTES, DeadLetters
 from gwproactor.events.delivery import Delivery
@@ -22,11 +21,11 @@ from gwproactor.events.inbox_stores import InboxStores
 from gwproactor.events.late_reading import LateReading
 from gwproactor.events.log.seen_log import Seen
 from gwproactor.events.payloads import DEFAULT_MEMORY_BYTES, Payloads
-from gwproactor.events.reporting import ReportedTrouble, ReportProblem, report_damages
+from gwproactor.events.receiving import ReceivingEvents
+from gwproactor.events.reporting import ReportProblem, report_damages
 from gwproactor.events.slices import in_slices
-from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent, one_line
+from gwproactor.events.store import Damage, EventRef, EventStore, StoredEvent
 from gwproactor.events.writer import GroupCommitter
-from gwproactor.wire.payloads import MAX_ID_CHARACTERS
 
 
 class ReceivedEvent(NamedTuple):
@@ -43,7 +42,7 @@ class ReceivedEvent(NamedTuple):
     payload: bytes
 
 
-class IncomingEvents:
+class IncomingEvents(ReceivingEvents):
     """Takes in events, acknowledges and delivers them. Everything is for the loop's thread.
 
     With a memory store, `MemorySeen` and an inbox made with `ack_when_handled`, nothing is kept on
@@ -79,15 +78,15 @@ class IncomingEvents:
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
         max_dead_bytes: int = DEFAULT_MAX_DEAD_BYTES,
     ) -> None:
-        self._store = store
         letters = DeadLetters(dead_letters, max_dead_bytes)
-        self._stores = InboxStores(store, letters, seen, reserve)
-        self._inbox = inbox
-        self._report = report
-        self._payloads = Payloads(store, "received events", max_bytes=memory_bytes, report=report)
-        self._writer = GroupCommitter(
-            "The inbox", commit=self._stores.commit, committed=self._committed, report=report
+        stores = InboxStores(store, letters, seen, reserve)
+        writer = GroupCommitter(
+            "The inbox", commit=stores.commit, committed=self._committed, report=report
         )
+        payloads = Payloads(store, "received events", max_bytes=memory_bytes, report=report)
+        super().__init__(inbox, stores, payloads, writer, OwedAnswers(acknowledge), report)
+        self._store = store
+        self._report = report
         self._delivery = Delivery(
             inbox,
             self._payloads,
@@ -98,12 +97,6 @@ class IncomingEvents:
             report=report,
         )
         self._late = LateReading(store, "A received event", self._take_late, report)
-        self._owed = OwedAnswers(acknowledge)
-        self._held_back: dict[Key, bytes] = {}
-        """Refused events that the broker keeps and their sender does not: no more than Receive
-        Maximum lets through. They are tried again when there may be room."""
-        self._refused = ReportedTrouble("Taking in events", report)
-        self._running = False
         self._closed = False
 
     # Starting and stopping
@@ -178,111 +171,12 @@ class IncomingEvents:
             self._closed = True
             await self._stores.close()
 
-    # Events come in
+    # What there is, and what was written of it
 
     @property
     def pending_count(self) -> int:
         """How many events are not yet dealt with."""
         return self._inbox.pending_count
-
-    def receive(
-        self,
-        link_name: str,
-        event_id: str,
-        payload: bytes,
-        ack_required: bool = True,
-        safe: Callable[[], None] | None = None,
-    ) -> None:
-        """Take in an event that has arrived; it is acknowledged when it may be.
-
-        What cannot be taken in, for lack of room, or before `open` or after `close`, is dropped
-        without an acknowledgement: its sender has it still.
-
-        Args:
-            link_name: The link it came over.
-            event_id: Its id.
-            payload: Its JSON in UTF-8.
-            ack_required: Its sender waits for an acknowledgement.
-            safe: Called when it may be acknowledged, whether its sender wants that or not; and at
-                once where it was refused and its sender knows that by the missing ack.
-        """
-        if not self._running:
-            return
-        key = link_name, event_id
-        if safe is not None:
-            self._owed.hold_copy(key, safe)
-        if not event_id or len(event_id) > MAX_ID_CHARACTERS:
-            self._refuse(f"an event from {link_name} has an id of {len(event_id)} characters")
-            self._owed.let_go(key)
-        else:
-            self._take(key, payload, ack_required=ack_required)
-
-    def receive_batch(
-        self,
-        link_name: str,
-        events: Sequence[tuple[str, bytes]],
-        answer: Callable[[Sequence[int]], None],
-    ) -> None:
-        """Take in events that have arrived in one message, of which each wants to be acknowledged.
-
-        Before `open` or after `close` they are dropped, and nothing is answered.
-
-        Args:
-            link_name: The link they came over.
-            events: Id and JSON in UTF-8 of each; the ids are checked.
-            answer: Called once, when each is durable or refused, with the places of those that
-                were refused: their sender has them still. It may be called before this returns.
-        """
-        if not self._running:
-            return
-        receipt = BatchReceipt(len(events), answer)
-        for place, (event_id, payload) in enumerate(events):
-            self._take_batched((link_name, event_id), payload, receipt, place)
-
-    def _take_batched(self, key: Key, payload: bytes, receipt: BatchReceipt, place: int) -> None:
-        reception, ref = self._inbox.receive(*key, len(payload), seen=self._stores.has_seen(key))
-        if reception is Reception.KNOWN:
-            receipt.taken()
-        elif reception is Reception.REFUSED:
-            receipt.refused(place)
-            self._refuse(self._writer.trouble or "the inbox is full")
-        else:
-            self._owed.claim(key, receipt, place)
-            if ref is not None:
-                self._owed.ack_wanted(key, wanted=False)  # none of its own
-                self._keep(ref, payload)
-
-    def _keep(self, ref: EventRef, payload: bytes) -> None:
-        event = StoredEvent(ref.sequence, ref.event_id, payload, ref.tag)
-        self._payloads.keep(event)
-        self._writer.put(event)
-        self._refused.worked()
-
-    def _take(self, key: Key, payload: bytes, *, ack_required: bool) -> None:
-        payload = one_line(payload)
-        reception, ref = self._inbox.receive(*key, len(payload), seen=self._stores.has_seen(key))
-        if ack_required or ref is not None:
-            self._owed.ack_wanted(key, wanted=ack_required)
-        if ref is not None:
-            self._keep(ref, payload)
-        elif reception is Reception.KNOWN:
-            self._owed.ack_wanted(key, wanted=ack_required)
-            self._owed.safe(key)
-        elif reception is Reception.REFUSED:
-            self._refuse(self._writer.trouble or "the inbox is full")
-            if ack_required:
-                self._owed.let_go(key)
-            elif self._owed.holds_copy(key):
-                self._held_back[key] = payload
-
-    def _take_held_back(self) -> None:
-        held_back, self._held_back = self._held_back, {}
-        for key, payload in held_back.items():
-            self._take(key, payload, ack_required=False)
-
-    def _refuse(self, cause: str) -> None:
-        cause += "; events are dropped without an acknowledgement, their sender keeps them"
-        self._refused.failed(cause)
 
     def _committed(self, puts: Sequence[StoredEvent], removals: Sequence[EventRef]) -> None:
         acknowledge = self._inbox.committed([event.ref for event in puts])

@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 
 from gwproactor.errors import EventRefusedError, NotRunningError, StoreError
+from gwproactor.events.core import breakers
 from gwproactor.events.core.outbox import Ack, Outbox
 from gwproactor.events.counted_reports import CountedReports, say_refused
 from gwproactor.events.payloads import READ_AHEAD_BYTES, READ_AHEAD_COUNT, Payloads
@@ -21,11 +22,6 @@ from gwproactor.events.reporting import ReportProblem, report_damages
 from gwproactor.events.store import Damage, EventRef, StoredEvent
 from gwproactor.events.tickets import ENDED, TicketOffice
 from gwproactor.events.writer import GroupCommitter
-
-_BREAKS_CONNECTION = (
-    "the connection was lost right after it was sent, again and again, while other events went"
-    " through: it may be longer than the broker takes"
-)
 
 
 class SendingEvents:
@@ -76,7 +72,7 @@ class SendingEvents:
         """
         if connection_lost:
             for ref in self._departures.connection_lost(time.monotonic()):
-                self._refused.add(ref, _BREAKS_CONNECTION)
+                self._refused.add(ref, breakers.REASON)
         self._departures.deactivate()
         self._sendable.set()
 

@@ -23,6 +23,12 @@ from itertools import islice
 from gwproactor.events.core.turns import Turns
 from gwproactor.events.store import EventRef
 
+REASON = (
+    "the connection was lost right after it was sent, again and again, while other events went"
+    " through: it may be longer than the broker takes"
+)
+"""Why such an event is refused, in words for a user."""
+
 SOON_SECONDS = 2.0
 """A loss that comes later after the last sending has another reason: a broker closes as soon as it
 has read how long a packet is."""
