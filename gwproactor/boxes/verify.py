@@ -12,6 +12,7 @@ from gwproactor.boxes.files_reader import FilesReader
 from gwproactor.boxes.log_reader import flaw_damage, read_segment, segments_in
 from gwproactor.events.disk.file_calls import FileCalls, store_error
 from gwproactor.events.disk.repair import DAMAGED_FOLDER
+from gwproactor.events.log.passed_note import PassedNote
 from gwproactor.events.log.seen_files import decode_file
 from gwproactor.events.log.segment_index import segment_name
 from gwproactor.events.log.segments import Contents, Put, decode_segment
@@ -44,7 +45,8 @@ def verify(boxes: Boxes, progress: Progress = no_progress) -> list[Damage]:
 
 def _damaged_log(folder: Path, progress: Progress, *, may_have_gaps: bool) -> list[Damage]:
     """Look at one log; one that has only some of the events of another one has gaps."""
-    files, check = FileCalls(), _LogCheck(folder, may_have_gaps=may_have_gaps)
+    files = FileCalls()
+    check = _LogCheck(folder, _passed_over(files, folder), may_have_gaps=may_have_gaps)
     numbers = segments_in(files, folder)
     for done, number in enumerate(numbers):
         progress(done, len(numbers))
@@ -58,11 +60,21 @@ def _damaged_log(folder: Path, progress: Progress, *, may_have_gaps: bool) -> li
     return check.outcome()
 
 
+def _passed_over(files: FileCalls, folder: Path) -> frozenset[int]:
+    try:
+        return PassedNote(files, folder).read()
+    except NotADirectoryError:
+        return frozenset()
+    except OSError as error:
+        raise store_error("read", folder, error) from error
+
+
 class _LogCheck:
     """What the segments of one log say together, taken from the oldest on."""
 
-    def __init__(self, folder: Path, *, may_have_gaps: bool) -> None:
+    def __init__(self, folder: Path, passed: frozenset[int], *, may_have_gaps: bool) -> None:
         self._folder = folder
+        self._passed = passed
         self._may_have_gaps = may_have_gaps
         self._damages: list[Damage] = []
         self.forget_older()
@@ -78,10 +90,8 @@ class _LogCheck:
         """Look at the next segment."""
         if self._last_number is None:
             self._begins_at = contents.begins_at or contents.next_sequence
-        else:
-            for missing in range(self._last_number + 1, number):
-                name = str(self._folder / segment_name(missing))
-                self._damages.append(Damage(name, "it is missing"))
+        elif number > self._last_number + 1:
+            self._note_hole(self._last_number, number, contents.begins_at)
         self._last_number = number
         if contents.begins_at - self._sequences.highest > SEQUENCES_LEFT_FREE:
             self._sequences.skip_to(contents.begins_at)
@@ -93,6 +103,14 @@ class _LogCheck:
             for sequence in record.sequences:
                 self._sequences.add(sequence)
                 self._live.pop(sequence, None)
+
+    def _note_hole(self, before: int, behind: int, begins_at: int) -> None:
+        """Segments are missing between these two; where one waited to be read, they may be."""
+        if before not in self._passed:
+            names = (segment_name(missing) for missing in range(before + 1, behind))
+            self._damages += [Damage(str(self._folder / name), "it is missing") for name in names]
+        elif begins_at > self._sequences.highest + 1:
+            self._sequences.skip_to(begins_at)
 
     def _note(self, path: Path, event: StoredEvent) -> None:
         self._sequences.add(event.sequence)

@@ -191,3 +191,14 @@ def test_what_a_start_left_out_for_an_unread_segment_is_not_missing(tmp_path: Pa
     assert damage.sequence == first + 2
     segments(tmp_path)[0].write_bytes(encode_header(1) + encode_put(put(1)) + encode_put(put(3)))
     assert [damage.sequence for damage in found(tmp_path)] == [2, first + 2]
+
+
+def test_what_went_while_a_segment_was_unread_since_the_start_is_not_missing(data: Path) -> None:
+    log = opened(data, files=UnreadableFiles(segments(data)[0].name))
+    log.commit([put(log.next_sequence)], range(1, COUNT + 1))
+    while log.needs_tidying:
+        log.tidy()
+    log.commit([put(log.next_sequence)], ())
+    log.close()
+    assert len(segments(data)) == 2
+    assert found(data) == []

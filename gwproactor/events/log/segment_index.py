@@ -90,6 +90,8 @@ class SegmentIndex:
         self.segments: deque[Segment] = deque()
         self.passed: list[Segment] = []
         """Those that the others do not wait for."""
+        self.unread: set[int] = set()
+        """The numbers of those that could not be read at the start."""
         self.total_bytes = 0
         self.live_bytes = 0
         self.restored: RefTable | None = RefTable()
@@ -208,6 +210,11 @@ class SegmentIndex:
         """The segments that what it removes may be about."""
         everything = (*self.passed, *self.segments)
         return [other for other in everything if other.number < segment.number]
+
+    def numbers_before(self, segment: Segment) -> list[int]:
+        """The numbers of the segments whose turn to go comes before this one's, read or not."""
+        numbers = (*(each.number for each in self.older_than(segment)), *self.unread)
+        return [number for number in numbers if number < segment.number]
 
     def drop(self, segment: Segment) -> None:
         """Forget a segment, which must have nothing live."""

@@ -23,6 +23,7 @@ from pathlib import Path
 from gwproactor.errors import StoreError
 from gwproactor.events.disk.file_calls import FileCalls, describe
 from gwproactor.events.disk.repair import set_aside
+from gwproactor.events.log.passed_note import PassedNote
 from gwproactor.events.log.segment_index import Segment, SegmentIndex
 from gwproactor.events.log.segments import Put, Removal, decode_segment
 from gwproactor.events.store import StoredEvent
@@ -74,6 +75,7 @@ class Tidying:
         self._drop_may_come_back = False
         self._passed_due_at = 0.0
         self._failures: deque[str] = deque(maxlen=_FAILURES_KEPT)
+        self._note = PassedNote(files, folder)
 
     @property
     def is_due(self) -> bool:
@@ -155,6 +157,7 @@ class Tidying:
         self._sync_drop()
         if not self._keeps_removals(segment):
             return
+        self._note.add(self._index.numbers_before(segment))
         if segment.damaged:
             set_aside(self._files, segment.path)
         else:
@@ -162,6 +165,7 @@ class Tidying:
         self._index.drop(segment)
         self._drop_may_come_back = self._durable
         self._sync_drop()
+        self._note.remove(segment.number)
 
     def _sync_drop(self) -> None:
         if self._drop_may_come_back:

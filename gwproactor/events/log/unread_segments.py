@@ -61,6 +61,7 @@ class UnreadSegments:
     def add(self, segment: Segment, error: OSError) -> None:
         """Take note of one."""
         self._reasons[segment] = describe(error)
+        self._index.unread.add(segment.number)
         self._index.note_removals(_ANY)
 
     def opened(self, next_sequence: int, last_number: int) -> int:
@@ -101,6 +102,7 @@ class UnreadSegments:
                 refs += self._take_in(segment, len(data), contents)
                 damages += [_damage(segment, flaw) for flaw in contents.flaws]
             del self._reasons[segment]
+            self._index.unread.discard(segment.number)
         if not self._reasons:
             self._index.forget_removals()
         return FoundLate(sorted(refs), damages, self.reasons, moved)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from gwproactor.boxes.box import Boxes
+from gwproactor.boxes.verify import verify
 from gwproactor.errors import StoreError
 from gwproactor.events.log.log_store import LogStore
 from gwproactor.events.log.segment_log import SegmentLog
@@ -68,16 +70,16 @@ def spoiled(folder: Path, disk: UnreliableDisk) -> tuple[SegmentLog, Path]:
     log.commit([event(sequence) for sequence in range(1, 9)], ())
     (bad,) = segments(folder)
     for sequence in range(2, 8):
-        log.commit([event(sequence + 100)], [sequence])
+        log.commit([event(sequence + 7)], [sequence])
     disk.unreadable.add(bad.name)
-    log.commit((), range(102, 108))
+    log.commit((), range(9, 15))
     return log, bad
 
 
 @pytest.fixture
 def log_and_bad(tmp_path: Path, disk: UnreliableDisk) -> Iterator[tuple[SegmentLog, Path]]:
     log, bad = spoiled(tmp_path, disk)
-    come_and_go(log, 200, 600)
+    come_and_go(log, 15, 600)
     yield log, bad
     log.close()
 
@@ -117,6 +119,39 @@ def test_a_restart_brings_back_nothing_that_was_removed(
     assert pending(opened(tmp_path, disk)) == [1, 8, 600]
 
 
+def test_verify_knows_that_those_behind_it_went_before_it(
+    tmp_path: Path, disk: UnreliableDisk
+) -> None:
+    folder = tmp_path / "outbox"
+    log, bad = spoiled(folder, disk)
+    come_and_go(log, 15, 600)
+    log.close()
+    assert verify(Boxes(tmp_path)) == []  # here it can be read
+    for restarts in range(2):
+        disk.unreadable.clear()
+        log = opened(folder, disk)
+        come_and_go(log, 601 + 100 * restarts, 700 + 100 * restarts)
+        log.close()
+        assert verify(Boxes(tmp_path)) == []
+    assert bad not in segments(folder)
+    assert not (folder / "passed-over").exists()
+
+
+def test_verify_misses_what_is_missing_elsewhere(tmp_path: Path, disk: UnreliableDisk) -> None:
+    folder = tmp_path / "outbox"
+    log, _ = spoiled(folder, disk)
+    come_and_go(log, 15, 600)
+    log.commit([event(number) for number in range(601, 640)], ())
+    log.commit([event(number) for number in range(640, 680)], ())
+    log.commit([event(680)], ())
+    log.close()
+    gone = segments(folder)[-2]
+    gone.unlink()
+    missing, gap = verify(Boxes(tmp_path))
+    assert (missing.place, missing.reason) == (str(gone), "it is missing")
+    assert "are missing" in gap.reason
+
+
 def test_it_goes_when_its_last_event_is_removed(
     tmp_path: Path, log_and_bad: tuple[SegmentLog, Path]
 ) -> None:
@@ -132,7 +167,7 @@ def test_several_of_them_keep_their_acks(tmp_path: Path, disk: UnreliableDisk) -
     log, oldest = spoiled(tmp_path, disk)
     second = segments(tmp_path)[1]
     disk.unreadable.add(second.name)
-    come_and_go(log, 200, 600)
+    come_and_go(log, 15, 600)
     assert {oldest, second} <= set(segments(tmp_path))
     assert log.size_bytes < 9 * SEGMENT_BYTES
     log.commit((), [1, 8])
@@ -147,7 +182,7 @@ def test_damage_that_compaction_finds_keeps_nobody(tmp_path: Path, disk: Unrelia
     log.commit([event(1), event(2)], ())
     (bad,) = segments(tmp_path)
     bad.write_bytes(bad.read_bytes().replace(b"0001", b"0009"))
-    come_and_go(log, 200, 600)
+    come_and_go(log, 15, 600)
     assert log.size_bytes < 8 * SEGMENT_BYTES
     assert bad in segments(tmp_path)
     events, [damage] = log.read([1, 2])
@@ -164,7 +199,7 @@ def test_it_is_not_tried_again_at_once(
 ) -> None:
     pause_for(monkeypatch, 3600.0)
     log, bad = spoiled(tmp_path, disk)
-    come_and_go(log, 200, 600)
+    come_and_go(log, 15, 600)
     assert len(log.take_failures()) == 1
     assert log.take_failures() == []
     assert bad in segments(tmp_path)
@@ -176,7 +211,7 @@ def test_one_that_is_empty_goes_at_once(
 ) -> None:
     pause_for(monkeypatch, 3600.0)
     log, bad = spoiled(tmp_path, disk)
-    come_and_go(log, 200, 600)
+    come_and_go(log, 15, 600)
     log.commit((), [1, 8])
     tidied(log)
     assert bad not in segments(tmp_path)
