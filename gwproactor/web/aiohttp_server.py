@@ -21,6 +21,7 @@ from aiohttp import WSMessageTypeError, web
 from gwproactor.errors import UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.texts import traceback_text
+from gwproactor.web.aiohttp_bodies import expected_body
 from gwproactor.web.aiohttp_websockets import WebSockets
 from gwproactor.web.handshakes import Handshakes
 from gwproactor.web.listening import listen
@@ -215,7 +216,8 @@ class AiohttpServer:
             self._handling.add(task)
             task.add_done_callback(self._handling.discard)
             try:
-                return _checked(await route.handler(request))
+                with expected_body(request, self._config.idle_seconds):
+                    return _checked(await route.handler(request))
             except web.HTTPException:
                 raise  # an answer, too
             except Exception as error:  # noqa: BLE001 - whatever it is, the server goes on

@@ -32,7 +32,8 @@ class WebServerConfig:
         reuse_port: Let other sockets that say the same share the port.
         max_connections: Connections open at a time; further ones are answered with 503 and closed.
         max_body_bytes: The longest body that `request.read()` and its like take; 413 beyond it.
-        idle_seconds: A connection is closed on which no request came for so long.
+        idle_seconds: A connection is closed on which no request came for so long; a body of which
+            nothing came for so long is answered with 408.
 
     Raises:
         UsageError: One of them cannot work.
