@@ -6,6 +6,7 @@ what is secret, by its type or its name, no default is shown.
 """
 
 import enum
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -127,9 +128,17 @@ def _table(model: type[BaseModel]) -> dict[str, Any]:
     """A table with what is required in it, or else the first that has an example."""
     fields = model.model_fields.items()
     required = [item for item in fields if item[1].is_required()]
-    found = {name: example_of(field, name) for name, field in required or fields}
-    shown = {name: value for name, value in found.items() if value is not None}
-    return shown if required else dict([*shown.items()][:1])
+    # What holds tables comes last: the table itself may be one of them.
+    chosen = required or sorted(fields, key=lambda item: _holds_a_table(item[1].annotation))
+    found = ((name, example_of(field, name)) for name, field in chosen)
+    shown = (item for item in found if item[1] is not None)
+    return dict(shown if required else itertools.islice(shown, 1))
+
+
+def _holds_a_table(kind: Any) -> bool:
+    if isinstance(kind, type) and not get_args(kind):
+        return issubclass(kind, BaseModel)
+    return any(_holds_a_table(each) for each in get_args(kind))
 
 
 def as_variable(value: Any) -> str:

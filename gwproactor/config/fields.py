@@ -72,14 +72,24 @@ def field_at(model: type[BaseModel], path: KeyPath) -> FieldInfo | None:
     return None if owner is None else owner.model_fields.get(str(path[-1]))
 
 
-def leaves(model: type[BaseModel]) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
-    """Every setting that is no table of others, with its path, in the order of the models."""
+def leaves(
+    model: type[BaseModel], above: tuple[type[BaseModel], ...] = ()
+) -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting that is no table of others, with its path, in the order of the models.
+
+    A table that may hold one of its own kind counts as a leaf there: there is no end to it.
+
+    Args:
+        model: The model.
+        above: Those that it is in.
+    """
+    above = (*above, model)
     for name, field in model.model_fields.items():
         inner = model_of(field.annotation)
-        if inner is None:
+        if inner is None or inner in above:
             yield (name,), field
         else:
-            yield from (((name, *path), leaf) for path, leaf in leaves(inner))
+            yield from (((name, *path), leaf) for path, leaf in leaves(inner, above))
 
 
 def spellings(model: type[BaseModel], path: tuple[str, ...]) -> Iterator[KeyPath]:

@@ -31,6 +31,14 @@ class Needing(BaseModel):
     text: str
 
 
+class Tree(BaseModel):
+    """A table that may hold itself."""
+
+    below: "tuple[Tree, ...]" = ()
+    parent: "Tree | None" = None
+    depth: int = 3
+
+
 def refuse(value: Any) -> Any:
     raise KeyError(value)
 
@@ -52,6 +60,7 @@ def refuse(value: Any) -> Any:
         (Needing, {"text": "text"}),
         (Annotated[int, AfterValidator(refuse)], None),
         (object, None),
+        (Tree, {"depth": 3}),
     ],
 )
 def test_of_each_kind_there_is_one(kind: Any, example: Any) -> None:

@@ -5,20 +5,24 @@ refused. Then the message must name the place, and its example must be taken the
 """
 
 import ast
+import contextlib
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from gwproactor.config.examples import as_toml, as_variable
-from gwproactor.config.fields import dotted, leaves, model_of
+from gwproactor.config.fields import dotted, leaves, model_at, model_of
 from gwproactor.config.layers import arguments_layer, merged
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
 from gwproactor.config.proactor import ProactorSettings
+from gwproactor.config.table import Table
 from gwproactor.config.variables import variable_of
 from gwproactor.errors import SettingsError
 
@@ -210,3 +214,36 @@ def refused() -> str:
     with pytest.raises(SettingsError) as caught:
         Application()
     return str(caught.value)
+
+
+NAMES = sorted({name for path in PATHS for name in path} | {"no_such"})
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
+VALUES = st.recursive(
+    SCALARS | st.sampled_from(["mqtt://h", "INFO", "a/b", "%(message)s"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(Application.model_fields)), VALUES, max_size=4))
+def test_whatever_is_given_is_taken_or_refused(values: dict[str, Any]) -> None:
+    try:
+        Application.without_environment(**values)
+    except SettingsError as error:
+        assert str(error).startswith("the argument ") or "Application: " in str(error)  # noqa: PT017
+
+
+@given(path=st.sampled_from(PATHS), value=VALUES)
+def test_whatever_stands_in_a_table_is_taken_or_refused(path: tuple[str, ...], value: Any) -> None:
+    given_value = value
+    for name in reversed(path):
+        given_value = {name: given_value}
+    with contextlib.suppress(SettingsError):
+        Application.without_environment(**given_value)
+    table = model_at(Application, path[:-1])
+    if table is not None and issubclass(table, Table):
+        with contextlib.suppress(SettingsError):
+            table.model_validate({path[-1]: value})

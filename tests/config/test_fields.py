@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from gwproactor.config.fields import dotted, field_at, leaves, model_at, model_of, near
+from gwproactor.config.fields import dotted, field_at, leaves, model_at, model_of, near, spot_at
 
 
 class Inner(BaseModel):
@@ -25,6 +25,27 @@ class Outer(BaseModel):
 def test_leaves_are_in_the_order_of_the_models() -> None:
     paths = [dotted(path) for path, _ in leaves(Outer)]
     assert paths == ["text", "plain.number", "maybe.number", "many"]
+
+
+class Tree(BaseModel):
+    """A table that may hold itself."""
+
+    parent: "Tree | None" = None
+    leaf: Inner = Inner()
+
+
+def test_there_is_an_end_to_a_table_in_itself() -> None:
+    assert [dotted(path) for path, _ in leaves(Tree)] == ["parent", "leaf.number"]
+
+
+def test_a_spot_is_where_a_value_was_written() -> None:
+    values = {"many": [{"number": "x"}], "plain": "text"}
+    assert spot_at(Outer, values, ("many", 0, "number")).path == ("many", 0, "number")
+    assert spot_at(Outer, values, ("many", 5, "number")).path == ("many", 5)
+    spot = spot_at(Outer, values, ("plain", "number"))
+    assert (spot.path, spot.is_table) == (("plain",), False)
+    assert spot_at(Outer, values, ("text", "function-wrap[f()]")).path == ("text",)
+    assert dotted(("many", 0, "number")) == "many[0].number"
 
 
 def test_models_are_found_in_what_may_be_none() -> None:
