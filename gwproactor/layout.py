@@ -8,6 +8,8 @@ serves, and where the application has no layout, `NamesOnly` stands in.
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from gwproactor.errors import UsageError
+
 
 class ShNode(Protocol):
     """What a layout knows of one name: a device, a measurement or an actor in the program."""
@@ -25,6 +27,17 @@ class HardwareLayout(Protocol):
     def node(self, name: str, /) -> ShNode | None:
         """The node of that name, or None where there is none."""
         ...
+
+
+def checked_layout(layout: object) -> HardwareLayout:
+    """Return `layout` where it is one.
+
+    Raises:
+        UsageError: It cannot be asked for nodes.
+    """
+    if isinstance(layout, HardwareLayout):
+        return layout
+    raise UsageError(f"a hardware layout has a method node(name); {type(layout).__name__} has none")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from gwproactor.config.tasks import TaskPolicy
-from gwproactor.errors import ProactorFailedError
 
 AT_ONCE = TaskPolicy(first_delay_seconds=1e-6, longest_delay_seconds=1e-6)
 """Restarts that a test need not wait for."""
@@ -16,7 +15,7 @@ class KeepingOverseer:
 
     def __init__(self) -> None:
         self.problems: list[tuple[str, str]] = []
-        self.failures: list[tuple[ProactorFailedError, str]] = []
+        self.failures: list[tuple[BaseException, str]] = []
         self.failed = asyncio.Event()
 
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
@@ -24,7 +23,7 @@ class KeepingOverseer:
         assert is_error
         self.problems.append((summary, details))
 
-    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+    def fail(self, error: BaseException, details: str = "") -> None:
         """Keep a failure."""
         self.failures.append((error, details))
         self.failed.set()

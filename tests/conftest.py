@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -24,6 +25,12 @@ REQUIRE_PEER = "GWPROACTOR_REQUIRE_PEER"
 """The same for a missing environment of the predecessor, or of gridworks-protocol."""
 
 PROTOCOL_VENV = Path(__file__).resolve().parents[1] / ".protocol-venv"
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a shell has it for what it runs in the background, and so every program would that is
+    # started here; but tests send them SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> list[str]:

@@ -9,7 +9,7 @@ from abc import ABC
 from gwproactor.actors.communicator import Communicator
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import ActorInterface, ServicesInterface
-from gwproactor.layout import HardwareLayout, ShNode
+from gwproactor.layout import ShNode, checked_layout
 
 
 class Actor(ActorInterface, Communicator, ABC):
@@ -55,12 +55,7 @@ class Actor(ActorInterface, Communicator, ABC):
 
 
 def _node_of(name: str, layout: object) -> ShNode:
-    if not isinstance(layout, HardwareLayout):
-        raise UsageError(
-            f"actor '{name}' needs a hardware layout with a method node(name);"
-            f" {type(layout).__name__} has none"
-        )
-    node = layout.node(name)
+    node = checked_layout(layout).node(name)
     if node is None:
         raise UsageError(
             f"the hardware layout has no node '{name}', as actors must have;"

@@ -21,7 +21,7 @@ from gwproactor.demo.tally import Result
 from gwproactor.demo.view import View
 from gwproactor.errors import LinkError, TransportError
 from gwproactor.node.output import LineOutput, OutputClosedError
-from gwproactor.runtime.lifecycle import calling_on_stop_signals
+from gwproactor.runtime.stop_signals import calling_on_stop_signals
 
 GOOD, FAILED, INTERRUPTED = 0, 1, 130
 """Exit statuses; the last is what a shell reports after Ctrl-C."""
@@ -122,9 +122,6 @@ async def _unless_interrupted(work: Coroutine[Any, Any, Result]) -> Result | Non
     """What the work comes to; None when a signal, or the end of the output, cancelled it."""
     working = asyncio.create_task(work, name="demo, until a signal")
 
-    def cancel() -> None:
-        working.cancel()
-
-    with calling_on_stop_signals(cancel):
+    with calling_on_stop_signals(lambda _: working.cancel()):
         await asyncio.wait([working])
     return None if working.cancelled() else working.result()

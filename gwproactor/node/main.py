@@ -12,7 +12,7 @@ from gwproactor.errors import UsageError
 from gwproactor.node.node import Node
 from gwproactor.node.output import LineOutput
 from gwproactor.node.settings import NodeSettings
-from gwproactor.runtime.lifecycle import STOP_SIGNALS, calling_on_stop_signals
+from gwproactor.runtime.stop_signals import STOP_SIGNALS, calling_on_stop_signals
 
 
 def main(settings: NodeSettings) -> int:
@@ -50,7 +50,7 @@ async def _run(settings: NodeSettings, source: int, sink: int) -> None:
     try:
         node = Node(settings, source, output)
         gc.freeze()  # what is there by now stays; looking at it again would only hold up the link
-        with calling_on_stop_signals(lambda: node.stop("signal")):
+        with calling_on_stop_signals(lambda _: node.stop("signal")):
             await node.run()
             await _block_stop_signals()
     finally:

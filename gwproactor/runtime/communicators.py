@@ -9,15 +9,15 @@ left behind: of a thread that hangs there is no more that one could do.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, Protocol
-
-from result import Err
+from typing import Protocol
 
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import CommunicatorInterface, Runnable
 from gwproactor.links.received_message import ReceivedMessage
+from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.mailbox import Letter, Mailbox
-from gwproactor.runtime.tasks import SupervisedTask
+from gwproactor.runtime.outcomes import call_plain, settled
+from gwproactor.runtime.tasks import Overseer, SupervisedTask
 from gwproactor.texts import traceback_text
 
 
@@ -35,7 +35,7 @@ class Communicators:
     Args:
         max_messages: So many may wait in the mailbox of each.
         max_tries: See `Mailbox`.
-        report: Called with summary and details when something is wrong.
+        overseer: Is told when something is wrong.
         guard: Entered around each call of a handler, with the communicator's name.
     """
 
@@ -43,19 +43,18 @@ class Communicators:
         self,
         max_messages: int,
         max_tries: int,
-        report: Callable[[str, str], None],
+        overseer: Overseer,
         guard: Callable[[str], contextlib.AbstractContextManager[None]],
     ) -> None:
         self._max_messages = max_messages
         self._max_tries = max_tries
-        self._report = report
+        self._overseer = overseer
+        self._report = overseer.report_problem
         self._guard = guard
         self._found: dict[str, CommunicatorInterface] = {}
         self._mailboxes: dict[str, Mailbox] = {}
         self._run_task: RunsTasks | None = None
         self._started: list[tuple[str, Runnable]] = []
-        self.starting = ""
-        """Who is being started by `start`, or could not be."""
 
     def __contains__(self, name: object) -> bool:
         return name in self._found
@@ -111,11 +110,16 @@ class Communicators:
         """How many messages their mailboxes had no room for."""
         return sum(mailbox.dropped_count for mailbox in self._mailboxes.values())
 
-    def start(self, run_task: RunsTasks) -> None:
+    def start(
+        self,
+        run_task: RunsTasks,
+        guard: Callable[[str], contextlib.AbstractContextManager[None]],
+    ) -> None:
         """Begin to empty the mailboxes, and start who can be started.
 
         Args:
             run_task: Runs a task for each mailbox, and ends it in the end.
+            guard: Entered around the start of each, with what it is.
 
         Raises:
             Exception: What `start` of one raises; those after it are not started.
@@ -124,9 +128,8 @@ class Communicators:
         for name in self._found:
             self._begin(name, run_task)
         for communicator in self:
-            self.starting = communicator.name
-            self._start(communicator)
-        self.starting = ""
+            with guard(f"actor '{communicator.name}'"):
+                self._start(communicator)
 
     async def drained(self) -> None:
         """Wait until what waits in their mailboxes now is dealt with. Cancelling is safe."""
@@ -146,7 +149,7 @@ class Communicators:
         started, self._started = self._started, []
         for name, runnable in started:
             with self._reporting(name, "stop"):
-                runnable.stop()
+                call_plain(runnable.stop)
         joins = [asyncio.create_task(self._join(*each), name=f"join {each[0]}") for each in started]
         if not joins:
             return
@@ -179,7 +182,7 @@ class Communicators:
     def _start(self, communicator: CommunicatorInterface) -> None:
         if isinstance(communicator, Runnable):
             self._started.append((communicator.name, communicator))
-            communicator.start()
+            call_plain(communicator.start)
 
     async def _join(self, name: str, runnable: Runnable) -> None:
         with self._reporting(name, "join"):
@@ -188,16 +191,13 @@ class Communicators:
     @contextlib.contextmanager
     def _reporting(self, name: str, what: str) -> Iterator[None]:
         try:
-            yield
+            with exits_end(self._overseer, f"{what} of '{name}'"):
+                yield
         except Exception as error:  # noqa: BLE001 - the others are to be stopped all the same
             self._report(f"{what} of '{name}' failed", traceback_text(error))
 
     async def _hand_over(self, communicator: CommunicatorInterface, letter: Letter) -> None:
-        """Have a message processed, which may be a plain call; an Err is raised."""
+        """Have a message processed."""
         message = letter.message if isinstance(letter, ReceivedMessage) else letter
         with self._guard(f"'{communicator.name}'"):
-            result: Any = communicator.process_message(message)
-            if isinstance(result, Awaitable):
-                result = await result
-            if isinstance(result, Err):
-                raise result.err()
+            await settled(communicator.process_message(message))

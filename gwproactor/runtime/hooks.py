@@ -12,14 +12,19 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
+from result import Ok
+
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import HandlerFailedError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.persisters.persister import PersisterInterface
+from gwproactor.interfaces import ProcessResult
 from gwproactor.links.core.link_state import Transition
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.event_flow import event_files
+from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.mailbox import Letter
+from gwproactor.runtime.outcomes import call_plain, settled
 from gwproactor.runtime.own_tasks import OwnTasks
 from gwproactor.stats import ProactorStats
 from gwproactor.texts import in_words, traceback_text
@@ -28,11 +33,15 @@ from gwproactor.wire.envelope import Message
 
 logger = logging.getLogger(__name__)
 
-EventHandler = Callable[[ReceivedEvent], Awaitable[None]]
+Outcome = ProcessResult | Awaitable[ProcessResult]
+"""What a handler returns: it may be a plain function or a coroutine, and raise what goes wrong or
+return it as `Err`."""
 
-MessageHandler = Callable[[Message[Any]], Awaitable[None]]
+EventHandler = Callable[[ReceivedEvent], Outcome]
 
-ReceivedHandler = Callable[[ReceivedMessage], Awaitable[None]]
+MessageHandler = Callable[[Message[Any]], Outcome]
+
+ReceivedHandler = Callable[[ReceivedMessage], Outcome]
 
 
 class Hooks(OwnTasks):
@@ -76,31 +85,34 @@ class Hooks(OwnTasks):
 
     # What comes
 
-    async def process_event(self, event: ReceivedEvent) -> None:
+    async def process_event(self, event: ReceivedEvent) -> ProcessResult:
         """Deal with an event from a peer; called once for each id, one event at a time.
 
-        When it returns, the event is marked done. When it raises, the event comes again after a
-        while, and after too many tries it is set aside.
+        When it returns, the event is marked done. When it raises, or returns Err, the event comes
+        again after a while, and after too many tries it is set aside.
         """
         logger.warning("nobody handles events: %s from %s", event.event_id, event.link_name)
+        return Ok(True)
 
-    async def process_message(self, message: Message[Any]) -> None:
+    async def process_message(self, message: Message[Any]) -> ProcessResult:
         """Deal with a message that is neither event, ack nor ping, one at a time.
 
-        It comes from a peer, or was sent to the proactor within the node. What is raised becomes a
-        problem event. A peer's message was acknowledged when it came into the mailbox; one of QoS 1
-        or 2 the broker delivers again until this returns, and so does the proactor, up to
-        `handler_tries` times.
+        It comes from a peer, or was sent to the proactor within the node. What is raised, or
+        returned as Err, becomes a problem event. A peer's message was acknowledged when it came
+        into the mailbox; one of QoS 1 or 2 the broker delivers again until this succeeds, and so
+        does the proactor, up to `handler_tries` times.
         """
         logger.warning("nobody handles messages: %s", message.Header.MessageType)
+        return Ok(True)
 
-    async def process_received(self, received: ReceivedMessage) -> None:
+    async def process_received(self, received: ReceivedMessage) -> ProcessResult:
         """Deal with a message and what MQTT says of it: topic, user properties, content type.
 
         Calls `process_message`, or what took its place; override it, or use `on_received`, for a
         program that needs more than the message.
         """
-        await self._message_handler(received.message)
+        await settled(self._message_handler(received.message))
+        return Ok(True)
 
     # What happens to links
 
@@ -143,23 +155,23 @@ class Hooks(OwnTasks):
 
     async def _handle_event(self, event: ReceivedEvent) -> None:
         with self._ending_where_asked("events"):
-            await self._event_handler(event)
+            await settled(self._event_handler(event))
 
     async def _handle_letter(self, letter: Letter) -> None:
         with self._ending_where_asked("messages"):
             if isinstance(letter, ReceivedMessage):
-                await self._received_handler(letter)
+                await settled(self._received_handler(letter))
             else:
-                await self._message_handler(letter)
+                await settled(self._message_handler(letter))
 
     def _call_link_hooks(self, transition: Transition) -> None:
         """Tell a derived class, where a link became active or ceased to be."""
         try:
             with self._ending_where_asked("links"):
                 if transition.activated():
-                    self.link_activated(transition)
+                    call_plain(self.link_activated, transition)
                 elif transition.deactivated():
-                    self.link_deactivated(transition)
+                    call_plain(self.link_deactivated, transition)
         except Exception as error:
             logger.exception("a hook failed")
             summary = f"The handler of links failed at {transition}"
@@ -167,9 +179,13 @@ class Hooks(OwnTasks):
 
     @contextlib.contextmanager
     def _ending_where_asked(self, what: str) -> Iterator[None]:
-        """End the proactor over what a handler raises, where the settings ask for that."""
+        """End the proactor over what a handler raises, where the settings ask for that.
+
+        And over `sys.exit` always.
+        """
         try:
-            yield
+            with exits_end(self, f"the handler of {what}"):
+                yield
         except (Exception, asyncio.CancelledError) as error:
             if self._settings.stop_when_handler_fails and not is_being_cancelled():
                 failed = HandlerFailedError(f"the handler of {what} failed: {in_words(error)}")

@@ -13,7 +13,7 @@ from gwproactor.interfaces import CommunicatorInterface
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.mailbox import Mailbox
-from gwproactor.runtime.names import check_communicator_name
+from gwproactor.runtime.names import check_communicator_name, checked_type
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.post_office import PostOffice
 from gwproactor.wire.envelope import Message
@@ -46,10 +46,12 @@ class Mail:
         where that runs already; it is stopped with the proactor, in the time of `stop_seconds`.
 
         Raises:
-            UsageError: There is one of that name, or a link or peer; or the name is reserved, or
-                cannot be one level of a topic; or what it lets monitor is wrong.
+            UsageError: It is no communicator; or there is one of that name, or a link or peer; or
+                the name is reserved, or cannot be one level of a topic; or what it lets monitor is
+                wrong.
             Exception: What its `start` raises. In each case nothing of it was added.
         """
+        checked_type(communicator, CommunicatorInterface, "what add_communicator is given")
         links = (link.settings for link in self._links)
         check_communicator_name(communicator.name, self._name, links)
         self._communicators.check_is_new(communicator)
@@ -64,8 +66,12 @@ class Mail:
             undoing.pop_all()
 
     def get_communicator(self, name: str) -> CommunicatorInterface | None:
-        """The communicator of that name, or None."""
-        return self._communicators.get(name)
+        """The communicator of that name, or None.
+
+        Raises:
+            UsageError: A name is a string.
+        """
+        return self._communicators.get(checked_type(name, str, "a communicator's name"))
 
     def get_communicator_as_type(self, name: str, type_: type[T]) -> T | None:
         """The communicator of that name, or None.
@@ -73,7 +79,7 @@ class Mail:
         Raises:
             UsageError: It is not of that type.
         """
-        found = self._communicators.get(name)
+        found = self.get_communicator(name)
         if found is None or isinstance(found, type_):
             return found
         raise UsageError(f"communicator '{name}' is a {type(found).__name__}, no {type_.__name__}")

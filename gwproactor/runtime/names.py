@@ -1,4 +1,4 @@
-"""Which names are free for the communicators and links of a node.
+"""What a proactor refuses to be given: other things than it takes, and names that are not free.
 
 A message finds its receiver by name, and communicators are looked at first. One with the name of
 the watchdog, of the proactor or of a peer would get their messages, and whoever sent them would
@@ -6,13 +6,32 @@ never know. So such a name is refused when it is given, in whichever order the t
 """
 
 from collections.abc import Container, Iterable
+from typing import TypeVar
 
 from gwproactor.config.link import LinkSettings, checked_name
 from gwproactor.errors import UsageError
 from gwproactor.message import KnownNames
 
+T = TypeVar("T")
+
 RESERVED = (KnownNames.proactor, KnownNames.watchdog_manager)
 """What answers to a name without being a communicator."""
+
+
+def checked_type(value: T, type_: type[object], what: str) -> T:
+    """Return `value` where it is what is expected.
+
+    Args:
+        value: What was given; it may be a secret in the wrong place, so no error shows it.
+        type_: What is expected.
+        what: What it was given as.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    if isinstance(value, type_):
+        return value
+    raise UsageError(f"{what} must be of type {type_.__name__}, not {type(value).__name__}")
 
 
 def check_communicator_name(name: str, own_name: str, links: Iterable[LinkSettings]) -> None:

@@ -14,6 +14,7 @@ from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.tasks import SupervisedTask, Work
+from gwproactor.texts import in_words
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class OwnTasks(Lifecycle):
 
     def __init__(self) -> None:
         super().__init__()
-        self._failure: ProactorFailedError | None = None
+        self._failure: BaseException | None = None
 
     def add_task(
         self,
@@ -90,22 +91,27 @@ class OwnTasks(Lifecycle):
         """
         return ExternalWatchdogCommandBuilder
 
-    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+    def fail(self, error: BaseException, details: str = "") -> None:
         """End the proactor in good order over something that it cannot go on with.
 
         The shutdown event says what, and `join`, `run_forever` and `async with` raise the error, so
-        that a program which does not catch it ends with a status that is not 0.
+        that a program which does not catch it ends with a status that is not 0. The body of an
+        `async with` is cancelled.
 
         Args:
             error: What to raise; the first one counts.
             details: What else is to stand in the shutdown event.
         """
-        logger.critical("%s ends: %s", self._label(), error)
-        reason = f"{error}\n{details}" if details else str(error)
+        words = str(error) if isinstance(error, ProactorFailedError) else in_words(error)
+        self._end_over(error, f"{words}\n{details}" if details else words)
+
+    def _end_over(self, error: BaseException, reason: str) -> None:
+        logger.critical("%s ends: %s", self._label(), reason.partition("\n")[0])
         if self._failure is None:
             self._failure = error
             self._stop_reason = reason  # a stop that is under way has another reason from now on
         self.stop(reason)
+        self._end_body()
 
     def _begin_oversight(self) -> None:
         """Begin to watch over what runs, and the tasks of the application."""

@@ -16,13 +16,7 @@ from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
 from gwproactor.actors.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
-from gwproactor.errors import (
-    MailboxFullError,
-    ProactorFailedError,
-    QueueFullError,
-    TaskDiedError,
-    UsageError,
-)
+from gwproactor.errors import MailboxFullError, QueueFullError, TaskDiedError, UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
@@ -52,7 +46,7 @@ class Principal(Protocol):
         """Stop in good order."""
         ...
 
-    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+    def fail(self, error: BaseException, details: str = "") -> None:
         """Stop in good order, with an error."""
         ...
 
@@ -96,6 +90,10 @@ class PostOffice:
         self.queue.loop_end.host = self
         self.left_count = 0
         """How many messages of threads that wait were not sent on before the stop."""
+
+    def open(self) -> None:
+        """Send for the running thread, and for no other; before, it is the one that made this."""
+        self._thread_id = threading.get_ident()
 
     def mailbox_of(self, name: str) -> Mailbox:
         """The mailbox of the communicator of that name, or else the proactor's own."""

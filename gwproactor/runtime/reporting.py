@@ -8,13 +8,17 @@ import logging
 from collections.abc import Callable
 
 from gwproactor.config.logging import LoggingSettings
+from gwproactor.events.store import EventRef
 from gwproactor.links.core.link_state import Transition
+from gwproactor.links.core.reupload_progress import ReuploadState
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.logger import ProactorLogger
 from gwproactor.logs.one_line import Lines
 from gwproactor.runtime.dispatch import Dispatch
+from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.hooks import Hooks
+from gwproactor.runtime.names import checked_type
 from gwproactor.runtime.observer import Observer
 from gwproactor.texts import MAX_TEXT_BYTES, cut_to_bytes
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
@@ -46,8 +50,12 @@ class Reporting(Hooks):
         return self._logger
 
     def observe(self, observer: Observer) -> None:
-        """Tell `observer` what happens from now on."""
-        self._observers.append(observer)
+        """Tell `observer` what happens from now on.
+
+        Raises:
+            UsageError: It is no `Observer`.
+        """
+        self._observers.append(checked_type(observer, Observer, "an observer"))
 
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
         """Log a problem, tell observers, and send it upstream as an event where that is possible.
@@ -105,9 +113,19 @@ class Reporting(Hooks):
         """Report what is wrong with a link."""
         self.report_problem(summary, details, is_error)
 
+    def _event_stored(self, ref: EventRef) -> None:
+        self._tell(lambda observer: observer.event_stored(ref))
+
+    def _event_acked(self, ref: EventRef) -> None:
+        self._tell(lambda observer: observer.event_acked(ref))
+
+    def _reupload_progressed(self, state: ReuploadState) -> None:
+        self._tell(lambda observer: observer.reupload_progressed(state))
+
     def _tell(self, call: Callable[[Observer], None]) -> None:
         for observer in self._observers:
             try:
-                call(observer)
+                with exits_end(self, "an observer"):
+                    call(observer)
             except Exception:
                 self._logger.exception("an observer failed")

@@ -15,8 +15,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import NotRunningError, ProactorFailedError, TaskDiedError, UsageError
+from gwproactor.errors import NotRunningError, TaskDiedError, UsageError
 from gwproactor.restarts import Restarts
+from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.stacks import task_stack_text
 from gwproactor.texts import in_words, traceback_text
 from gwproactor.waiting import is_being_cancelled
@@ -32,7 +33,7 @@ class Overseer(Protocol):
         """Something is wrong."""
         ...
 
-    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+    def fail(self, error: BaseException, details: str = "") -> None:
         """It cannot go on."""
         ...
 
@@ -182,14 +183,21 @@ class TaskSupervisor:
         if supervised.done:  # cancelled before it could begin
             discard(work)
             return
-        running = self._keep_running(supervised, work) if callable(work) else work
         name = f"{self._label}: {supervised.name}"
-        self._look_after(supervised, asyncio.create_task(running, name=name))
+        task = asyncio.create_task(self._run(supervised, work), name=name)
+        task.add_done_callback(lambda _: discard(work))  # it may be cancelled before it begins
+        self._look_after(supervised, task)
 
     def _look_after(self, supervised: SupervisedTask, task: asyncio.Task[Any]) -> None:
         supervised._task = task  # noqa: SLF001 - the two classes are one thing
         self._running[task] = supervised
         task.add_done_callback(self._ended)
+
+    async def _run(
+        self, supervised: SupervisedTask, work: Work | Coroutine[Any, Any, object]
+    ) -> None:
+        with exits_end(self._overseer, f"task '{supervised.name}'"):
+            await (self._keep_running(supervised, work) if callable(work) else work)
 
     async def _keep_running(self, supervised: SupervisedTask, work: Work) -> None:
         """Do the work; when it fails, do it again, as long as the policy says so."""

@@ -14,6 +14,7 @@ import logging
 import socket
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from aiohttp import WSMessageTypeError, web
@@ -56,6 +57,7 @@ class AiohttpServer:
         routes: What it answers.
         report: Called with summary and details when a handler fails, at a bounded rate.
         stop_seconds: How long a stop takes at most.
+        guard: Entered around each call of a handler, with what it is called.
     """
 
     def __init__(
@@ -65,8 +67,10 @@ class AiohttpServer:
         report: Callable[[str, str], None],
         *,
         stop_seconds: float,
+        guard: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         self._config = config
+        self._guard = guard
         self._routes = list(routes)
         self._reports = _Reports(config.name, report)
         self._stop_seconds = stop_seconds
@@ -216,7 +220,8 @@ class AiohttpServer:
             self._handling.add(task)
             task.add_done_callback(self._handling.discard)
             try:
-                with expected_body(request, self._config.idle_seconds):
+                guard = self._guard(f"the handler of {route}")
+                with guard, expected_body(request, self._config.idle_seconds):
                     return _checked(await route.handler(request))
             except web.HTTPException:
                 raise  # an answer, too

@@ -7,6 +7,7 @@ whether there is a server.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from gwproactor.errors import NotRunningError, UsageError
@@ -25,10 +26,18 @@ class WebServers:
     Args:
         report: Called with summary and details when something is wrong.
         stop_seconds: How long a stop waits for handlers and clients.
+        guard: Entered around each call of a handler, with what it is called.
     """
 
-    def __init__(self, report: Callable[[str, str], None], *, stop_seconds: float) -> None:
+    def __init__(
+        self,
+        report: Callable[[str, str], None],
+        *,
+        stop_seconds: float,
+        guard: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext(),
+    ) -> None:
         self._report = report
+        self._guard = guard
         self._stop_seconds = stop_seconds
         self._configs: dict[str, WebServerConfig] = {}
         self._routes: dict[str, WebRoutes] = {}
@@ -80,7 +89,9 @@ class WebServers:
     async def _bind(self, config: WebServerConfig, routes: WebRoutes) -> None:
         from gwproactor.web.aiohttp_server import AiohttpServer
 
-        server = AiohttpServer(config, routes, self._report, stop_seconds=self._stop_seconds)
+        server = AiohttpServer(
+            config, routes, self._report, stop_seconds=self._stop_seconds, guard=self._guard
+        )
         await server.bind()
         self._running[config.name] = server
 

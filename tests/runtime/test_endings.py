@@ -5,7 +5,6 @@ do not; and a stop at some moment, or none.
 """
 
 import asyncio
-import json
 import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from gwproactor.runtime.proactor import Proactor
 from gwproactor_test.leaks import no_leaks
 from gwproactor_test.overseer import failing, forever
 from gwproactor_test.proactor_pair import CHILD, NOBODY, link_to_parent
+from gwproactor_test.programs import shutdown_reasons
 
 SECONDS = 20.0
 BORNE = 2
@@ -128,13 +128,6 @@ async def carry_out(plan: Plan, folder: Path) -> None:
         assert reason.startswith(("task 'task' died: OSError", "watchdog: silent has given"))
     else:
         assert reason == "enough"
-
-
-def shutdown_reasons(folder: Path) -> list[str]:
-    lines = "\n".join(file.read_text() for file in folder.glob("outbox/*.log")).splitlines()
-    found = [line for line in lines if '"TypeName":"gridworks.event.shutdown"' in line]
-    decoder = json.JSONDecoder()
-    return [decoder.raw_decode(line[line.index('{"MessageId"') :])[0]["Reason"] for line in found]
 
 
 @settings(max_examples=25, deadline=None)

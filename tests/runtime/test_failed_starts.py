@@ -10,13 +10,13 @@ import pytest
 from gwproactor.actors.actor import Actor
 from gwproactor.config.events import EventSettings
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import PortTakenError
+from gwproactor.errors import PortTakenError, ProactorFailedError, TaskDiedError, UsageError
 from gwproactor.interfaces import ProcessResult
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.envelope import Message
 from gwproactor_test.leaks import no_leaks
 from gwproactor_test.proactor_pair import CHILD, NOBODY, link_to_parent
-from tests.runtime.test_endings import shutdown_reasons
+from gwproactor_test.programs import shutdown_reasons
 
 SECONDS = 10.0
 
@@ -68,6 +68,47 @@ async def test_tasks_of_the_application_that_cannot_begin(tmp_path: Path) -> Non
     await fails(node(tmp_path, Clumsy), OSError, "no such task")
     (reason,) = shutdown_reasons(tmp_path)
     assert reason == "tasks of the application could not start: OSError: no such task"
+
+
+async def test_what_only_looks_like_a_cancel_is_a_failure_too(tmp_path: Path) -> None:
+    class Confused(Broken):
+        def start(self) -> None:
+            raise asyncio.CancelledError
+
+    failing = node(tmp_path)
+    failing.add_communicator(Confused("a", failing.services))
+    await fails(failing, ProactorFailedError, "actor 'a' could not start: CancelledError")
+    assert shutdown_reasons(tmp_path) == ["actor 'a' could not start: CancelledError"]
+
+
+async def test_a_start_that_is_a_coroutine_is_refused(tmp_path: Path) -> None:
+    class Waits(Broken):
+        async def start(self) -> None:  # type: ignore[override]
+            raise NotImplementedError
+
+    class WaitsToo(Proactor):
+        async def start_tasks(self) -> None:  # type: ignore[override]
+            raise NotImplementedError
+
+    failing = node(tmp_path / "1")
+    failing.add_communicator(Waits("a", failing.services))
+    await fails(failing, UsageError, r"Waits\.start is a coroutine, which would never run")
+    await fails(node(tmp_path / "2", WaitsToo), UsageError, "WaitsToo.start_tasks is a coroutine")
+
+
+async def test_a_start_that_fails_when_the_proactor_fails_already(tmp_path: Path) -> None:
+    """The first failure counts, and the end is in good order all the same."""
+
+    class Ends(Broken):
+        def start(self) -> None:
+            failing.fail(TaskDiedError("the pump burns"))
+            super().start()
+
+    failing = node(tmp_path)
+    failing.add_communicator(Ends("a", failing.services))
+    await fails(failing, TaskDiedError, "the pump burns")
+    assert shutdown_reasons(tmp_path) == ["the pump burns"]
+    assert '"Summary":"actor \'a\' could not start"' in problems(tmp_path)
 
 
 async def test_a_web_server_whose_port_is_taken(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import threading
@@ -36,6 +35,7 @@ from gwproactor.wire.payloads import AnyEvent, ProblemEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
 from gwproactor_test.proactor_pair import CHILD, NOBODY, PARENT, link_to_child, link_to_parent
+from gwproactor_test.programs import shutdown_reasons
 from gwproactor_test.service_manager import ServiceManager
 
 SECONDS = 10.0
@@ -93,12 +93,8 @@ async def ended(proactor: Proactor) -> None:
 
 
 def shutdown_reason(folder: Path) -> str:
-    """What the shutdown event says that waits in the log of a node which reached no peer."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    lines = "\n".join(file.read_text(errors="replace") for file in files).splitlines()
-    (line,) = (line for line in lines if '"TypeName":"gridworks.event.shutdown"' in line)
-    event, _ = json.JSONDecoder().raw_decode(line[line.index('{"MessageId"') :])
-    return str(event["Reason"])
+    (reason,) = shutdown_reasons(folder)
+    return reason
 
 
 # Tasks

@@ -1,20 +1,15 @@
 """A program that runs a proactor, as its service manager sees it: signals, exit status, pats."""
 
-import asyncio
-import contextlib
-import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from asyncio.subprocess import Process
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
+from gwproactor_test import programs
+from gwproactor_test.programs import line_of
 from gwproactor_test.service_manager import ServiceManager
-
-ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 30.0
 
 PROGRAM = """
 import asyncio, logging, threading, time
@@ -51,29 +46,10 @@ print("over", flush=True)
 """
 
 
-@contextlib.asynccontextmanager
-async def running(node: str = "", settings: str = "", **environment: str) -> AsyncIterator[Process]:
-    program = PROGRAM.format(node=node, settings=settings)
-    kept = {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ.get("HOME", "/"),
-        "PYTHONPATH": str(ROOT),
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, stdout=PIPE, stderr=PIPE, env=kept | environment
-    )
-    try:
-        async with asyncio.timeout(SECONDS):
-            yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def line_of(process: Process) -> str:
-    assert process.stdout is not None
-    return (await process.stdout.readline()).decode().strip()
+def running(
+    node: str = "", settings: str = "", **environment: str
+) -> AbstractAsyncContextManager[Process]:
+    return programs.running(PROGRAM.format(node=node, settings=settings), **environment)
 
 
 async def until_logged(process: Process, words: str) -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from result import Err, Ok
 
 from gwproactor.config.watchdog import WatchdogSettings, WhenExpired
-from gwproactor.errors import ProactorFailedError, UsageError, WatchdogExpiredError
+from gwproactor.errors import UsageError, WatchdogExpiredError
 from gwproactor.interfaces import MonitoredName
 from gwproactor.message import EndOfPatsMessage, PatInternalWatchdogMessage
 from gwproactor.runtime import watchdog as watchdog_module
@@ -29,13 +29,13 @@ SECONDS = 10.0
 class Notes:
     def __init__(self) -> None:
         self.problems: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        self.failures: asyncio.Queue[tuple[ProactorFailedError, str]] = asyncio.Queue()
+        self.failures: asyncio.Queue[tuple[BaseException, str]] = asyncio.Queue()
 
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
         assert is_error
         self.problems.put_nowait((summary, details))
 
-    def fail(self, error: ProactorFailedError, details: str = "") -> None:
+    def fail(self, error: BaseException, details: str = "") -> None:
         self.failures.put_nowait((error, details))
 
 
