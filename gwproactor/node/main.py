@@ -52,15 +52,16 @@ async def _run(settings: NodeSettings, source: int, sink: int) -> None:
         gc.freeze()  # what is there by now stays; looking at it again would only hold up the link
         with calling_on_stop_signals(lambda _: node.stop("signal")):
             await node.run()
-            await _block_stop_signals()
+            _ignore_stop_signals()
     finally:
         output.close()
 
 
-async def _block_stop_signals() -> None:
+def _ignore_stop_signals() -> None:
     """See to it that an impatient second signal does not spoil an end in good order.
 
-    A signal goes to any thread that does not block it, so there must be no other thread.
+    Blocking them would not do: a signal goes to any thread that does not block it, and one that
+    was joined a moment ago may still be there.
     """
-    await asyncio.get_running_loop().shutdown_default_executor()
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
