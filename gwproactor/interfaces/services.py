@@ -150,7 +150,19 @@ class ServicesInterface(ABC):
 
     @abstractmethod
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
-        """Hand in an event for the upstream peer."""
+        """Hand in an event for the upstream peer. From any thread."""
+
+    @abstractmethod
+    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
+        """Log a problem, and send it upstream as an event. From any thread."""
+
+    @abstractmethod
+    def pat_watchdog(self, name: str) -> None:
+        """Tell the watchdog that a monitored name is alive. From any thread."""
+
+    @abstractmethod
+    def stop(self, reason: str = "stop called") -> None:
+        """Ask the proactor to stop in good order. From any thread."""
 
     @abstractmethod
     def add_web_server_config(self, name: str, host: str, port: int, **kwargs: Any) -> None:

@@ -25,13 +25,18 @@ class EventHatch:
 
     Args:
         post: Posts an event, on the loop.
+        report: Reports what became of an event that nobody waits for, on the loop.
         max_waiting: How many may wait for the loop.
     """
 
     def __init__(
-        self, post: Callable[[EventBase], EventTicket], max_waiting: int = MAX_WAITING
+        self,
+        post: Callable[[EventBase], EventTicket],
+        report: Callable[[str, str], None],
+        max_waiting: int = MAX_WAITING,
     ) -> None:
         self._post = post
+        self._report = report
         self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -69,6 +74,10 @@ class EventHatch:
                 self._loop.call_soon_threadsafe(self._take)
         return future
 
+    def give(self, event: EventBase) -> None:
+        """Hand in an event that nobody waits for; what is wrong with it is reported. See `put`."""
+        self.put(event).add_done_callback(self._report_failure)
+
     def close(self) -> None:
         """Take no more, and post what waits; on the loop. A second call does nothing."""
         with self._lock:
@@ -93,6 +102,11 @@ class EventHatch:
             else:
                 future.set_result(None)
             self._posted.popleft()
+
+    def _report_failure(self, future: "Future[None]") -> None:
+        error = future.exception()
+        if error is not None:
+            self._report("an event of another thread was not kept", str(error))
 
     def _take(self) -> None:
         """Post what waits; on the loop."""

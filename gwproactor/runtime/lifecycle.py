@@ -24,6 +24,7 @@ from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.interfaces import Runnable
 from gwproactor.runtime.body import Body
 from gwproactor.runtime.exits import EXITS
+from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.stop_signals import (
     STOP_SIGNALS,
     call_on_stop_signals,
@@ -34,7 +35,7 @@ from gwproactor.waiting import until_any
 
 
 class Lifecycle(Runnable):
-    """Runs once. Every method is for the event loop's thread.
+    """Runs once. Every method is for the event loop's thread, but for `stop`.
 
     Attributes:
         stop_signals: What stops it in good order, where its loop runs in the main thread and nobody
@@ -44,6 +45,7 @@ class Lifecycle(Runnable):
     stop_signals: ClassVar[tuple[signal.Signals, ...]] = STOP_SIGNALS
 
     def __init__(self) -> None:
+        self._home = HomeLoop()
         self._main: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._stop_requested = asyncio.Event()
@@ -72,6 +74,7 @@ class Lifecycle(Runnable):
             UsageError: It was started before: each object runs once.
         """
         self._require_fresh()
+        self._home.enter()
         self._main = asyncio.create_task(self._run_to_the_end(), name=self._label())
         self._main.add_done_callback(self._has_ended)
         self._release_signals = call_on_stop_signals(
@@ -94,9 +97,14 @@ class Lifecycle(Runnable):
     def stop(self, reason: str = "stop called") -> None:
         """Ask it to stop in good order; `join` waits for that. May be called again.
 
+        From any thread, and from a handler of `signal.signal`.
+
         Args:
             reason: Why; the first one counts.
         """
+        self._home.call(lambda: self._request_stop(reason))
+
+    def _request_stop(self, reason: str) -> None:
         self._stop_reason = self._stop_reason or reason
         self._stop_requested.set()
 

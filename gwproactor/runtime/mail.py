@@ -12,6 +12,7 @@ from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
 from gwproactor.interfaces import CommunicatorInterface
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.names import check_communicator_name, checked_type
 from gwproactor.runtime.oversight import Oversight
@@ -37,7 +38,7 @@ class Mail:
     _post_office: PostOffice
     _links: LinkManager
     _oversight: Oversight
-    _loop: asyncio.AbstractEventLoop | None = None
+    _home: HomeLoop
 
     def add_communicator(self, communicator: CommunicatorInterface) -> None:
         """Add an actor, or whatever else has a name that messages can be addressed to.
@@ -51,6 +52,7 @@ class Mail:
                 wrong.
             Exception: What its `start` raises. In each case nothing of it was added.
         """
+        self._home.check("add_communicator")
         checked_type(communicator, CommunicatorInterface, "what add_communicator is given")
         links = (link.settings for link in self._links)
         check_communicator_name(communicator.name, self._name, links)
@@ -136,7 +138,7 @@ class Mail:
             NotRunningError: The proactor is not started, or stopped.
         """
         try:
-            if self._loop is None:
+            if self._home.loop is None:
                 raise NotRunningError("the proactor does not run: start it before threads send")
             if not self._post_office.hear(message):
                 self._post_office.queue.thread_end.put_nowait(message)
@@ -160,12 +162,12 @@ class Mail:
         Its `thread_end` is for threads, which wait there while it is full; what then finds its
         receiver's mailbox full is dropped. An `AsyncQueueWriter` waits for the receiver as well.
         """
-        return None if self._loop is None else self._post_office.queue.loop_end
+        return None if self._home.loop is None else self._post_office.queue.loop_end
 
     @property
     def event_loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that the proactor runs on; None before the start."""
-        return self._loop
+        return self._home.loop
 
     @property
     def upstream_client(self) -> str:

@@ -47,7 +47,7 @@ class OneRun(OwnEvents, Mail, Reporting):
         """What can still bring messages; it ends last."""
 
     def stop(self, reason: str = "stop called", *, wait_for_acks: bool = False) -> None:
-        """Ask the proactor to stop in good order; `join` waits for that.
+        """Ask the proactor to stop in good order; `join` waits for that. From any thread.
 
         It sends a shutdown event, makes durable what is not yet, and closes everything within
         `stop_seconds`. Pending events are sent by the next run.
@@ -58,7 +58,7 @@ class OneRun(OwnEvents, Mail, Reporting):
                 included, however long that takes. Calling again without it stops at once.
         """
         if not wait_for_acks:
-            self._stop_now.set()
+            self._home.call(self._stop_now.set)
         super().stop(reason)
 
     def _label(self) -> str:
@@ -68,8 +68,6 @@ class OneRun(OwnEvents, Mail, Reporting):
         return str(self._settings.paths.name)
 
     async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._post_office.open()
         self._logger.lifecycle("%s starts", self._label())
         self._oversight.watch_loop()
         try:

@@ -3,14 +3,15 @@
 import asyncio
 from concurrent.futures import Future
 
-from result import Result
+from result import Err, Ok, Result
 
-from gwproactor.errors import StoreError
+from gwproactor.errors import GwproactorError, StoreError
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.core.reupload_progress import ReuploadProgress
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.event_flow import EventFlow
 from gwproactor.runtime.event_hatch import EventHatch
+from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.wire.payloads import EventBase
 from gwproactor.wire.timing import checked_timeout
 
@@ -18,12 +19,13 @@ from gwproactor.wire.timing import checked_timeout
 class OwnEvents:
     """The part of a proactor that is about events for the upstream peer.
 
-    Everything is for the event loop's thread, but for what is named `threadsafe`.
+    Everything is for the event loop's thread, but for what says otherwise.
     """
 
     _events: EventFlow
     _links: LinkManager
     _hatch: EventHatch
+    _home: HomeLoop
 
     def post_event(
         self, event: EventBase, *, tag: str = "", urgent: bool = True, priority: int = 0
@@ -46,20 +48,31 @@ class OwnEvents:
             StoreFullError: The size limit is reached, or the disk takes nothing; it is not kept.
             NotRunningError: The proactor is not started, or stopped.
             UsageError: There is no upstream link, or it is no event, or one that JSON cannot hold
-                or the peer must refuse.
+                or the peer must refuse; or the caller is on another thread.
         """
+        self._home.check("post_event", "generate_event_threadsafe")
         return self._links.post_event(event, tag=tag, urgent=urgent, priority=priority)
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
 
         It is sent at once and durable within the commit interval. See `post_event` for the rest.
+        From any thread: from another one the event goes the way of `generate_event_threadsafe`, and
+        what is wrong with it then becomes a problem event.
 
         Returns:
             Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
             Err with the exception that `post_event` raises.
         """
-        return self._links.generate_event(event)
+        if not self._home.is_elsewhere:
+            return self._links.generate_event(event)
+        if not self._links.upstream_client:
+            return Ok(False)
+        try:
+            self._hatch.give(event)
+        except GwproactorError as error:
+            return Err(error)
+        return Ok(True)
 
     async def store_event(self, event: EventBase, *, tag: str = "") -> EventTicket:
         """Hand in an event, and wait until it is durable.

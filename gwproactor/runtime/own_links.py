@@ -5,6 +5,7 @@ from gwproactor.errors import UsageError
 from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.names import check_link_names, checked_type
 from gwproactor.wire.codec import MQTTCodec
 
@@ -14,6 +15,7 @@ class OwnLinks:
 
     _links: LinkManager
     _communicators: Communicators
+    _home: HomeLoop
 
     def add_link(self, settings: LinkSettings, codec: MQTTCodec | None = None) -> Link:
         """Add a link to a peer; one that is added while the proactor runs begins at once.
@@ -25,9 +27,10 @@ class OwnLinks:
         Raises:
             UsageError: These are no settings; or there is a link or a communicator of that name, or
                 a communicator of the peer's; or a second upstream link, or one that it would
-                disturb.
+                disturb; or the caller is on another thread.
             NotRunningError: The proactor is stopped.
         """
+        self._home.check("add_link")
         checked_type(settings, LinkSettings, "what add_link is given")
         check_link_names(settings, self._communicators)
         return self._links.add(settings, codec=codec)

@@ -55,8 +55,9 @@ class OwnTasks(Lifecycle):
 
         Raises:
             NotRunningError: The proactor has stopped.
-            UsageError: It is none of these.
+            UsageError: It is none of these, or the caller is on another thread.
         """
+        self._home.check("add_task", "io_loop_manager.add_io_coroutine")
         if isinstance(task, asyncio.Task):
             return self._oversight.tasks.adopt(task, policy)
         found = name or getattr(task, "__qualname__", "") or repr(task)
@@ -96,14 +97,15 @@ class OwnTasks(Lifecycle):
 
         The shutdown event says what, and `join`, `run_forever` and `async with` raise the error, so
         that a program which does not catch it ends with a status that is not 0. The body of an
-        `async with` is cancelled.
+        `async with` is cancelled. From any thread.
 
         Args:
             error: What to raise; the first one counts.
             details: What else is to stand in the shutdown event.
         """
         words = str(error) if isinstance(error, ProactorFailedError) else in_words(error)
-        self._end_over(error, f"{words}\n{details}" if details else words)
+        reason = f"{words}\n{details}" if details else words
+        self._home.call(lambda: self._end_over(error, reason))
 
     def _end_over(self, error: BaseException, reason: str) -> None:
         logger.critical("%s ends: %s", self._label(), reason.partition("\n")[0])

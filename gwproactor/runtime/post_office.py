@@ -8,7 +8,6 @@ watchdog goes to it from their own hands, and a failure by the common one: neith
 
 import asyncio
 import contextlib
-import threading
 import time
 from typing import Any, Protocol
 
@@ -22,6 +21,7 @@ from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
+from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.mailbox import Mailbox, type_of
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.texts import in_words, traceback_text
@@ -56,6 +56,7 @@ class PostOffice:
 
     Args:
         own_name: This node's long name.
+        home: The loop to send on.
         principal: The proactor.
         own_mailbox: Where messages go that are for the proactor.
         communicators: Who else there is.
@@ -67,6 +68,7 @@ class PostOffice:
     def __init__(
         self,
         own_name: str,
+        home: HomeLoop,
         principal: Principal,
         own_mailbox: Mailbox,
         communicators: Communicators,
@@ -81,7 +83,7 @@ class PostOffice:
         self._communicators = communicators
         self._links = links
         self._watchdog = watchdog
-        self._thread_id = threading.get_ident()
+        self._home = home
         self._rate = ReportRate()
         self._own_names = ("", own_name, KnownNames.proactor)
         self.queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(max_messages)
@@ -91,10 +93,6 @@ class PostOffice:
         self.left_count = 0
         """How many messages of threads that wait were not sent on before the stop."""
 
-    def open(self) -> None:
-        """Send for the running thread, and for no other; before, it is the one that made this."""
-        self._thread_id = threading.get_ident()
-
     def mailbox_of(self, name: str) -> Mailbox:
         """The mailbox of the communicator of that name, or else the proactor's own."""
         found = self._communicators.mailbox(name)
@@ -102,8 +100,7 @@ class PostOffice:
 
     def send(self, message: Message[Any]) -> None:
         """Send a message; see `Proactor.send`."""
-        if threading.get_ident() != self._thread_id:
-            raise UsageError("send is for the event loop's thread; others use send_threadsafe")
+        self._home.check("send", "send_threadsafe")
         receiver = message.Header.Dst
         mailbox = self._communicators.mailbox(receiver)
         if mailbox is not None:

@@ -83,7 +83,7 @@ class Proactor(OwnLinks, WebServices, OneRun, ServicesInterface):
             report=self.report_problem,
             persister=self.make_event_persister(settings),
         )
-        self._hatch = EventHatch(self.post_event)
+        self._hatch = EventHatch(self.post_event, self.report_problem)
         self._oversight = Oversight(self._label(), settings, self)
         self._links = LinkManager(
             self._name,
@@ -115,6 +115,7 @@ class Proactor(OwnLinks, WebServices, OneRun, ServicesInterface):
         )
         self._post_office = PostOffice(
             self._name,
+            self._home,
             self,
             self._mailbox,
             self._communicators,

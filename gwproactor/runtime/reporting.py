@@ -36,7 +36,10 @@ def quiet_logger(settings: LoggingSettings) -> ProactorLogger:
 
 
 class Reporting(Hooks):
-    """The part of a proactor that hears and tells. For the event loop's thread."""
+    """The part of a proactor that hears and tells.
+
+    For the event loop's thread, but for what says otherwise.
+    """
 
     _name: str
     _logger: ProactorLogger
@@ -60,11 +63,16 @@ class Reporting(Hooks):
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
         """Log a problem, tell observers, and send it upstream as an event where that is possible.
 
+        From any thread; the loop reports it soon where that is another one.
+
         Args:
             summary: One line.
             details: What else there is to say; of more than 64 KiB the rest is left out.
             is_error: Somebody must act; otherwise it is a warning.
         """
+        if self._home.is_elsewhere:
+            self._home.call(lambda: self.report_problem(summary, details, is_error))
+            return
         summary = cut_to_bytes(summary, MAX_TEXT_BYTES)
         details = cut_to_bytes(details, MAX_TEXT_BYTES)
         level = logging.ERROR if is_error else logging.WARNING

@@ -129,7 +129,9 @@ async def test_what_was_handed_in_before_the_stop_is_stored(tmp_path: Path) -> N
 
 
 async def test_only_so_many_wait_for_the_loop() -> None:
-    hatch = EventHatch(lambda _event: pytest.fail("the loop is not asked"), max_waiting=3)
+    hatch = EventHatch(
+        lambda _event: pytest.fail("the loop is not asked"), lambda *_: None, max_waiting=3
+    )
     hatch.open()
     for number in range(3):
         hatch.put(event(f"e{number}")).cancel()
@@ -145,7 +147,7 @@ async def test_a_cancelled_event_is_not_posted() -> None:
         posted.append(each)
         raise UsageError("enough is known")
 
-    hatch = EventHatch(post)
+    hatch = EventHatch(post, lambda *_: None)
     hatch.open()
     futures = [hatch.put(event("e")), hatch.put(event("f"))]
     assert futures[0].cancel()
