@@ -67,6 +67,15 @@ def say_dropped(count: int, total: int, event_ids: Sequence[str]) -> Report:
     )
 
 
+def say_rejected(count: int, total: int, notes: Sequence[str]) -> Report:
+    """Events were handed in and not kept, which who handed them in perhaps did not look at."""
+    more = f" and {count - len(notes)} before these" if count > len(notes) else ""
+    return Report(
+        f"{count} events were handed in and not kept",
+        f"{'; '.join(notes)}{more}. {total} in all since the start.",
+    )
+
+
 def say_refused(kept: str, count: int, total: int, notes: Sequence[str]) -> Report:
     """Events were set aside because the peer does not take them; `kept` says where."""
     which = f"Event {notes[0].partition(':')[0]} is" if count == 1 else f"{count} events are"

@@ -25,18 +25,18 @@ class EventHatch:
 
     Args:
         post: Posts an event, on the loop.
-        report: Reports what became of an event that nobody waits for, on the loop.
+        reject: Is told on the loop what an event that nobody waits for has failed with.
         max_waiting: How many may wait for the loop.
     """
 
     def __init__(
         self,
         post: Callable[[EventBase], EventTicket],
-        report: Callable[[str, str], None],
+        reject: Callable[[EventBase, BaseException], None],
         max_waiting: int = MAX_WAITING,
     ) -> None:
         self._post = post
-        self._report = report
+        self._reject = reject
         self._max_waiting = max_waiting
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -75,8 +75,14 @@ class EventHatch:
         return future
 
     def give(self, event: EventBase) -> None:
-        """Hand in an event that nobody waits for; what is wrong with it is reported. See `put`."""
-        self.put(event).add_done_callback(self._report_failure)
+        """Hand in an event that nobody waits for. See `put`."""
+
+        def ended(future: "Future[None]") -> None:
+            error = future.exception()
+            if error is not None:
+                self._reject(event, error)
+
+        self.put(event).add_done_callback(ended)
 
     def close(self) -> None:
         """Take no more, and post what waits; on the loop. A second call does nothing."""
@@ -102,11 +108,6 @@ class EventHatch:
             else:
                 future.set_result(None)
             self._posted.popleft()
-
-    def _report_failure(self, future: "Future[None]") -> None:
-        error = future.exception()
-        if error is not None:
-            self._report("an event of another thread was not kept", str(error))
 
     def _take(self) -> None:
         """Post what waits; on the loop."""

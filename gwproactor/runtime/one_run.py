@@ -187,6 +187,7 @@ class OneRun(OwnEvents, Mail, Reporting):
         self._close_mailboxes()
         self._io_loop.stop()  # it was perhaps never started, and has coroutines all the same
         self._hatch.close()
+        self._rejections.close()
         self._links.events.discard()
         await self._oversight.close()
         await self._events.close(self._settings.stop_seconds)

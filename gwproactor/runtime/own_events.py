@@ -5,7 +5,8 @@ from concurrent.futures import Future
 
 from result import Err, Ok, Result
 
-from gwproactor.errors import GwproactorError, StoreError
+from gwproactor.errors import GwproactorError, NotRunningError, StoreError, StoreFullError
+from gwproactor.events.counted_reports import CountedReports
 from gwproactor.events.tickets import EventTicket
 from gwproactor.links.core.reupload_progress import ReuploadProgress
 from gwproactor.links.manager.link_manager import LinkManager
@@ -26,6 +27,7 @@ class OwnEvents:
     _links: LinkManager
     _hatch: EventHatch
     _home: HomeLoop
+    _rejections: CountedReports
 
     def post_event(
         self, event: EventBase, *, tag: str = "", urgent: bool = True, priority: int = 0
@@ -51,7 +53,11 @@ class OwnEvents:
                 or the peer must refuse; or the caller is on another thread.
         """
         self._home.check("post_event", "generate_event_threadsafe")
-        return self._links.post_event(event, tag=tag, urgent=urgent, priority=priority)
+        try:
+            return self._links.post_event(event, tag=tag, urgent=urgent, priority=priority)
+        except StoreFullError as error:
+            self._note_rejection(event, error)
+            raise
 
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event that nobody waits for, and return instead of raising.
@@ -64,8 +70,14 @@ class OwnEvents:
             Ok(True); Ok(False) where there is no upstream link, so that the event goes nowhere;
             Err with the exception that `post_event` raises.
         """
-        if not self._home.is_elsewhere:
-            return self._links.generate_event(event)
+        if self._home.is_elsewhere:
+            return self._give(event)
+        outcome = self._links.generate_event(event)
+        if isinstance(outcome, Err) and not isinstance(outcome.err_value, NotRunningError):
+            self._note_rejection(event, outcome.err_value)
+        return outcome
+
+    def _give(self, event: EventBase) -> Result[bool, BaseException]:
         if not self._links.upstream_client:
             return Ok(False)
         try:
@@ -73,6 +85,15 @@ class OwnEvents:
         except GwproactorError as error:
             return Err(error)
         return Ok(True)
+
+    def _reject(self, event: EventBase, error: BaseException) -> None:
+        """Take note of an event of another thread that was not kept."""
+        if not isinstance(error, StoreFullError):  # which `post_event` has noted
+            self._note_rejection(event, error)
+
+    def _note_rejection(self, event: EventBase, error: BaseException) -> None:
+        name = getattr(event, "MessageId", "") or type(event).__name__
+        self._rejections.note(f"{name}: {error}")
 
     async def store_event(self, event: EventBase, *, tag: str = "") -> EventTicket:
         """Hand in an event, and wait until it is durable.
@@ -120,6 +141,15 @@ class OwnEvents:
     def dropped_event_count(self) -> int:
         """How many events the full store has dropped since the start; see `when_full`."""
         return self._events.outgoing.dropped_count
+
+    @property
+    def rejected_event_count(self) -> int:
+        """How many events were handed in since the start and not kept, for want of room mostly.
+
+        Whoever handed one in was told so, by an exception or an `Err`; and every so often a problem
+        is reported that counts them.
+        """
+        return self._rejections.count
 
     @property
     def refused_event_count(self) -> int:

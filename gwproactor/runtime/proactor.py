@@ -15,6 +15,7 @@ is about; this one makes the parts.
 from gwproactor.config.link import checked_name
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import UsageError
+from gwproactor.events.counted_reports import CountedReports, say_rejected
 from gwproactor.interfaces import ServicesInterface
 from gwproactor.layout import HardwareLayout, NamesOnly, checked_layout
 from gwproactor.links.manager.kept_events import window_of
@@ -83,7 +84,8 @@ class Proactor(OwnLinks, WebServices, OneRun, ServicesInterface):
             report=self.report_problem,
             persister=self.make_event_persister(settings),
         )
-        self._hatch = EventHatch(self.post_event, self.report_problem)
+        self._rejections = CountedReports(self.report_problem, say_rejected)
+        self._hatch = EventHatch(self.post_event, self._reject)
         self._oversight = Oversight(self._label(), settings, self)
         self._links = LinkManager(
             self._name,

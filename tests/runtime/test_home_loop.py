@@ -138,7 +138,8 @@ async def test_an_event_of_a_thread_that_is_refused_becomes_a_problem(tmp_path: 
         notes = ProblemNotes(node)
         big = event("big", Text="x" * 3000)
         assert await in_thread(lambda: node.generate_event(big)) == Ok(True)
-        await until(lambda: "an event of another thread was not kept" in notes.summaries())
+        await until(lambda: "1 events were handed in and not kept" in notes.summaries())
+        assert node.rejected_event_count == 1
 
 
 async def test_an_event_of_a_thread_without_an_upstream_link_goes_nowhere() -> None:

@@ -24,6 +24,7 @@ from gwproactor.wire.payloads import EventBase
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
 from gwproactor_test.proactor_pair import CHILD, Parent, child, child_of_class, event
+from gwproactor_test.problem_notes import ProblemNotes
 
 SECONDS = 15.0
 
@@ -73,6 +74,34 @@ async def test_flush_has_a_deadline(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert str(raised.value).startswith(f"{missing} events")
         may_go_on.set()
         await ticket.stored()
+
+
+async def test_what_is_not_kept_is_counted_and_reported_at_a_bounded_rate(tmp_path: Path) -> None:
+    async with child(folder=tmp_path, max_bytes=2000) as node:
+        notes = ProblemNotes(node)
+        for number in range(30):
+            outcome = node.generate_event(event(f"big-{number}", Text="x" * 3000))
+            assert isinstance(outcome.err(), StoreFullError)
+        with pytest.raises(StoreFullError):
+            node.post_event(event("another", Text="x" * 3000))
+        assert isinstance(node.generate_event("no event").err(), UsageError)  # type: ignore[arg-type]
+        assert node.rejected_event_count == 32
+        told = [each for each in notes.events if "not kept" in each.Summary]
+        assert [each.Summary for each in told] == ["1 events were handed in and not kept"]
+        assert told[0].Details.startswith("big-0: ")
+    told = [each for each in notes.events if "not kept" in each.Summary]
+    assert told[-1].Summary == "31 events were handed in and not kept"
+    assert "and 11 before these. 32 in all" in told[-1].Details
+
+
+async def test_what_is_handed_in_after_the_end_is_told_to_its_maker_alone(tmp_path: Path) -> None:
+    node = child(folder=tmp_path)
+    notes = ProblemNotes(node)
+    async with node:
+        pass
+    assert isinstance(node.generate_event(event("late")).err(), NotRunningError)
+    assert node.rejected_event_count == 0
+    assert [each for each in notes.summaries() if "not kept" in each] == []
 
 
 # From other threads
