@@ -89,7 +89,6 @@ CORE_MODULES = (
     "events/core/trouble.py",
     "events/core/turns.py",
     "events/core/window.py",
-    "events/log/flaws.py",
     "events/log/records.py",
     "events/log/segments.py",
     "events/store.py",

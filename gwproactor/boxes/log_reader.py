@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gwproactor.boxes.box import Progress, no_progress
 from gwproactor.events.disk.file_calls import FileCalls, store_error
+from gwproactor.events.log.flaws import flaw_damage
 from gwproactor.events.log.segment_index import segment_name, segment_numbers
 from gwproactor.events.log.segments import (
     Flaw,
@@ -143,11 +144,6 @@ def read_segment(files: FileCalls, path: Path) -> bytes | None:
         return None
     except OSError as error:
         raise store_error("read", path, error) from error
-
-
-def flaw_damage(path: Path, flaw: Flaw) -> Damage:
-    """What a flaw in a segment is called."""
-    return Damage(f"{path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
 
 
 _MASK = (1 << 32) - 1

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from gwproactor.boxes.box import Box, Boxes, Progress, no_progress
 from gwproactor.boxes.files_reader import FilesReader
-from gwproactor.boxes.log_reader import flaw_damage, read_segment, segments_in
+from gwproactor.boxes.log_reader import read_segment, segments_in
 from gwproactor.events.disk.file_calls import FileCalls, store_error
 from gwproactor.events.disk.repair import DAMAGED_FOLDER
+from gwproactor.events.log.flaws import flaw_damage
 from gwproactor.events.log.passed_note import PassedNote
 from gwproactor.events.log.seen_files import decode_file
 from gwproactor.events.log.segment_index import segment_name

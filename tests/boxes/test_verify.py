@@ -16,6 +16,7 @@ from gwproactor.events.log.segments import Put, decode_segment, encode_header, e
 from gwproactor.events.persisters.timed_rolling_files import TimedRollingFilePersister
 from gwproactor.events.store import Damage, StoredEvent
 from gwproactor_test.disk import UnreadableFiles
+from gwproactor_test.events_command import stored
 from gwproactor_test.proactor_pair import child, event
 
 COUNT = 12
@@ -117,14 +118,15 @@ def test_what_a_start_has_told_of_is_not_missing_any_more(data: Path, number: in
         assert live(data) == sorted([*left, number])
 
 
-def test_what_nobody_was_told_of_is_missing(data: Path) -> None:
-    """A command repairs what it finds, too, and does not call itself the node."""
+def test_a_command_leaves_damage_to_the_node_which_tells_of_it(data: Path) -> None:
     [path] = [path for path in segments(data) if 4 in sequences_in(path)]
     damage(path, b'{"n": 4}')
-    import_events(Boxes(data), Lines(BytesIO()))
-    [gap] = found(data)
-    assert gap.sequence == 4
-    assert "is kept in damaged" in gap.reason
+    before = found(data)
+    import_events(Boxes(data), Lines(BytesIO(stored(77, 1).payload)))
+    assert found(data) == before
+    assert before[0].event_id == "e4"
+    assert live(data)[-2:] == [COUNT, COUNT + 1]
+    assert found(data) == []
 
 
 def live(data: Path) -> list[int]:

@@ -5,11 +5,12 @@ that has been reported, the clean version says in the place of the damage that t
 done with: else they would be called missing for as long as the segment is there. Whoever mends the
 damaged copy by hand, and puts it back, has the events again.
 
-Pure: no file is touched here.
+No file is touched here.
 """
 
 from bisect import bisect
 from collections.abc import Callable
+from pathlib import Path
 
 from gwproactor.events.log.records import encode_filler
 from gwproactor.events.log.segments import (
@@ -20,6 +21,7 @@ from gwproactor.events.log.segments import (
     encode_header,
     encode_removal,
 )
+from gwproactor.events.store import Damage
 
 IsLive = Callable[[int], bool]
 """Whether an older segment has the event of a sequence."""
@@ -43,6 +45,11 @@ def blank_flaws(data: bytes, contents: Contents, is_live: IsLive | None = None) 
     if contents.flaws and contents.flaws[0].offset == 0:
         clean[:HEADER_BYTES] = encode_header(contents.next_sequence)
     return bytes(clean)
+
+
+def flaw_damage(path: Path, flaw: Flaw) -> Damage:
+    """What a flaw in a segment is called."""
+    return Damage(f"{path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
 
 
 class _Losses:

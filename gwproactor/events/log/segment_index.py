@@ -187,6 +187,10 @@ class SegmentIndex:
         place = Place(sequence, block.offsets[row], block.lengths[row])
         return self._by_number[block.numbers[row]], place
 
+    def has(self, sequence: int) -> bool:
+        """Whether an event is there."""
+        return self.find(sequence) is not None
+
     def is_live(self, segment: Segment, put: Put) -> bool:
         """Whether this record, found in `segment`, is the live place of its event."""
         place = Place(put.event.sequence, put.offset, put.line_bytes)

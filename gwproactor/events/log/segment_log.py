@@ -103,7 +103,7 @@ class SegmentLog:
         """Read every segment once; repair what is damaged, and return it.
 
         Args:
-            tells: The caller tells the world what is damaged.
+            tells: The caller tells the world what is damaged; else it is not repaired.
 
         Raises:
             StoreUnusableError: The folder cannot be made or read, or a segment not by this process.

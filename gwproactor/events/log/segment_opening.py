@@ -6,7 +6,7 @@ synced: a run that was killed may have left lines that it never synced, and from
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -14,14 +14,14 @@ from typing import NamedTuple
 from gwproactor.errors import StoreUnusableError
 from gwproactor.events.disk.file_calls import FileCalls, describe, sync_file
 from gwproactor.events.disk.repair import remove_leftovers, repair
-from gwproactor.events.log.flaws import IsLive, blank_flaws
+from gwproactor.events.log.flaws import blank_flaws, flaw_damage
 from gwproactor.events.log.segment_index import (
     Segment,
     SegmentIndex,
     segment_name,
     segment_numbers,
 )
-from gwproactor.events.log.segments import Put, Removal, decode_segment
+from gwproactor.events.log.segments import Contents, Put, Removal, decode_segment
 from gwproactor.events.log.unread_segments import UnreadSegments
 from gwproactor.events.store import Damage
 
@@ -53,7 +53,7 @@ def open_segments(
     durable: bool,
     tells: bool,
 ) -> Opened:
-    """Read every segment into `index`, and repair what is damaged.
+    """Read every segment into `index`.
 
     Args:
         files: The file operations.
@@ -61,7 +61,8 @@ def open_segments(
         index: Empty; told of every segment and of what is stored in it.
         unread: Told of every segment that the disk does not give back now.
         durable: Sync what is found.
-        tells: The caller tells the world of the damage, so that its losses are accounted for.
+        tells: The caller tells the world of the damage, so that it is repaired, and its losses are
+            accounted for. Else it is left for who does.
 
     Raises:
         StoreUnusableError: The folder cannot be made, read or synced, or this process may not read
@@ -83,10 +84,14 @@ def open_segments(
         except OSError as error:
             unread.add(segment, error)
             continue
-        notes_losses = tells and not unread.reasons  # else they may not be lost
-        found, above = _load(files, index, segment, data, notes_losses=notes_losses)
-        damages += found
-        next_sequence = max(next_sequence, above)
+        contents = decode_segment(data, str(segment.path))
+        if contents.flaws and tells:
+            is_live = None if unread.reasons else index.has  # there may be what seems to be lost
+            repair(files, segment.path, data, blank_flaws(data, contents, is_live))
+        segment.damaged = bool(contents.flaws) and not tells
+        _load(index, segment, len(data), contents)
+        damages += [flaw_damage(segment.path, flaw) for flaw in contents.flaws]
+        next_sequence = max(next_sequence, contents.next_sequence)
     last_number = max(numbers, default=0)
     next_sequence = unread.opened(next_sequence, last_number)
     if durable and numbers:
@@ -94,23 +99,11 @@ def open_segments(
     return Opened(damages, next_sequence, last_number)
 
 
-def _load(
-    files: FileCalls, index: SegmentIndex, segment: Segment, data: bytes, *, notes_losses: bool
-) -> tuple[Sequence[Damage], int]:
-    """Take in one segment; return what is damaged, and a number above its sequences."""
-    path = segment.path
+def _load(index: SegmentIndex, segment: Segment, size_bytes: int, contents: Contents) -> None:
+    """Take in one segment."""
     index.add(segment)
-    contents = decode_segment(data, str(path))
-    index.grow(segment, len(data))
-    if contents.flaws:
-        is_live: IsLive | None = (lambda n: index.find(n) is not None) if notes_losses else None
-        repair(files, path, data, blank_flaws(data, contents, is_live))
+    index.grow(segment, size_bytes)
     _replay(index, segment, contents.records)
-    damages = [
-        Damage(f"{path}, bytes {flaw.offset} to {flaw.end}", flaw.reason, flaw.event_id)
-        for flaw in contents.flaws
-    ]
-    return damages, contents.next_sequence
 
 
 def _read_whole(files: FileCalls, path: Path) -> bytes:

@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from gwproactor.errors import StoreError, StoreFormatError
 from gwproactor.events.disk.file_calls import FileCalls, describe
+from gwproactor.events.log.flaws import flaw_damage
 from gwproactor.events.log.segment_index import Place, Segment, SegmentIndex
 from gwproactor.events.log.segment_reader import SegmentReader
-from gwproactor.events.log.segments import Contents, Flaw, Put, Removal, decode_segment
+from gwproactor.events.log.segments import Contents, Put, Removal, decode_segment
 from gwproactor.events.store import Damage, EventRef, FoundLate, StoredEvent
 
 SEQUENCES_BY_SEGMENT = 1 << 32
@@ -100,7 +101,7 @@ class UnreadSegments:
                 refs += strangers
                 moved += [f"{ref.event_id}, now {ref.sequence}" for ref in strangers]
                 refs += self._take_in(segment, len(data), contents)
-                damages += [_damage(segment, flaw) for flaw in contents.flaws]
+                damages += [flaw_damage(segment.path, flaw) for flaw in contents.flaws]
             del self._reasons[segment]
             self._index.unread.discard(segment.number)
         if not self._reasons:
@@ -154,8 +155,3 @@ def _live(records: Iterable[Put | Removal]) -> Iterable[Put]:
             for sequence in record.sequences:
                 live.pop(sequence, None)
     return live.values()
-
-
-def _damage(segment: Segment, flaw: Flaw) -> Damage:
-    where = f"{segment.path}, bytes {flaw.offset} to {flaw.end}"
-    return Damage(where, flaw.reason, flaw.event_id)
