@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import TextIO
 
 from gwproactor.errors import UsageError
 from gwproactor.node.node import Node
 from gwproactor.node.output import LineOutput
 from gwproactor.node.settings import NodeSettings
-from gwproactor.runtime.stop_signals import STOP_SIGNALS, calling_on_stop_signals
+from gwproactor.runtime.stop_signals import STOP_SIGNALS, call_on_stop_signals
 
 
 def main(settings: NodeSettings) -> int:
@@ -50,18 +51,22 @@ async def _run(settings: NodeSettings, source: int, sink: int) -> None:
     try:
         node = Node(settings, source, output)
         gc.freeze()  # what is there by now stays; looking at it again would only hold up the link
-        with calling_on_stop_signals(lambda _: node.stop("signal")):
-            await node.run()
-            _ignore_stop_signals()
+        release = call_on_stop_signals(lambda _: node.stop("signal"))
+        await node.run()
+        await _ignore_stop_signals(release)
     finally:
         output.close()
 
 
-def _ignore_stop_signals() -> None:
+async def _ignore_stop_signals(release: Callable[[], None]) -> None:
     """See to it that an impatient second signal does not spoil an end in good order.
 
-    Blocking them would not do: a signal goes to any thread that does not block it, and one that
-    was joined a moment ago may still be there.
+    Between the loop's handlers and none there is a moment at which a signal would end the process.
+    A signal goes to any thread that does not block it, so there must be no other thread then. And
+    afterwards they are ignored, for one that was joined a moment ago may still be there.
     """
+    await asyncio.get_running_loop().shutdown_default_executor()
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    release()
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -41,6 +41,7 @@ class _Shared:
         self._callbacks: list[StopCallback] = []
         self._before: Any = signal.getsignal(number)
         loop.add_signal_handler(number, self._tell)
+        self._the_loops = signal.getsignal(number)
         signal.signal(number, self._stand_in)
         signal.siginterrupt(number, False)  # as the loop had it
 
@@ -57,9 +58,11 @@ class _Shared:
         self._callbacks.remove(callback)
         if self._callbacks:
             return
-        if self.stands_on(self._loop):
-            self._loop.remove_signal_handler(self._number)
-            signal.signal(self._number, self._before)
+        standing = signal.getsignal(self._number)
+        if standing != self._the_loops:  # else somebody has asked this loop for the signal
+            self._loop.remove_signal_handler(self._number)  # and with it what stands there
+            ours = standing == self._stand_in
+            signal.signal(self._number, self._before if ours else standing)
         if _shared.get(self._number) is self:
             del _shared[self._number]
 

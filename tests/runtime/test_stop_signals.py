@@ -110,6 +110,7 @@ async def test_what_the_program_asks_of_the_loop_is_the_programs() -> None:
         with calling_on_stop_signals(print):
             send(SIGTERM)
             await called.get()
+            loop.add_signal_handler(SIGTERM, called.put_nowait, None)
         send(SIGTERM)
         await called.get()
     finally:
@@ -122,6 +123,16 @@ async def test_what_somebody_puts_there_meanwhile_stays_and_is_nobody_elses() ->
         signal.signal(SIGTERM, anybodys)
         with calling_on_stop_signals(print):
             assert signal.getsignal(SIGTERM) is anybodys
+    assert signal.getsignal(SIGTERM) is anybodys
+
+
+@pytest.mark.usefixtures("handlers_put_back")
+def test_what_somebody_put_there_outlives_the_loop() -> None:
+    async def take_it() -> None:
+        with calling_on_stop_signals(print):
+            signal.signal(SIGTERM, anybodys)
+
+    asyncio.run(take_it())
     assert signal.getsignal(SIGTERM) is anybodys
 
 
