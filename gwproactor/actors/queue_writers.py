@@ -2,8 +2,9 @@
 
 `AsyncQueueWriter` is one way, `SyncAsyncQueueWriter` both. Each takes either end of a
 `SyncAsyncQueue`, which is what it is meant for, or a queue of the standard library. The queue of
-the loop that a proactor gives out, `async_receive_queue`, is such an end; by it each writer gets a
-bounded queue of its own, so that a thread waits which writes faster than its receiver reads.
+the loop that a proactor gives out, `async_receive_queue`, is such an end; by it each writer gets
+bounded queues of its own, one for each receiver, so that a thread waits which writes faster than
+its receiver reads.
 
 So it is with an `asyncio.Queue`: what is in the writer's queue goes to it as long as it has room.
 One without a `maxsize` always has, so that a thread faster than its reader would fill the memory;
@@ -20,7 +21,7 @@ from typing import Any, Protocol
 from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.pulse import steps
 from gwproactor.actors.queues import DEFAULT_MAX_ITEMS, LoopEnd, QueueHost, ThreadEnd
-from gwproactor.actors.thread_queues import ThreadQueues
+from gwproactor.actors.thread_queues import QueuesByReceiver, ThreadQueues
 from gwproactor.errors import NotRunningError
 from gwproactor.interfaces import ReceiveQueue
 
@@ -43,7 +44,7 @@ class AsyncQueueWriter:
     """Lets a thread write to a queue of the loop."""
 
     def __init__(self) -> None:
-        self._queue: ThreadEnd[Any] | None = None
+        self._queue: ThreadEnd[Any] | QueuesByReceiver | None = None
         self._host: QueueHost | None = None
         self._end_own: weakref.finalize[..., Any] | None = None
 
@@ -55,12 +56,14 @@ class AsyncQueueWriter:
             async_queue: The queue that it reads: a `LoopEnd`, or an `asyncio.Queue`.
         """
         self.close()
-        self._host = async_queue.host if isinstance(async_queue, LoopEnd) else None
-        if isinstance(async_queue, LoopEnd) and self._host is None:
+        self._host = host = async_queue.host if isinstance(async_queue, LoopEnd) else None
+        if isinstance(async_queue, LoopEnd) and host is None:
             self._queue = async_queue.thread_end
             return
         self._queue = own = (
-            _before(async_queue).open(loop) if self._host is None else self._host.open_queue(loop)
+            _before(async_queue).open(loop)
+            if host is None
+            else QueuesByReceiver(lambda: host.open_queue(loop), host.receiver_of)
         )
         self._end_own = weakref.finalize(self, own.close)  # a writer may be forgotten, not closed
         self._end_own.atexit = False
@@ -68,7 +71,8 @@ class AsyncQueueWriter:
     def put(self, item: Any, *, interrupt: Interrupt | None = None) -> None:
         """Write an item, and wait for room if there is none. From any thread but the loop's own.
 
-        A sign of life to the watchdog of a proactor counts at once, and never waits.
+        A sign of life to the watchdog of a proactor counts at once, and never waits; nor does what
+        is for the proactor itself wait behind data for an actor.
 
         Args:
             item: The item.
@@ -78,6 +82,7 @@ class AsyncQueueWriter:
             QueueClosedError: The loop reads no more, or this was closed; the item was not taken.
             QueueFullError: There was no room before the interrupt; the item was not taken.
             NotRunningError: Nobody has said where to write.
+            UsageError: A proactor reads there, and it is no message.
         """
         if self._queue is None:
             raise NotRunningError("set_async_loop must say where to, before anything is put")
@@ -87,7 +92,7 @@ class AsyncQueueWriter:
     def close(self) -> None:
         """Write no more; what was written is still read. From any thread, and again.
 
-        It ends the queue that this writer has of its own; a `SyncAsyncQueue` to which others write
+        It ends the queues that this writer has of its own; a `SyncAsyncQueue` to which others write
         as well is not closed by it.
         """
         if self._end_own is not None:

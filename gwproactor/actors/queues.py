@@ -12,7 +12,7 @@ so however many items are put until it runs, the loop is called once.
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Hashable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -211,11 +211,19 @@ class QueueHost(Protocol):
     """Who reads a queue of many threads, and serves each by itself. From any thread."""
 
     def open_queue(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Any]:
-        """A queue for one more thread, which closes it in the end; `loop` is the reader's."""
+        """One more queue for a thread, which closes it in the end; `loop` is the reader's."""
         ...
 
     def hear(self, item: Any) -> bool:
-        """Take an item in at once, where it is not to wait behind others; whether it was taken."""
+        """Take an item in at once, where it is to wait for nothing; whether it was taken.
+
+        Raises:
+            UsageError: It is nothing that the host could take.
+        """
+        ...
+
+    def receiver_of(self, item: Any) -> Hashable:
+        """For whose room an item waits; None where it waits for nobody's."""
         ...
 
 

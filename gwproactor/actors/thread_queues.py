@@ -1,14 +1,17 @@
-"""A queue of its own for each thread that writes to the loop, so that only who is too fast waits.
+"""Queues for the threads that write to the loop, so that only who is too fast waits.
 
 What a thread has written is sent on one by one; where the receiver has no room, the sending waits
-for it, the queue fills up, and then the thread waits. The others have their own queues. A queue
-that is closed is forgotten when all of it is sent on.
+for it, the queue fills up, and then the thread waits. The others have their own queues, and so has
+each receiver that a thread writes to: what is for one who has room waits behind nothing else. A
+queue that is closed is forgotten when all of it is sent on.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Any
 
+from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
 
 MESSAGES_IN_A_TURN = 100
@@ -16,8 +19,49 @@ MESSAGES_IN_A_TURN = 100
 is emptied would never let it."""
 
 
+class QueuesByReceiver:
+    """The queues of one thread, each opened with the first item for its receiver. For any thread.
+
+    Args:
+        open_queue: Makes a queue.
+        receiver_of: For whose room an item waits.
+    """
+
+    def __init__(
+        self, open_queue: Callable[[], ThreadEnd[Any]], receiver_of: Callable[[Any], Hashable]
+    ) -> None:
+        self._open_queue = open_queue
+        self._receiver_of = receiver_of
+        self._queues: dict[Hashable, ThreadEnd[Any]] = {}
+        self._closed = False
+        self._lock = threading.RLock()  # a signal handler may close while its thread opens
+
+    def put(self, item: Any, *, interrupt: Interrupt | None = None) -> None:
+        """Put an item into the queue for its receiver; see `ThreadEnd.put`."""
+        receiver = self._receiver_of(item)
+        queue = self._queues.get(receiver)
+        if queue is None:
+            queue = self._opened(receiver)
+        queue.put(item, interrupt=interrupt)
+
+    def close(self) -> None:
+        """Take nothing more; what was taken is still read."""
+        with self._lock:
+            self._closed = True
+            for queue in self._queues.values():
+                queue.close()
+
+    def _opened(self, receiver: Hashable) -> ThreadEnd[Any]:
+        with self._lock:
+            if receiver not in self._queues:
+                self._queues[receiver] = self._open_queue()
+            if self._closed:
+                self._queues[receiver].close()
+            return self._queues[receiver]
+
+
 class ThreadQueues:
-    """The queues of the threads. For the event loop's thread, but for `open`.
+    """The queues of all threads. For the event loop's thread, but for `open`.
 
     Args:
         send_on: Sends a message on, and waits until its receiver has room; must not raise.

@@ -34,6 +34,23 @@ def checked_type(value: T, type_: type[object], what: str) -> T:
     raise UsageError(f"{what} must be of type {type_.__name__}, not {type(value).__name__}")
 
 
+def is_message(item: object) -> bool:
+    """Whether it is a message, be it of this library or of `gridworks-protocol`."""
+    header = getattr(item, "Header", None)
+    return isinstance(getattr(header, "Dst", None), str) and hasattr(item, "Payload")
+
+
+def checked_message(item: T) -> T:
+    """Return a message.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if is_message(item):
+        return item
+    raise UsageError(f"a Message can be sent, not {type(item).__name__}: give Message(Dst=…)")
+
+
 def check_communicator_name(name: str, own_name: str, links: Iterable[LinkSettings]) -> None:
     """Refuse a name that messages to somebody else carry, or that no topic can.
 

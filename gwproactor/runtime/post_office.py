@@ -2,20 +2,21 @@
 
 A message is addressed by the name in its header's `Dst`. Who it is from does not matter: a link, an
 actor, a thread. Threads hand theirs in by bounded queues, whose items the loop sends on in order:
-by one of its own a thread that waits for room, by a common one who never waits. What is for the
-watchdog goes to it from their own hands, and a failure by the common one: neither must come late.
+a thread that waits for room by queues of its own, one for each receiver; who never waits by a
+common one. An order to the proactor, an event or a problem waits for nobody's room, and so behind
+no data; what is for the watchdog goes to it from the thread's own hands.
 """
 
 import asyncio
-import contextlib
 import time
+from collections.abc import Hashable
 from typing import Any, Protocol
 
 from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
 from gwproactor.actors.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
-from gwproactor.errors import MailboxFullError, QueueFullError, TaskDiedError, UsageError
+from gwproactor.errors import MailboxFullError, TaskDiedError, UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
@@ -23,6 +24,7 @@ from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.mailbox import Mailbox, type_of
+from gwproactor.runtime.names import checked_message, is_message
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.texts import in_words, traceback_text
 from gwproactor.wire.envelope import Message
@@ -52,7 +54,7 @@ class Principal(Protocol):
 
 
 class PostOffice:
-    """Sends messages on. For the event loop's thread, but for `queue`, `open_queue` and `hear`.
+    """Sends messages on. For the event loop's thread, but for `queue` and what a `QueueHost` has.
 
     Args:
         own_name: This node's long name.
@@ -101,7 +103,7 @@ class PostOffice:
     def send(self, message: Message[Any]) -> None:
         """Send a message; see `Proactor.send`."""
         self._home.check("send", "send_threadsafe")
-        receiver = message.Header.Dst
+        receiver = checked_message(message).Header.Dst
         mailbox = self._communicators.mailbox(receiver)
         if mailbox is not None:
             self._put(mailbox, message)
@@ -118,7 +120,7 @@ class PostOffice:
         Raises:
             UsageError: It is for none.
         """
-        mailbox = self._communicators.mailbox(message.Header.Dst)
+        mailbox = self._communicators.mailbox(checked_message(message).Header.Dst)
         if mailbox is None:
             names = ", ".join(sorted(each.name for each in self._communicators)) or "none"
             raise UsageError(f"no actor here is named '{message.Header.Dst}'; actors: {names}")
@@ -126,24 +128,22 @@ class PostOffice:
         return mailbox
 
     def open_queue(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Any]:
-        """A queue for one more thread; see `QueueHost`."""
+        """One more queue for a thread; see `QueueHost`."""
         return self._own_queues.open(loop)
 
     def hear(self, item: Any) -> bool:
-        """Take in what must not wait behind messages to somebody who has no room.
+        """Take in a sign of life, which goes to the watchdog at once; see `QueueHost`.
 
-        A sign of life goes to the watchdog at once. What the watchdog has to say against one, the
-        loop reports, where it is sent as any message. Of a failure the loop hears next.
+        What the watchdog has to say against one, the loop reports, where it is sent as any message.
         """
-        if not isinstance(item, Message):
+        message = checked_message(item)
+        if message.Header.Dst != KnownNames.watchdog_manager:
             return False
-        if item.Header.Dst == KnownNames.watchdog_manager:
-            return not self.queue.closed and self._watchdog.process_message(item).is_ok()
-        if item.Header.Dst in self._own_names and _is_bad_news(item):
-            with contextlib.suppress(QueueFullError):
-                self.queue.thread_end.put_nowait(item)
-                return True
-        return False
+        return not self.queue.closed and self._watchdog.process_message(message).is_ok()
+
+    def receiver_of(self, item: Any) -> Hashable:
+        """The mailbox that a message would wait for; see `QueueHost`."""
+        return self._mailbox_for(item)
 
     async def run(self) -> None:
         """Send on what threads hand in, until the queue is closed and empty."""
@@ -189,9 +189,10 @@ class PostOffice:
         except Exception as error:  # noqa: BLE001 - it is reported
             self._report(message, error)
 
-    def _report(self, message: Message[Any], error: Exception) -> None:
-        """Report a message of a thread that could not be sent on, at a bounded rate."""
-        summary = f"A {type_of(message)} of a thread was not sent: {in_words(error)}"
+    def _report(self, item: Any, error: Exception) -> None:
+        """Report what a thread wrote that could not be sent on, at a bounded rate."""
+        what = type_of(item) if is_message(item) else type(item).__name__
+        summary = f"A {what} of a thread was not sent: {in_words(error)}"
         unreported = self._rate.again(time.monotonic(), summary)
         if unreported is not None:
             again = f"{unreported} times more since the last report\n" if unreported else ""
@@ -216,6 +217,8 @@ class PostOffice:
 
     def _stop(self, order: Any) -> None:
         """Stop the proactor; the first line of the reason is the error's, where there is one."""
+        if not isinstance(getattr(order, "Reason", None), str):
+            raise UsageError(f"a {SHUTDOWN} has a Reason, a text; {type(order).__name__} has none")
         if getattr(order, "Failed", False):
             summary, _, details = order.Reason.partition("\n")
             self._principal.fail(TaskDiedError(summary), details)
@@ -242,7 +245,3 @@ class PostOffice:
         names = {"Src": self._own_name, "Dst": link.settings.peer_short_name}
         header = message.Header.model_copy(update=names)
         link.publish(message.model_copy(update={"Header": header}))
-
-
-def _is_bad_news(message: Message[Any]) -> bool:
-    return message.Header.MessageType == SHUTDOWN or isinstance(message.Payload, ProblemEvent)

@@ -8,7 +8,7 @@ import pytest
 
 from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queue_writers import AsyncQueueWriter, SyncAsyncQueueWriter
-from gwproactor.actors.queues import DEFAULT_MAX_ITEMS, SyncAsyncQueue
+from gwproactor.actors.queues import DEFAULT_MAX_ITEMS, SyncAsyncQueue, ThreadEnd
 from gwproactor.errors import (
     NotRunningError,
     QueueClosedError,
@@ -93,7 +93,7 @@ async def test_a_thread_waits_for_the_room_of_an_asyncio_queue(
 
     writing = asyncio.create_task(asyncio.to_thread(write))
     queue = writer._queue
-    assert queue is not None
+    assert isinstance(queue, ThreadEnd)
     await until(lambda: bool(queue._state.writers) and reader.full())
     assert written <= DEFAULT_MAX_ITEMS + reader.maxsize + 2  # one is passed on, one is put
     assert [await reader.get() for _ in range(count)] == list(range(1, count + 1))

@@ -6,11 +6,12 @@ some. In the end what was accepted was sent on, or is counted as left.
 
 import asyncio
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from gwproactor.actors.queues import ThreadEnd
-from gwproactor.actors.thread_queues import ThreadQueues
+from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
+from gwproactor.actors.thread_queues import QueuesByReceiver, ThreadQueues
 from gwproactor.errors import QueueClosedError, QueueFullError
 from gwproactor_test.machines import RunMachine, at_two_lengths
 
@@ -135,3 +136,21 @@ class QueuesMachine(RuleBasedStateMachine):
 @at_two_lengths
 def test_what_threads_wrote_is_sent_on_or_counted_and_no_queue_stays(run: RunMachine) -> None:
     run(QueuesMachine)
+
+
+def test_each_receiver_has_a_queue_until_all_are_closed() -> None:
+    opened: list[SyncAsyncQueue[str]] = []
+
+    def open_queue() -> ThreadEnd[str]:
+        opened.append(SyncAsyncQueue(2))
+        return opened[-1].thread_end
+
+    queues = QueuesByReceiver(open_queue, lambda item: item[0])
+    for item in ("a1", "b1", "a2"):
+        queues.put(item)
+    queues.close()
+    with pytest.raises(QueueClosedError):
+        queues.put("a3")
+    with pytest.raises(QueueClosedError):
+        queues.put("c1")  # the first for that one
+    assert [list(queue.thread_end) for queue in opened] == [["a1", "a2"], ["b1"], []]

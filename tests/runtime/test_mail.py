@@ -538,6 +538,33 @@ async def test_the_receive_queue_is_there_while_the_proactor_runs() -> None:
         await until(lambda: node.got == [1, 2])
 
 
+async def test_what_is_no_message_is_refused_and_ends_nothing() -> None:
+    node = Node()
+    async with node:
+        said = "a Message can be sent, not str"
+        for send in (node.send, node.send_threadsafe):
+            with pytest.raises(UsageError, match=said):
+                send("hello")  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match=said):
+            await node.await_processing("hello")  # type: ignore[arg-type]
+        queue = node.async_receive_queue
+        assert queue is not None
+        await queue.put(None)  # type: ignore[arg-type]
+        await queue.put(order("", 7))
+        await until(lambda: node.got == [7])
+    (problem,) = node.notes.summaries()
+    assert problem.startswith("A NoneType of a thread was not sent: UsageError: a Message")
+
+
+async def test_an_order_to_stop_that_is_none_is_refused() -> None:
+    node = Node()
+    payload = {"TypeName": "gridworks.shutdown"}
+    async with node:
+        with pytest.raises(UsageError, match="dict has none"):
+            node.send(Message[Any](Src="t", Dst="proactor", Payload=payload))
+        assert not node._stop_requested.is_set()
+
+
 async def test_send_from_another_thread_is_refused() -> None:
     async with Node() as node:
         with pytest.raises(UsageError, match="send_threadsafe"):
