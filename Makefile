@@ -21,7 +21,7 @@ help:
 	@echo 'make clean    away with all of it'
 
 demo:
-	@sh tools/setup.sh demo
+	@sh tools/setup.sh demo,web
 	@.venv/bin/gwproactor demo $(ARGS)
 
 test: setup

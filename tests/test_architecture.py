@@ -17,6 +17,7 @@ PACKAGE = "gwproactor"
 # Lowest first. A part imports from lower layers and from itself; parts of one layer stand apart.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "texts", "waiting"),
+    ("extras",),
     ("wire",),
     ("config",),
     ("logs",),

@@ -1,10 +1,11 @@
 #!/bin/sh
 # Make .venv, or leave it as it is when it is up to date.
 #
-# usage: tools/setup.sh demo|dev
+# usage: tools/setup.sh demo,web|dev
 #
-# `demo` installs what running needs, `dev` adds what testing and checking need. PYTHON names the
-# interpreter to use; without it, the newest is taken, and an environment that is there is kept.
+# `demo,web` installs what running needs, the example in docs included; `dev` adds what testing and
+# checking need. PYTHON names the interpreter to use; without it, the newest is taken, and an
+# environment that is there is kept.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/lib.sh
@@ -25,7 +26,7 @@ works() { is_new_enough "$venv/bin/python"; }
 is_stamped() { [ -f "$venv/$1.stamp" ] && [ "$(cat "$venv/$1.stamp")" = "$wanted" ]; }
 
 if is_ours && works; then
-    # dev holds all that demo does
+    # dev holds all that demo and web do
     if is_stamped dev || is_stamped "$extra"; then exit 0; fi
 else
     need_python

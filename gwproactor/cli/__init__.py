@@ -9,9 +9,7 @@ from collections.abc import Sequence
 
 from gwproactor.cli.streams import drop_output
 from gwproactor.errors import ProactorFailedError, StoreError, UsageError
-
-_EXTRA_OF = {"click": "cli", "rich": "demo", "psutil": "demo", "mqtt5": "demo"}
-"""Package -> the extra of this distribution that brings it."""
+from gwproactor.extras import EXTRA_OF, how_to_install
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,10 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop_output()
         return 0
     except ModuleNotFoundError as missing:
-        if missing.name not in _EXTRA_OF:
+        if missing.name not in EXTRA_OF:
             raise
-        extra = _EXTRA_OF[missing.name]
-        return _refuse(f"{missing.name} is missing: pip install 'gwproactor[{extra}]'")
+        return _refuse(f"{missing.name} is missing: {how_to_install(missing.name)}")
 
 
 def _refuse(message: str, status: int = 2) -> int:

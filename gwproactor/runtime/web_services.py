@@ -28,7 +28,7 @@ class WebServices:
         Raises:
             UsageError: There is a server of that name, or at that address, or an option cannot
                 work, or the proactor was started.
-            MissingExtraError: aiohttp is not installed: `pip install 'gwproactor[web]'`.
+            MissingExtraError: aiohttp is not installed; the message says how that is done.
         """
         self._web.add_config(name, host, port, **kwargs)
 

@@ -76,7 +76,7 @@ class RESTPollerActor(Actor):
         """Begin to poll.
 
         Raises:
-            MissingExtraError: aiohttp is not installed: `pip install 'gwproactor[web]'`.
+            MissingExtraError: aiohttp is not installed; the message says how that is done.
         """
         self.poller.start()
 

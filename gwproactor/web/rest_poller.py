@@ -19,10 +19,10 @@ from typing import Any, Protocol, TypeVar
 from result import Err
 
 from gwproactor.errors import PollError
+from gwproactor.extras import need_package
 from gwproactor.interfaces import INVALID_IO_TASK_HANDLE, IOLoopInterface
 from gwproactor.texts import traceback_text
 from gwproactor.waiting import is_being_cancelled
-from gwproactor.web.extra import need_aiohttp
 from gwproactor.web.poll_times import PollTimes
 from gwproactor.web.poll_troubles import PollReport, PollTroubles
 from gwproactor.web.rest_response import RESTResponse
@@ -165,7 +165,7 @@ class RESTPoller:
         Raises:
             MissingExtraError: aiohttp is not installed.
         """
-        need_aiohttp(f"REST poller '{self._name}'")
+        need_package("aiohttp", f"REST poller '{self._name}'")
         if not self._over.is_set():
             return
         self._over.clear()

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.extras import need_package
 from gwproactor.interfaces import WebHandler
-from gwproactor.web.extra import need_aiohttp
 from gwproactor.web.routes import WebRoute, WebRoutes
 from gwproactor.web.server_config import WebServerConfig
 
@@ -56,7 +56,7 @@ class WebServers:
                     f"web server '{name}': port {port} of {host} is that of web server"
                     f" '{other.name}'; use another port, or 0 for any free one"
                 )
-        need_aiohttp(f"web server '{name}'")
+        need_package("aiohttp", f"web server '{name}'")
         for route in self._routes.get(name, ()):
             _check_path(route)
         self._configs[name] = config

@@ -19,7 +19,11 @@ and will delay (a will is published at once) are left out, and CONNACK says so w
 Nothing is written to disk.
 """
 
-from gwproactor_test.broker.rules import Counters, Limits
-from gwproactor_test.broker.server import Broker
+from gwproactor.extras import need_package
+
+need_package("mqtt5", "the embedded broker")
+
+from gwproactor_test.broker.rules import Counters, Limits  # noqa: E402 - they import it
+from gwproactor_test.broker.server import Broker  # noqa: E402 - as above
 
 __all__ = ["Broker", "Counters", "Limits"]

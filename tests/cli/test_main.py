@@ -176,7 +176,10 @@ def test_a_missing_extra_is_named(package: str, extra: str) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=30
     )
     assert done.returncode == 2
-    assert done.stderr == f"gwproactor: {package} is missing: pip install 'gwproactor[{extra}]'\n"
+    assert done.stderr == (
+        f"gwproactor: {package} is missing: pip install 'gwproactor[{extra}]',"
+        f" or in a checkout pip install '.[{extra}]'\n"
+    )
 
 
 async def test_the_installed_command_is_the_same(tmp_path: Path) -> None:

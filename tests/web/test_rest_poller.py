@@ -416,7 +416,7 @@ async def test_without_a_reporter_the_log_is_told(caplog: pytest.LogCaptureFixtu
 
 
 async def test_without_aiohttp_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gwproactor.web.extra.find_spec", lambda _: None)
+    monkeypatch.setattr("gwproactor.extras.find_spec", lambda _: None)
     desk = Desk("http://127.0.0.1:1/")
     with pytest.raises(
         MissingExtraError, match=r"REST poller 'p' needs aiohttp.*gwproactor\[web\]"
