@@ -11,8 +11,8 @@ import contextlib
 import dataclasses
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any, NoReturn
 
 from gwproactor.config.link import LinkSettings
 from gwproactor.config.mqtt import MQTTClient
@@ -22,7 +22,7 @@ from gwproactor.links.core.presence import TOPIC_PREFIX
 from gwproactor.links.core.subscriptions import QOS, Subscription
 from gwproactor.links.link import Link
 from gwproactor.links.mqtt.aiomqtt_transport import connect_with_aiomqtt
-from gwproactor.links.transport import Connection, ConnectOptions, ReceivedPacket
+from gwproactor.links.transport import Connection, ConnectOptions, ReceivedPacket, TakePackets
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.payloads import Ack
 from gwproactor.wire.topics import link_filter
@@ -226,19 +226,19 @@ class WitnessedConnection:
         if not _is_presence([topic]):
             self._witness.sent(payload)
 
-    async def packets(self) -> Iterable[ReceivedPacket]:
+    async def read(self, take: TakePackets) -> NoReturn:
         """As of `Connection`; the witness sees each packet just before the link does."""
+
+        def show(packets: Sequence[ReceivedPacket]) -> None:
+            for packet in packets:
+                self._witness.came(packet)
+                take([packet])
+
         try:
-            packets = await self._connection.packets()
+            await self._connection.read(show)
         except ConnectionLostError:
             self._witness.lost()
             raise
-        return self._shown(packets)
-
-    def _shown(self, packets: Sequence[ReceivedPacket]) -> Iterator[ReceivedPacket]:
-        for packet in packets:
-            self._witness.came(packet)
-            yield packet
 
     def probe(self) -> None:
         """As of `Connection`."""

@@ -243,18 +243,18 @@ class Conversation:
 
     def _transition(self, effect: Transitioned) -> None:
         transition = effect.transition
+        activated, deactivated = transition.activated(), transition.deactivated()
         self.losses.add(transition)
         if transition.send_activated():
             self._greeter.set_up()
-        self.activations += transition.activated()
-        if transition.activated() or transition.deactivated():
+        self.activations += activated
+        if activated or deactivated:
             self.sender.batching.forget()
-        if self._events is not None:
-            if transition.activated():
-                self._events.activated()
-            elif transition.deactivated():
-                lost = transition.transition_name is TransitionName.mqtt_disconnected
-                self._events.deactivated(connection_lost=lost)
+        if self._events is not None and activated:
+            self._events.activated()
+        elif self._events is not None and deactivated:
+            lost = transition.transition_name is TransitionName.mqtt_disconnected
+            self._events.deactivated(connection_lost=lost)
         self._transitioned(transition, effect.at_seconds)
         tell(self._listener.link_transitioned, transition)
 

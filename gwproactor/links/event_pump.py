@@ -4,12 +4,16 @@ Which event is next, how many may be unacknowledged and what is sent again after
 by the source (`gwproactor.events.outgoing`), which gives events only while the link is active.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 from gwproactor.errors import ConnectionLostError, NotRunningError
 from gwproactor.events.store import StoredEvent
 from gwproactor.events.tickets import EventTicket
+from gwproactor.links.fault_desk import FaultDesk, cancels_asked
+from gwproactor.links.own_faults import stray_cancel
 from gwproactor.links.transport import Connection
 
 
@@ -110,11 +114,69 @@ class EventStoreSource(EventSource, Protocol):
         ...
 
 
-async def pump_events(
-    source: EventSource,
-    send: Callable[[Sequence[StoredEvent]], Iterable[None]],
-    connection: Connection,
-) -> None:
+Send = Callable[[Sequence[StoredEvent]], Iterable[None]]
+"""Hands events to the connection, in one message with each step."""
+
+
+class EventPump:
+    """Sends events beside who reads the connection, in a task for each. For the loop only.
+
+    It is used with `async with`; when that is left, nothing of it runs any more. Cancel-safe.
+
+    Args:
+        source: Gives the events; None where there are none.
+        send: Hands them to the connection.
+        faults: Takes faults of ours.
+    """
+
+    def __init__(self, source: EventSource | None, send: Send, faults: FaultDesk) -> None:
+        self._source = source
+        self._send = send
+        self._faults = faults
+        self._tasks = asyncio.TaskGroup()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        await self._tasks.__aexit__(kind, error, where)
+
+    def begin(self, connection: Connection) -> None:
+        """Send over a new connection, until `end`."""
+        if self._source is not None:
+            self._task = self._tasks.create_task(self._pump(self._source, connection))
+
+    def end(self) -> None:
+        """Send nothing more from now on; nobody needs to wait until the task has ended, too."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _pump(self, source: EventSource, connection: Connection) -> None:
+        """Send events; a fault in that ends the connection, and so reaches the link's own task.
+
+        Raised, it would make the TaskGroup cancel that task, to which a cancel means the link's
+        end; and a stray cancel would end the pump in silence, on a link that stays active.
+        """
+        cancels = cancels_asked()
+        try:
+            await pump_events(source, self._send, connection)
+        except asyncio.CancelledError as error:
+            if cancels_asked() > cancels:
+                raise
+            self._faults.note(stray_cancel(error))
+        except Exception as error:  # noqa: BLE001 - the link's task reports it
+            self._faults.note(error)
+
+
+async def pump_events(source: EventSource, send: Send, connection: Connection) -> None:
     """Send events until the connection is lost. Cancel-safe.
 
     Args:

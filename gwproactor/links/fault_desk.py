@@ -6,6 +6,7 @@ link would go on without whatever it was about. Here it ends the connection, and
 link's task, where `raise_last` raises it.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from gwproactor.links.own_faults import only_one
@@ -73,3 +74,9 @@ class FaultDesk:
         error = only_one(error)
         what = f"a fault of this program ({type(error).__name__})"
         self._problems.report(what, f"{what_follows}; {traceback_text(error)}", is_error=True)
+
+
+def cancels_asked() -> int:
+    """How often this task was asked to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -28,7 +28,7 @@ from gwproactor.links.core.link_state import (
 from gwproactor.links.core.pace import Pace
 from gwproactor.links.core.presence import Presence
 from gwproactor.links.core.timer_interface import TimerManagerInterface
-from gwproactor.links.event_pump import EventSource
+from gwproactor.links.event_pump import EventPump, EventSource
 from gwproactor.links.link_receiving import LinkReceiving
 from gwproactor.links.link_task import LinkParts, connect_options, run_link
 from gwproactor.links.link_topics import LinkTopics
@@ -96,9 +96,9 @@ class Link(LinkWaiting, LinkTopics, LinkReceiving):
         pace = Pace(settings.brokers, backoff, prefer_working=settings.prefer_working_broker)
         presence = Presence(own_name, str(uuid.uuid4()), enabled=settings.presence)
         rest = FaultRest(_random.random)
-        self._parts = LinkParts(
-            self._conversation, connector, options, pace, presence, rest, events
-        )
+        talk = self._conversation
+        pump = EventPump(events, talk.sender.send_events, talk.faults)
+        self._parts = LinkParts(talk, connector, options, pace, presence, rest, pump)
 
     async def run(self) -> None:
         """Run the link until cancelled, which stops it for good, at once and without a remainder.

@@ -2,7 +2,7 @@
 
 `run_link` is one coroutine, meant to be one named task. It makes connections, reads them and hands
 what comes to the `Conversation`; it decides nothing about comm state. What else runs while a
-connection stands, the event pump, runs in a TaskGroup that ends with the connection. Cancelling is
+connection stands, the event pump, ends by itself while the next connection is made. Cancelling is
 how the link is stopped: at any moment, and at once, for nothing here waits for a broker to be let
 go.
 
@@ -12,9 +12,11 @@ link is its own supervisor, and no other link learns of its trouble.
 """
 
 import asyncio
+import contextlib
 import dataclasses
 import functools
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -24,7 +26,8 @@ from gwproactor.links.conversation import Conversation
 from gwproactor.links.core.pace import Pace
 from gwproactor.links.core.presence import Intruder, Presence
 from gwproactor.links.core.reception import in_words
-from gwproactor.links.event_pump import EventSource, pump_events
+from gwproactor.links.event_pump import EventPump
+from gwproactor.links.fault_desk import cancels_asked
 from gwproactor.links.own_faults import FaultRest, stray_cancel
 from gwproactor.links.presence_watch import PresenceWatch
 from gwproactor.links.transport import (
@@ -32,6 +35,7 @@ from gwproactor.links.transport import (
     Connection,
     ConnectOptions,
     Connector,
+    ReceivedPacket,
     Will,
 )
 
@@ -72,7 +76,7 @@ class LinkParts:
         pace: When to connect again, and where to.
         presence: What is known of others under our client id.
         rest: How long the link rests after a fault of ours.
-        events: The events for the upstream peer; None where the peer is none.
+        pump: Sends the events.
     """
 
     conversation: Conversation
@@ -81,7 +85,7 @@ class LinkParts:
     pace: Pace
     presence: Presence
     rest: FaultRest
-    events: EventSource | None
+    pump: EventPump
 
 
 async def run_link(parts: LinkParts) -> None:
@@ -92,8 +96,9 @@ async def run_link(parts: LinkParts) -> None:
     """
     parts.conversation.start()
     try:
-        while True:
-            await _guarded_round(parts)
+        async with parts.pump:
+            while True:
+                await _guarded_round(parts)
     finally:
         parts.conversation.stop(_STOP_CALLED)
 
@@ -160,15 +165,8 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
     client_id = broker.client_id or parts.options.client_id
     conflict = functools.partial(_conflict, parts, connection, client_id)
     watch = PresenceWatch(parts.presence, connection, str(broker), client_id, conflict)
-    cancels = cancels_asked()
-    try:
-        async with asyncio.TaskGroup() as group:
-            await _talk(parts, connection, watch, group)
-    except* ConnectionLostError:
-        pass  # told to the conversation already, with its reason
-    if cancels_asked() > cancels:
-        # Before Python 3.13 a TaskGroup that is ending already swallows a cancel from outside.
-        raise asyncio.CancelledError
+    with contextlib.suppress(ConnectionLostError):  # the conversation knows it, with its reason
+        await _talk(parts, connection, watch)
     now = time.monotonic()
     if not parts.conversation.reports.gave_up:
         parts.presence.lost(now)
@@ -180,12 +178,6 @@ async def _one_connection(parts: LinkParts, connection: Connection, position: in
     return success
 
 
-def cancels_asked() -> int:
-    """How often this task was asked to end."""
-    task = asyncio.current_task()
-    return 0 if task is None else task.cancelling()
-
-
 def _conflict(parts: LinkParts, connection: Connection, client_id: str, intruder: Intruder) -> None:
     """Another node has our client id: say so, go, and stay away for a while."""
     seconds = parts.presence.pause_seconds()
@@ -194,16 +186,13 @@ def _conflict(parts: LinkParts, connection: Connection, client_id: str, intruder
     connection.close()
 
 
-async def _talk(
-    parts: LinkParts, connection: Connection, watch: PresenceWatch, group: asyncio.TaskGroup
-) -> None:
+async def _talk(parts: LinkParts, connection: Connection, watch: PresenceWatch) -> None:
     """Read the connection until it is lost; raises ConnectionLostError in the end."""
     conversation, reason, cancels = parts.conversation, _STOP_CALLED, cancels_asked()
     try:
         conversation.connected(connection)
         watch.begin()
-        if parts.events is not None:
-            group.create_task(_pump(parts.events, conversation, connection))
+        parts.pump.begin(connection)
         await _read(parts, connection, watch)
     except ConnectionLostError as error:
         reason = str(error)
@@ -219,30 +208,17 @@ async def _talk(
         reason = f"a fault of this program, {in_words(error)}"
         raise
     finally:
+        parts.pump.end()
         conversation.disconnected(reason)
 
 
 async def _read(parts: LinkParts, connection: Connection, watch: PresenceWatch) -> NoReturn:
     receiver, presence = parts.conversation.receiver, parts.presence
-    while True:
-        for packet in await connection.packets():
+
+    def take(packets: Sequence[ReceivedPacket]) -> None:
+        for packet in packets:
             if not (presence.armed and watch.take(packet)):
                 receiver.received(packet)
         receiver.check_drops(connection)
 
-
-async def _pump(source: EventSource, conversation: Conversation, connection: Connection) -> None:
-    """Send events; a fault in that ends the connection, and so reaches the link's own task.
-
-    Raised, it would make the TaskGroup cancel that task, to which a cancel means the link's end;
-    and a stray cancel would end the pump in silence, on a link that stays active.
-    """
-    cancels = cancels_asked()
-    try:
-        await pump_events(source, conversation.sender.send_events, connection)
-    except asyncio.CancelledError as error:
-        if cancels_asked() > cancels:
-            raise
-        conversation.faults.note(stray_cancel(error))
-    except Exception as error:  # noqa: BLE001 - see `_guarded_round`, where it is reported
-        conversation.faults.note(error)
+    await connection.read(take)

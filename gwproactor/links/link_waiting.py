@@ -81,8 +81,9 @@ class LinkWaiting(LinkHandle):
         return stream
 
     def _tell_transition(self, transition: Transition) -> None:
-        for stream in tuple(self._transition_streams):
-            stream.put(transition)
+        if self._transition_streams:
+            for stream in tuple(self._transition_streams):
+                stream.put(transition)
 
 
 def _states(names: Iterable[StateName | str]) -> set[StateName]:

@@ -11,10 +11,10 @@ for each message would cost more than the message.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from gwproactor.config.mqtt import MQTTClient
 
@@ -58,6 +58,10 @@ class ReceivedPacket:
     expiry_seconds: int | None = None
     duplicate: bool = False
     packet_id: int = 0
+
+
+TakePackets = Callable[[Sequence[ReceivedPacket]], None]
+"""Is given the packets that came together, at least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +228,15 @@ class Connection(Protocol):
         """Wait until little enough of what was published still waits for socket or broker."""
         ...
 
-    async def packets(self) -> Sequence[ReceivedPacket]:
-        """Everything that has come and was not yet returned; waits until there is something.
+    async def read(self, take: TakePackets) -> NoReturn:
+        """Give `take` all packets in their order, as they come, until the connection is lost.
 
-        One task at a time may wait here.
+        It is called between two steps of the loop, at once with what has come already. One task at
+        a time may read; what comes while none does waits.
+
+        Raises:
+            ConnectionLostError: The connection is gone, and everything that came was given.
+            Exception: What `take` raises.
         """
         ...
 

@@ -8,6 +8,7 @@ because a terminal shares it with other programs.
 """
 
 import asyncio
+import contextlib
 import os
 import select
 import stat
@@ -43,7 +44,7 @@ class LineOutput:
         self._descriptor = descriptor
         self._waiting = bytearray()
         self._accepted_bytes = 0
-        self._progress = asyncio.Event()
+        self._awaited: dict[asyncio.Event, Callable[[], bool]] = {}
         self._loop = asyncio.get_running_loop()
         self._watching = False
         self._poll = select.poll()
@@ -70,8 +71,8 @@ class LineOutput:
         self._accepted_bytes += len(text)
         if not self._watching:
             self._write_what_is_taken()
-        elif len(self._waiting) >= HIGH_WATER_BYTES:
-            self._progress.set()  # for `full`
+        else:
+            self._wake()
 
     async def full(self) -> None:
         """Wait until so many bytes are waiting that no more should be made. Cancelling is safe.
@@ -100,8 +101,8 @@ class LineOutput:
 
     async def wait_closed(self) -> None:
         """Wait until the reader has gone. Cancelling is safe."""
-        while not self._closed:
-            await self._next_progress()
+        with contextlib.suppress(OutputClosedError):
+            await self._until(lambda: False)
 
     def close(self) -> None:
         """Let go of the stream; lines that still wait are dropped."""
@@ -109,17 +110,24 @@ class LineOutput:
         self._forget_end()
         self._closed = True
         self._waiting.clear()
-        self._progress.set()
+        self._wake()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not self._closed and not condition():
-            await self._next_progress()
+            holds = asyncio.Event()
+            self._awaited[holds] = condition
+            try:
+                await holds.wait()
+            finally:
+                del self._awaited[holds]
         if self._closed:
             raise OutputClosedError
 
-    async def _next_progress(self) -> None:
-        self._progress.clear()
-        await self._progress.wait()
+    def _wake(self) -> None:
+        """Wake those whose time has come, and nobody else: most lines are of no matter to them."""
+        for holds, condition in self._awaited.items():
+            if self._closed or condition():
+                holds.set()
 
     def _see_whether_reader_has_gone(self) -> None:
         """Close if so; else a socket has something to read, or half an end, which is no matter."""
@@ -144,7 +152,7 @@ class LineOutput:
             self.close()
             return
         self._watch(bool(self._waiting))
-        self._progress.set()
+        self._wake()
 
     def _watch(self, wanted: bool) -> None:
         if wanted and not self._watching:

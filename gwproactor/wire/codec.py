@@ -34,6 +34,9 @@ _SHOWN_ERRORS = 3
 _ANY_ID = new_message_id()
 """Stands for the id where an envelope is prepared: a text that nothing else contains."""
 
+_Envelope = Message[Any]
+"""Looked up once: each time it is written, pydantic searches for the class that it made of it."""
+
 _KNOWN_EVENTS = {
     cls.model_fields["TypeName"].default: cls
     for cls in KNOWN_PAYLOADS
@@ -100,7 +103,7 @@ class WireCodec:
                 f"the topic says {parts.message_type!r}, the envelope {header.MessageType!r}"
             )
         model = self._payload(header, fields.get("Payload"))
-        return Message[Any].model_construct(Header=header, Payload=model, TypeName="gw")
+        return _Envelope.model_construct(Header=header, Payload=model, TypeName="gw")
 
     def _payload(self, header: Header, fields: object) -> BaseModel:
         cls = self._classes.get(header.MessageType)
@@ -143,6 +146,7 @@ def parse_event(fields: Mapping[str, Any]) -> EventBase:
     return _validated(cls, fields, "event")
 
 
+@functools.lru_cache(maxsize=256)
 def type_name_of(payload: type[BaseModel]) -> str:
     """The TypeName that a payload class stands for.
 

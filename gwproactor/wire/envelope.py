@@ -110,6 +110,8 @@ def filled_header(given: Mapping[str, Any], payload: object) -> dict[str, Any]:
         given: The fields that are given.
         payload: The payload, as a model or as the fields of one.
     """
+    if given.keys() >= _HEADER_FIELDS_OF_PAYLOAD.keys():
+        return dict(given)  # as nearly all that come
     found = {
         field: _field_of(payload, payload_field)
         for field, payload_field in _HEADER_FIELDS_OF_PAYLOAD.items()

@@ -6,6 +6,7 @@ substitution loses the difference between the two, so parts are compared in thei
 the exact names stand in the envelope's header.
 """
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -65,6 +66,7 @@ def link_filter(peer: str, own_short_name: str) -> str:
     return f"{ENVELOPE_TYPE}/{encode_part(peer)}/{_TO}/{encode_part(own_short_name)}/#"
 
 
+@functools.lru_cache(maxsize=64)  # those of a node's links are few, and come again and again
 def decode_topic(topic: str) -> Topic:
     """Take a topic apart.
 

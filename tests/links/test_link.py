@@ -37,6 +37,7 @@ from gwproactor_test.link_pair import (
     parent_settings,
     running,
 )
+from gwproactor_test.packets import next_packets
 from gwproactor_test.relay import Relay
 
 
@@ -304,7 +305,7 @@ async def test_a_ping_with_its_id_in_the_payload_only_is_acknowledged(broker: An
         envelope = b'{"Header":{"Src":"d1.parent"},"Payload":%b,"TypeName":"gw"}' % ping
         peer.publish(encode_topic(PARENT, CHILD_SHORT, PING), envelope)
         async with asyncio.timeout(WAIT_SECONDS):
-            [packet] = await peer.packets()
+            [packet] = await next_packets(peer)
         assert b'"AckMessageID":"of-the-payload"' in packet.payload
         assert child.link.active
 

@@ -39,6 +39,7 @@ from gwproactor_test.link_pair import (
     link_pair,
     running,
 )
+from gwproactor_test.packets import next_packets
 from gwproactor_test.relay import Relay
 
 
@@ -509,5 +510,5 @@ async def test_a_will_is_published_when_the_link_vanishes_and_only_then(
         async with running(cut):
             await cut.link.wait_for("awaiting_peer", timeout_seconds=WAIT_SECONDS)
             await relay.cut(reset=True)
-            packets = await asyncio.wait_for(stranger.packets(), WAIT_SECONDS)
+            packets = await asyncio.wait_for(next_packets(stranger), WAIT_SECONDS)
     assert [(packet.topic, packet.payload) for packet in packets] == [("gone/child", b"I am gone")]

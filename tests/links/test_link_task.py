@@ -41,6 +41,7 @@ from gwproactor_test.link_pair import (
 )
 from gwproactor_test.listener import Listener
 from gwproactor_test.mosquitto import Mosquitto
+from gwproactor_test.packets import next_packets
 from gwproactor_test.relay import Relay
 
 MakeBroker = Callable[..., Awaitable[AnyBroker]]
@@ -60,7 +61,7 @@ async def receive(connection: Connection, count: int) -> list[bytes]:
     payloads: list[bytes] = []
     async with asyncio.timeout(WAIT_SECONDS):
         while len(payloads) < count:
-            payloads += [packet.payload for packet in await connection.packets()]
+            payloads += [packet.payload for packet in await next_packets(connection)]
     return payloads
 
 

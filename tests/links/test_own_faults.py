@@ -9,7 +9,7 @@ import dataclasses
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -172,10 +172,10 @@ async def test_a_stray_cancel_is_a_fault_and_ends_no_link(broker: AnyBroker) -> 
             if stray == "while it connects":
                 raise asyncio.CancelledError(stray)
             if stray:
-                connection.packets = cancelled  # type: ignore[method-assign]
+                connection.read = cancelled  # type: ignore[method-assign]
             yield connection
 
-    async def cancelled() -> Any:
+    async def cancelled(take: object) -> NoReturn:
         raise asyncio.CancelledError("while it talks")
 
     async with link_pair(broker.url, broker.url, child_options={"connector": connector}) as (

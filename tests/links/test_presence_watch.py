@@ -24,6 +24,7 @@ from gwproactor_test.link_pair import (
     parent_settings,
     running,
 )
+from gwproactor_test.packets import next_packets
 from gwproactor_test.relay import Relay
 
 PATIENCE_SECONDS = 60.0
@@ -55,7 +56,7 @@ async def kept_record(broker: MQTTClient) -> ReceivedPacket | None:
         connection.publish("fence", b"")
         await connection.subscribe([("fence", 0)])
         connection.publish("fence", b"")
-        packets = list(await connection.packets())
+        packets = list(await next_packets(connection))
     return next((packet for packet in packets if packet.topic == topic), None)
 
 

@@ -19,6 +19,7 @@ is still there, one of the two finds the proof anew.
 A link that is never thrown out never writes, subscribes or reads anything of this.
 """
 
+import functools
 import json
 import random as _random
 from collections import deque
@@ -56,6 +57,7 @@ class Intruder(NamedTuple):
     instance_id: str
 
 
+@functools.lru_cache(maxsize=64)  # asked for on each connection, mostly for the same one
 def presence_topic(client_id: str) -> str:
     """The topic of the presence records of a client id."""
     return TOPIC_PREFIX + quote(client_id, safe="")

@@ -15,6 +15,7 @@ from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.transport import ReceivedPacket
 from gwproactor.logger import ProactorLogger
 from gwproactor.stats import ProactorStats
+from gwproactor.wire.codec import type_name_of
 from gwproactor.wire.envelope import Message
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class ManagerEars:
         """Count it, log it, hand it on."""
         counts = self._stats.link(transition.link_name).comm_event_counts
         for event in event_types(transition):
-            counts[event.model_fields["TypeName"].default] += 1
+            counts[type_name_of(event)] += 1
         if isinstance(self._logger, ProactorLogger):
             self._logger.comm_event("%s", transition)
         elif self._logger is not None:

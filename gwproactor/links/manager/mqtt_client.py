@@ -25,7 +25,8 @@ from gwproactor.errors import (
 )
 from gwproactor.links.core.backoff import Backoff
 from gwproactor.links.core.pace import Pace
-from gwproactor.links.link_task import cancels_asked, max_packet_bytes
+from gwproactor.links.fault_desk import cancels_asked
+from gwproactor.links.link_task import max_packet_bytes
 from gwproactor.links.listener import tell
 from gwproactor.links.manager.client_subscriptions import ClientSubscriptions
 from gwproactor.links.manager.mqtt_notices import (
@@ -292,16 +293,18 @@ class MQTTClientWrapper:
             flags = {"session present": int(connection.session_present)}
             tell(self.on_connect, None, None, flags, 0)
             self._subscriptions.begin(connection)
-            while True:
-                for packet in await connection.packets():
-                    tell(self.on_message, None, None, packet)
-                    connection.acknowledge(packet)
+            await connection.read(lambda packets: self._take(connection, packets))
         except ConnectionLostError as error:
             reason = str(error)
         finally:
             self._connection = None
             self._subscriptions.end()
             tell(self.on_disconnect, None, reason, int(reason != "stopped"))
+
+    def _take(self, connection: Connection, packets: Sequence[ReceivedPacket]) -> None:
+        for packet in packets:
+            tell(self.on_message, None, None, packet)
+            connection.acknowledge(packet)
 
 
 def _checked(qos: int) -> int:

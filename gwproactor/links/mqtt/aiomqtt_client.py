@@ -15,18 +15,17 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from gwproactor.config.mqtt import MQTTClient, MQTTVersion
-from gwproactor.errors import (
-    ConnectionLostError,
-)
-from gwproactor.links.core.connack import hint_at_reference
 from gwproactor.links.mqtt.aiomqtt_arguments import client_arguments
-from gwproactor.links.mqtt.aiomqtt_packets import packet_of, read_publish
-from gwproactor.links.mqtt.dialing import socket_error_in_words
+from gwproactor.links.mqtt.aiomqtt_bypass import Bypass
+from gwproactor.links.mqtt.aiomqtt_losses import lost_error, reason_of_loss
+from gwproactor.links.mqtt.aiomqtt_packets import ACCEPTED, Granted, packet_of
+from gwproactor.links.mqtt.answers import Answers, mark_retrieved
 from gwproactor.links.mqtt.packet_buffer import PacketBuffer
 from gwproactor.links.mqtt.packet_socket import PacketSocket
 from gwproactor.links.mqtt.send_backlog import MAX_IN_FLIGHT, SendBacklog
 from gwproactor.links.transport import (
     ConnectOptions,
+    ReceivedPacket,
 )
 
 MAX_TICK_SECONDS = 1.0
@@ -45,7 +44,6 @@ class AiomqttClient(aiomqtt.Client):
         super().__init__(**client_arguments(broker, options))
         self._broker = broker
         self._socket = packet_socket
-        self._is_v5 = broker.protocol is MQTTVersion.v5
         self.session_present = False
         self.can_retain = True
         self.server_reference = ""
@@ -53,9 +51,11 @@ class AiomqttClient(aiomqtt.Client):
         self.lost: OSError | None = None
         self.received = PacketBuffer()
         self.backlog = SendBacklog()
+        v5 = broker.protocol is MQTTVersion.v5
+        self._bypass = Bypass(self._client, packet_socket, self.backlog, v5=v5)
         self._client._out_messages = self.backlog.held  # noqa: SLF001 - paho offers no other way
         self.max_qos = 2
-        self._answers: dict[int, asyncio.Future[Sequence[int]]] = {}
+        self._answers = Answers()
         self._inside_paho = False
         self._flush_soon: asyncio.Handle | None = None
         self._tick: asyncio.TimerHandle | None = None
@@ -74,14 +74,17 @@ class AiomqttClient(aiomqtt.Client):
         It has a MqttConnectError where the broker refuses, and an OSError where the connection is
         lost before it answers.
         """
-        self._connected.add_done_callback(_mark_retrieved)  # the greeting may fail before
+        self._connected.add_done_callback(mark_retrieved)  # the greeting may fail before
         self._client_connect()
         return self._connected
 
     def send(
         self, topic: str, payload: bytes, qos: int, retain: bool, properties: Properties | None
     ) -> bool:
-        """Queue a PUBLISH for this turn of the loop; False when the connection is gone."""
+        """Send a PUBLISH, or queue what the socket does not take; False when it is gone."""
+        usual = not (qos or self._inside_paho or self.lost)
+        if usual and self._bypass.write(topic, payload, properties, retain=retain):
+            return True
         if too_much := self.backlog.add(len(topic) + len(payload), qos):
             self.abort(ConnectionAbortedError(too_much))
             return False
@@ -99,13 +102,9 @@ class AiomqttClient(aiomqtt.Client):
     def _answer_to(
         self, sent: MQTTErrorCode, packet_id: int | None
     ) -> asyncio.Future[Sequence[int]]:
-        answer: asyncio.Future[Sequence[int]] = self._loop.create_future()
-        answer.add_done_callback(_mark_retrieved)
         if sent != MQTTErrorCode.MQTT_ERR_SUCCESS or packet_id is None or self.lost is not None:
-            answer.set_exception(lost_error(self._broker, self.lost))
-        else:
-            self._answers[packet_id] = answer
-        return answer
+            return self._answers.none(lost_error(self._broker, self.lost))
+        return self._answers.wait(packet_id)
 
     def acknowledge(self, packet_id: int, qos: int) -> None:
         """Send PUBACK, or PUBCOMP for QoS 2."""
@@ -161,16 +160,14 @@ class AiomqttClient(aiomqtt.Client):
     ) -> None:
         if self.lost is None:
             reference = getattr(properties, "ServerReference", "")
-            self._over(self._socket.fault or _reason_of_loss(flags, reason_code, reference))
+            self._over(self._socket.fault or reason_of_loss(flags, reason_code, reference))
 
     def _over(self, reason: OSError) -> None:
         """The connection is gone: whoever waits for anything is told."""
         self.lost = reason
         if not self._connected.done():
             self._connected.set_exception(self.lost)
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(lost_error(self._broker, reason))
+        self._answers.lost(lost_error(self._broker, reason))
         self.received.close()
         self.backlog.lost()
 
@@ -182,9 +179,7 @@ class AiomqttClient(aiomqtt.Client):
         reason_codes: list[ReasonCode],
         properties: Properties | None = None,  # noqa: ARG002
     ) -> None:
-        answer = self._answers.pop(mid, None)
-        if answer is not None and not answer.done():  # else whoever asked was cancelled
-            answer.set_result([code.value for code in reason_codes])
+        self._answers.came(mid, [code.value for code in reason_codes])
 
     _on_unsubscribe = _on_subscribe
 
@@ -227,27 +222,43 @@ class AiomqttClient(aiomqtt.Client):
         if self._socket.fault is not None:
             self.abort(self._socket.fault)
             return
+        whole = self._take_packets()
+        self._hand_over()
+        if whole:
+            self.backlog.read()
+        if more:
+            self._loop.call_soon(self._read_again)
+
+    def _hand_over(self) -> None:
+        """Give the link what came, but nothing before an answer that came before it.
+
+        Futures tell of answers in the next turn of the loop.
+        """
+        if self._answers.just_came:
+            self._answers.just_came = False
+            self._loop.call_soon(self.received.hand_over)
+        else:
+            self.received.hand_over()
+
+    def _take_packets(self) -> bool:
+        """Take all that was read; False where it ended the connection."""
         while self._socket.pending():
             if self._take_usual():
                 continue
             if self._guarded(self._client.loop_read) != MQTTErrorCode.MQTT_ERR_SUCCESS:
-                return
-        self.backlog.read()
-        if more:
-            self._loop.call_soon(self._read_again)
+                return False
+        return True
 
     def _take_usual(self) -> bool:
-        """Take a packet past paho, where it is a whole message like nearly all; else leave it."""
-        if self._client._in_packet["command"]:  # noqa: SLF001 - it is in the middle of one
-            return False
-        found = self._socket.whole_packet()
-        packet = found and read_publish(found[0], found[1], v5=self._is_v5)
-        if found is None or packet is None:
-            return False
-        self._socket.skip(found[2])
-        self._client._last_bytes_received = self._socket.last_byte_seconds  # noqa: SLF001
-        self.received.put(packet)
-        return True
+        """Take a packet past paho, where it is one like nearly all; else leave it."""
+        packet = self._bypass.take()
+        if isinstance(packet, ReceivedPacket):
+            self.received.put(packet)
+        elif isinstance(packet, Granted):
+            self._answers.came(*packet)
+        elif packet is not None:
+            self._on_connect(self._client, None, packet.flags, ACCEPTED, packet.properties)
+        return packet is not None
 
     def _read_again(self) -> None:
         if self.lost is None:
@@ -269,23 +280,3 @@ class AiomqttClient(aiomqtt.Client):
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
         finally:
             self._inside_paho = False
-
-
-def lost_error(broker: MQTTClient, reason: OSError | None) -> ConnectionLostError:
-    """What everybody gets who uses a connection that is gone."""
-    return ConnectionLostError(f"{broker}: {socket_error_in_words(reason) if reason else 'closed'}")
-
-
-def _mark_retrieved(answer: asyncio.Future[Any]) -> None:
-    """Who asked may not care: an answer that nobody reads is no warning."""
-    if not answer.cancelled():
-        answer.exception()
-
-
-def _reason_of_loss(
-    flags: DisconnectFlags, reason_code: ReasonCode, server_reference: str
-) -> OSError:
-    if flags.is_disconnect_packet_from_server:
-        hint = hint_at_reference(server_reference)
-        return ConnectionResetError(f"the broker said DISCONNECT: {reason_code}{hint}")
-    return ConnectionAbortedError(f"the connection failed: {reason_code}")

@@ -20,9 +20,11 @@ add or override, and why, each line being a fact of aiomqtt 2.5 and paho-mqtt 2:
   are. `HeldMessages` counts them, and at a limit the connection is given up.
 - QoS 1 messages are acknowledged on arrival, also those that a full queue drops. So acknowledging
   is ours (`manual_ack_set`, `ack`), and Receive Maximum bounds what the broker may have under way.
-- Each received message makes paho build tables of all properties there are. So those like nearly
-  all are read by `aiomqtt_packets`, past paho (`_in_packet` says whether it has begun with one).
-- Each message costs two tasks in aiomqtt's iterator. `packets` hands over everything at once.
+- Each received message makes paho build tables of all properties there are, and each that is sent a
+  lock and a condition. So those like nearly all are read and written by `aiomqtt_packets`, past
+  paho: `_in_packet` says whether it has begun with one, `_out_packet` whether anything waits to be
+  written, `_packet_queue` takes what the socket did not, `_state` is set where CONNACK was read.
+- Each message costs two tasks in aiomqtt's iterator. `read` hands over everything at once.
 - The writer is registered some loop turns late, and on a socket that may be closed by then (EBADF);
   the loss is kept in a future that nobody may retrieve. Here everything happens on the loop, at
   once, and a loss is a plain attribute.
@@ -35,7 +37,7 @@ Everything private that is used here is held by `tests/links/mqtt/test_aiomqtt_t
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import aiomqtt
 from paho.mqtt.properties import Properties
@@ -51,7 +53,8 @@ from gwproactor.errors import (
     UsageError,
 )
 from gwproactor.links.core.connack import connack_error, hints_at_silence
-from gwproactor.links.mqtt.aiomqtt_client import AiomqttClient, lost_error
+from gwproactor.links.mqtt.aiomqtt_client import AiomqttClient
+from gwproactor.links.mqtt.aiomqtt_losses import lost_error
 from gwproactor.links.mqtt.dialing import connect_error, dial
 from gwproactor.links.mqtt.login import with_login
 from gwproactor.links.mqtt.mqtt_properties import publish_bytes, publish_properties
@@ -63,6 +66,7 @@ from gwproactor.links.transport import (
     ConnectOptions,
     ReceivedPacket,
     SendOptions,
+    TakePackets,
 )
 
 MAX_PAYLOAD_BYTES = MAX_UNSENT_BYTES // 2
@@ -201,11 +205,13 @@ class AiomqttConnection:
         self._check()
         if not topic:  # which MQTT 5 takes for a topic alias, and paho lets it pass
             raise UsageError("cannot publish on an empty topic")
-        with _usage_errors(f"cannot publish on the topic {topic!r}"):
+        try:
             properties = None if options is PLAIN else self._publish_properties(options)
             qos = min(options.qos, self._client.max_qos)  # the broker would end the connection
             self._check_length(topic, payload, qos, properties)
             sent = self._client.send(topic, payload, qos, options.retain, properties)
+        except ValueError as error:  # it is paho's, about the topic
+            raise UsageError(f"cannot publish on the topic {topic!r}: {error}") from None
         if not sent:
             raise self._lost()
 
@@ -243,12 +249,10 @@ class AiomqttConnection:
         await self._client.backlog.drained()
         self._check()
 
-    async def packets(self) -> Sequence[ReceivedPacket]:
-        """Everything that came since the last call; waits until there is something."""
-        packets = await self._client.received.take()
-        if not packets:
-            raise self._lost()
-        return packets
+    async def read(self, take: TakePackets) -> NoReturn:
+        """Give `take` all packets, as they come."""
+        await self._client.received.read(take)
+        raise self._lost()
 
     def acknowledge(self, packet: ReceivedPacket) -> None:
         """Acknowledge a packet of QoS 1 or more."""

@@ -8,22 +8,6 @@ from paho.mqtt.properties import Properties
 from gwproactor.links.transport import SendOptions
 
 
-@functools.lru_cache
-def connect_properties(
-    receive_maximum: int, max_packet_bytes: int, session_expiry_seconds: int
-) -> Properties:
-    """CONNECT's properties; paho only reads them, and making them costs more than sending them."""
-    properties = _properties(PacketTypes.CONNECT)
-    properties.ReceiveMaximum = receive_maximum
-    properties.MaximumPacketSize = max_packet_bytes
-    properties.SessionExpiryInterval = session_expiry_seconds
-    return properties
-
-
-def _properties(packet_type: int) -> Properties:
-    return Properties(packet_type)  # type: ignore[no-untyped-call]
-
-
 class PackedProperties(Properties):
     """Properties that do not change any more, so that packing them is done once."""
 
@@ -34,6 +18,18 @@ class PackedProperties(Properties):
     def pack(self) -> bytes:
         """The bytes that stand for them in a packet."""
         return self._packed
+
+
+@functools.lru_cache
+def connect_properties(
+    receive_maximum: int, max_packet_bytes: int, session_expiry_seconds: int
+) -> Properties:
+    """CONNECT's properties; paho only reads them, and making them costs more than sending them."""
+    properties = PackedProperties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.ReceiveMaximum = receive_maximum
+    properties.MaximumPacketSize = max_packet_bytes
+    properties.SessionExpiryInterval = session_expiry_seconds
+    return properties
 
 
 @functools.lru_cache(maxsize=16)

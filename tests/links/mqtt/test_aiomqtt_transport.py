@@ -33,6 +33,7 @@ from gwproactor_test.broker import Broker, Limits
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.certificates import Certificates
 from gwproactor_test.mosquitto import Mosquitto
+from gwproactor_test.packets import next_packets
 from gwproactor_test.relay import Relay
 
 MakeBroker = Callable[..., Awaitable[AnyBroker]]
@@ -62,7 +63,7 @@ async def receive(connection: AiomqttConnection, count: int) -> list[ReceivedPac
     received: list[ReceivedPacket] = []
     async with asyncio.timeout(WAIT_SECONDS):
         while len(received) < count:
-            received += await connection.packets()
+            received += await next_packets(connection)
     return received
 
 
@@ -208,6 +209,16 @@ async def test_large_payloads_pass(broker: AnyBroker) -> None:
     assert packet.payload == payload
 
 
+async def test_what_the_socket_does_not_take_at_once_keeps_its_place(broker: AnyBroker) -> None:
+    payloads = [random.Random(size).randbytes(size) for size in (8, 1_000_000, 9, 1_000_000, 0, 10)]
+    async with connect(broker.url) as connection:
+        await connection.subscribe([("a", 0)])
+        for payload in payloads:
+            connection.publish("a", payload)
+        packets = await receive(connection, len(payloads))
+    assert [packet.payload for packet in packets] == payloads
+
+
 async def test_unsubscribe_ends_delivery(broker: AnyBroker) -> None:
     async with connect(broker.url) as connection:
         await connection.subscribe([("a", 0), ("b", 0)])
@@ -261,7 +272,7 @@ async def test_qos_1_is_not_acknowledged_before_it_is_processed(
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     while len(packets) < 9:
-                        for packet in await connection.packets():
+                        for packet in await next_packets(connection):
                             packets.append(packet)
                             connection.acknowledge(packet)
     assert [packet.payload for packet in packets] == [b"%d" % number for number in range(1, 10)]
@@ -303,7 +314,7 @@ async def test_keepalive_finds_a_frozen_broker(relay: Relay) -> None:
     async with connect(relay.url, keepalive_seconds=1) as connection:
         relay.freeze()
         with pytest.raises(ConnectionLostError):
-            await soon(connection.packets())
+            await soon(next_packets(connection))
 
 
 # Loss
@@ -317,7 +328,7 @@ async def test_a_cut_ends_every_waiting_call(relay: Relay, reset: bool) -> None:
         calls = [
             asyncio.ensure_future(call)
             for call in (
-                connection.packets(),
+                next_packets(connection),
                 connection.subscribe([("b", 0)]),
                 connection.unsubscribe(["a"]),
             )
@@ -345,10 +356,10 @@ async def test_what_came_before_the_loss_is_delivered_first(broker: AnyBroker) -
         await until(lambda: connection.last_byte_seconds > before)
         await broker.kill()
         await until(lambda: connection._client.lost is not None)
-        [packet] = await connection.packets()
+        [packet] = await next_packets(connection)
         assert packet.payload == b"last words"
         with pytest.raises(ConnectionLostError, match=r"127\.0\.0\.1"):
-            await connection.packets()
+            await next_packets(connection)
 
 
 async def test_drain_waits_for_a_broker_that_does_not_read(relay: Relay) -> None:
@@ -512,7 +523,7 @@ async def test_close_may_be_called_again(broker: AnyBroker) -> None:
         connection.close()
         connection.close()
         with pytest.raises(ConnectionLostError):
-            await connection.packets()
+            await next_packets(connection)
 
 
 async def test_a_cancelled_subscribe_does_no_harm(broker: AnyBroker) -> None:
@@ -535,7 +546,7 @@ async def test_too_many_waiting_packets_are_dropped_and_counted(
         for _ in range(8):
             connection.publish("a", b"")
         await until(lambda: connection.dropped_packets == 3)
-        assert len(await connection.packets()) == 5
+        assert len(await next_packets(connection)) == 5
 
 
 # Refusals and failures
@@ -659,7 +670,7 @@ async def test_garbage_after_connack_ends_the_connection() -> None:
     answer = b"\x20\x03\x00\x00\x00" + b"\x30\x05\x00\x09ab"
     async with server_that(answer) as url, connect(url) as connection:
         with pytest.raises(ConnectionLostError):
-            await soon(connection.packets())
+            await soon(next_packets(connection))
 
 
 CONNACK = b"\x20\x03\x00\x00\x00"
@@ -705,7 +716,7 @@ async def use_until_lost(url: str, version: MQTTVersion) -> int:
                 group.create_task(lost(connection.subscribe([("a", 0)])))
                 group.create_task(lost(connection.unsubscribe(["a"])))
                 while True:
-                    for packet in await soon(connection.packets()):
+                    for packet in await soon(next_packets(connection)):
                         assert isinstance(packet, ReceivedPacket)
                         connection.acknowledge(packet)
                         received += 1
@@ -721,7 +732,7 @@ async def test_too_long_a_packet_ends_the_connection() -> None:
     answer = b"\x20\x03\x00\x00\x00" + b"\x30\xff\xff\xff\x7f" + b"x" * 1000
     async with server_that(answer) as url, connect(url) as connection:
         with pytest.raises(ConnectionLostError, match="268435455 bytes"):
-            await soon(connection.packets())
+            await soon(next_packets(connection))
 
 
 async def test_a_silent_server_is_left_in_time() -> None:
@@ -889,7 +900,7 @@ async def test_cancelling_at_any_moment_leaves_nothing(
         async with connect_with_aiomqtt(broker_settings, OPTIONS) as connection:
             await connection.subscribe([("a", 0)])
             connection.publish("a", b"")
-            await connection.packets()
+            await next_packets(connection)
 
     for turns in range(10_000):
         task = asyncio.create_task(use())
@@ -932,8 +943,13 @@ async def test_cancelling_a_frozen_tls_handshake(relay: Relay, certificates: Cer
 
 
 def test_the_private_names_that_are_relied_on_exist() -> None:
-    for name in ("_create_socket", "_send_pingreq"):
+    for name in ("_create_socket", "_send_pingreq", "_packet_queue"):
         assert callable(getattr(paho.mqtt.client.Client, name))
+    client = paho.mqtt.client.Client(paho.mqtt.enums.CallbackAPIVersion.VERSION2)
+    for name in ("_in_packet", "_out_packet", "_last_bytes_received", "_last_msg_out", "_state"):
+        assert hasattr(client, name)
+    assert client._keepalive == 60
+    assert not client._out_messages
     for name in (
         "_client_connect",
         "_on_connect",
@@ -959,6 +975,11 @@ async def test_a_broker_that_refers_to_another_says_which(code: int) -> None:
         with pytest.raises((ConnectFailedError, ConnectRefusedError), match="refers to 'other"):
             async with connect(url):
                 pass
+
+
+async def test_a_broker_that_wants_to_hear_us_more_often_is_obeyed() -> None:
+    async with server_that(b"\x20\x06\x00\x00\x03\x13\x00\x05") as url, connect(url) as connection:
+        assert connection._client._client._keepalive == 5
 
 
 async def test_a_broker_that_retains_nothing_is_known(broker: AnyBroker) -> None:

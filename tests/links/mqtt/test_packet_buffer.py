@@ -1,6 +1,7 @@
 """The buffer between the socket and the link."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,49 +14,87 @@ def packet(payload: bytes = b"") -> ReceivedPacket:
     return ReceivedPacket("topic", payload)
 
 
-async def test_everything_is_taken_at_once() -> None:
+class Reader:
+    """Reads a buffer in a task."""
+
+    def __init__(self, buffer: PacketBuffer) -> None:
+        self.taken: list[list[bytes]] = []
+        self.task = asyncio.create_task(buffer.read(self._take))
+
+    def _take(self, packets: Sequence[ReceivedPacket]) -> None:
+        self.taken.append([packet.payload for packet in packets])
+
+
+async def test_what_waits_is_taken_at_once() -> None:
     buffer = PacketBuffer()
     buffer.put(packet(b"1"))
     buffer.put(packet(b"2"))
-    assert await buffer.take() == [packet(b"1"), packet(b"2")]
+    buffer.close()
+    reader = Reader(buffer)
+    await reader.task
+    assert reader.taken == [[b"1", b"2"]]
 
 
-async def test_taking_waits() -> None:
+async def test_what_comes_is_handed_over_without_a_turn_of_the_loop() -> None:
     buffer = PacketBuffer()
-    taking = asyncio.create_task(buffer.take())
+    reader = Reader(buffer)
     await asyncio.sleep(0)
-    assert not taking.done()
-    buffer.put(packet())
-    buffer.put(packet())
-    assert len(await taking) == 2
+    assert not reader.task.done()
+    buffer.put(packet(b"1"))
+    buffer.put(packet(b"2"))
+    buffer.hand_over()
+    assert reader.taken == [[b"1", b"2"]]
+    buffer.hand_over()
+    buffer.close()
+    await reader.task
+    assert reader.taken == [[b"1", b"2"]]
 
 
 async def test_the_end_comes_behind_what_waits() -> None:
     buffer = PacketBuffer()
-    buffer.put(packet())
-    buffer.close()
-    assert len(await buffer.take()) == 1
-    assert await buffer.take() == []
-    assert await buffer.take() == []
-
-
-async def test_the_end_wakes_the_reader() -> None:
-    buffer = PacketBuffer()
-    taking = asyncio.create_task(buffer.take())
+    reader = Reader(buffer)
     await asyncio.sleep(0)
+    buffer.put(packet(b"1"))
     buffer.close()
-    assert await taking == []
+    buffer.hand_over()
+    await reader.task
+    assert reader.taken == [[b"1"]]
+    await Reader(buffer).task
 
 
 async def test_cancelling_takes_nothing() -> None:
     buffer = PacketBuffer()
-    taking = asyncio.create_task(buffer.take())
+    cancelled = Reader(buffer)
     await asyncio.sleep(0)
-    taking.cancel()
-    buffer.put(packet())
-    await asyncio.wait([taking])
-    assert taking.cancelled()
-    assert len(await buffer.take()) == 1
+    cancelled.task.cancel()
+    await asyncio.wait([cancelled.task])
+    buffer.put(packet(b"1"))
+    buffer.hand_over()
+    assert cancelled.taken == []
+    buffer.close()
+    reader = Reader(buffer)
+    await reader.task
+    assert reader.taken == [[b"1"]]
+
+
+async def test_what_the_reader_raises_is_raised_where_it_reads() -> None:
+    buffer = PacketBuffer()
+
+    def refuse(_packets: Sequence[ReceivedPacket]) -> None:
+        raise KeyError("refused")
+
+    reading = asyncio.create_task(buffer.read(refuse))
+    await asyncio.sleep(0)
+    buffer.put(packet(b"1"))
+    buffer.hand_over()
+    buffer.put(packet(b"2"))
+    buffer.hand_over()  # nobody takes it any more
+    with pytest.raises(KeyError, match="refused"):
+        await reading
+    with pytest.raises(KeyError, match="refused"):
+        await buffer.read(refuse)
+    buffer.close()
+    await buffer.read(refuse)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +108,10 @@ async def test_what_finds_no_room_is_counted(
     for _ in range(5):
         buffer.put(packet(b"x" * 10))
     assert buffer.dropped == 3
-    assert len(await buffer.take()) == 2
+    reader = Reader(buffer)
+    await asyncio.sleep(0)
+    assert reader.taken == [[b"x" * 10] * 2]
     buffer.put(packet())
     assert buffer.dropped == 3
+    buffer.close()
+    await reader.task
