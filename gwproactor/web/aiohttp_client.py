@@ -1,8 +1,7 @@
 """The HTTP client of a poller, run by aiohttp: one session, one request at a time.
 
 What fails is told in words that name host and port and hold no login, query, header or body. A
-redirect is followed to the same host only, and never from https to http: headers may hold a key
-that is for nobody else.
+redirect is followed to the same scheme, host and port only; see `aiohttp_redirects`.
 """
 
 import asyncio
@@ -22,6 +21,7 @@ from gwproactor.errors import ConnectRefusedError, PollError
 from gwproactor.links.mqtt.dialing import socket_error_in_words
 from gwproactor.links.mqtt.name_lookup import is_looked_up, resolve
 from gwproactor.links.mqtt.tls import client_context
+from gwproactor.web.aiohttp_redirects import REDIRECTS, method_after, url_after
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import AioHttpClientTimeout, RequestArgs, RESTPollerSettings
 from gwproactor.web.rest_urls import public_url
@@ -31,8 +31,6 @@ MAX_COOKIES = 100
 
 MAX_REASON_CHARACTERS = 100
 """The words of a status are the server's own."""
-
-_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 class PollClient:
@@ -98,12 +96,15 @@ class PollClient:
         method: str = request.method
         for _ in range(request.max_redirects + 1):
             async with self._send(request, method, url) as response:
-                target = response.headers.get("Location")
-                if response.status not in _REDIRECTS or target is None:
+                location = response.headers.get("Location")
+                if response.status not in REDIRECTS or location is None:
                     return await self._read(response)
-                method = _method_after(method, response.status)
-                url = _same_host(url, target)
-        raise PollError(f"it is redirected more than {request.max_redirects} times")
+                method = method_after(method, response.status)
+                url = url_after(url, location)
+        raise PollError(
+            f"it is redirected more than {request.max_redirects} times, at last to"
+            f" {public_url(str(url))}"
+        )
 
     def _send(
         self, request: RequestArgs, method: str, url: URL
@@ -174,22 +175,6 @@ def _plain(headers: Mapping[str, SecretStr]) -> dict[str, str]:
     return {name: value.get_secret_value() for name, value in headers.items()}
 
 
-def _method_after(method: str, status: int) -> str:
-    """The method with which a redirect is followed, as browsers do it."""
-    if method != "HEAD" and (status == 303 or (method == "POST" and status in (301, 302))):
-        return "GET"
-    return method
-
-
-def _same_host(url: URL, target: str) -> URL:
-    """Where a redirect leads."""
-    there = url.join(URL(target))
-    if there.host != url.host or (url.scheme, there.scheme) == ("https", "http"):
-        where = public_url(str(there))
-        raise PollError(f"it is redirected to {where}; make that the URL if it is trusted")
-    return there.with_user(url.user).with_password(url.password)
-
-
 def _in_words(error: Exception, timeout: AioHttpClientTimeout, url: str) -> str:
     """What went wrong, without what may be secret in aiohttp's own words."""
     if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -200,6 +185,8 @@ def _in_words(error: Exception, timeout: AioHttpClientTimeout, url: str) -> str:
         return f"no whole answer in time{asleep}"
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"no connection: {_cause_in_words(error.os_error)}"
+    if isinstance(error, OSError):
+        return f"the connection broke: {socket_error_in_words(error)}"
     return _WORDS.get(type(error), type(error).__name__)
 
 

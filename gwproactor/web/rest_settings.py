@@ -74,8 +74,8 @@ class RequestArgs(RESTTable):
         headers: Sent besides those of the session.
         timeout: In place of the session's.
         ssl: False does not check the server's certificate; prefer `tls` of the session.
-        max_redirects: Redirects that are followed, to the same host and never from https to http;
-            0 makes a redirect an error.
+        max_redirects: Redirects that are followed, to the same scheme, host and port only; 0 makes
+            a redirect an error.
     """
 
     url: URLConfig | None = Field(default=None, examples=[URL_EXAMPLE])

@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 import gzip
 import socket
+import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from gwproactor.errors import PollError
 from gwproactor.links.mqtt import name_lookup
 from gwproactor.web.aiohttp_client import MAX_COOKIES, PollClient
+from gwproactor.web.aiohttp_redirects import url_after
 from gwproactor.web.rest_response import RESTResponse
 from gwproactor.web.rest_settings import RESTPollerSettings
 from gwproactor_test.certificates import Certificates
@@ -216,7 +219,6 @@ async def test_a_resolver_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -
         (b"", "the server closed the connection"),
         (b"nonsense secret\r\n\r\n", "the answer is no HTTP"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "the answer broke off"),
-        (b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n\r\n", "ValueError"),
     ],
 )
 async def test_what_is_no_http(sent: bytes, said: str) -> None:
@@ -229,6 +231,25 @@ async def test_what_is_no_http(sent: bytes, said: str) -> None:
     async with await asyncio.start_server(serve, "127.0.0.1") as server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         assert await refused(url) == f"{url}: {said}"
+
+
+@pytest.mark.parametrize("sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"])
+async def test_a_connection_that_is_reset(sent: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(sent)
+        await writer.drain()
+        reset_when_closed = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, reset_when_closed
+        )
+        writer.transport.abort()
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        said = await refused(url)
+    broken = "the answer broke off" if sent else "the connection broke: Connection reset by peer"
+    assert said == f"{url}: {broken}"
 
 
 async def test_a_certificate_is_checked_unless_told_otherwise(certificates: Certificates) -> None:
@@ -313,32 +334,86 @@ async def test_so_many_redirects_are_followed_and_no_more() -> None:
     async with answering(redirecting) as server:
         assert (await ask(f"{server.url}/302/302/a", request={"max_redirects": 2})).status == 200
         said = await refused(f"{server.url}/302/302/a", request={"max_redirects": 1})
-        assert said == f"{server.url}/302/302/a: it is redirected more than 1 times"
+        assert said == (
+            f"{server.url}/302/302/a: it is redirected more than 1 times, at last to {server.url}/a"
+        )
         assert "more than 0 times" in await refused(
             f"{server.url}/302/a", request={"max_redirects": 0}
         )
 
 
-async def test_a_redirect_to_another_host_is_not_followed() -> None:
+async def redirected_to(location: str) -> str:
+    """What is said of a redirect, where the server is stood for by SERVER."""
+
     async def away(request: web.Request) -> web.Response:
-        raise web.HTTPFound("http://user:pass@192.0.2.1/there?key=secret")
+        return web.Response(status=302, headers={"Location": location})
 
     async with answering(away) as server:
         said = await refused(server.url, request={"headers": {"X-Key": "secret"}})
-    assert said == (
-        f"{server.url}: it is redirected to http://192.0.2.1/there;"
+    assert len(server.requests) in (1, 6)
+    return said.removeprefix(f"{server.url}: ").replace(server.url, "SERVER")
+
+
+@pytest.mark.parametrize(
+    ("location", "where"),
+    [
+        ("http://user:pass@192.0.2.1/there?key=secret", "http://192.0.2.1/there"),
+        ("http://127.0.0.1/there", "http://127.0.0.1/there"),  # another port
+        ("https://127.0.0.1/there", "https://127.0.0.1/there"),
+        ("//192.0.2.1", "http://192.0.2.1"),
+    ],
+)
+async def test_a_redirect_to_another_origin_is_not_followed(location: str, where: str) -> None:
+    assert await redirected_to(location) == (
+        f"it is redirected to {where}, which is another origin (scheme, host and port);"
         " make that the URL if it is trusted"
     )
 
 
+async def test_another_port_of_the_host_learns_nothing() -> None:
+    async with answering(show) as other:
+
+        async def away(request: web.Request) -> web.Response:
+            return web.Response(status=307, headers={"Location": f"{other.url}/there"})
+
+        async with answering(away) as server:
+            said = await refused(
+                server.url.replace("//", "//user:pass@"), request={"headers": {"X-Key": "secret"}}
+            )
+    assert f"it is redirected to {other.url}/there, which is another origin" in said
+    assert other.requests == []
+
+
 async def test_a_redirect_out_of_https_is_not_followed(certificates: Certificates) -> None:
+    """Also where the port stays the same."""
+
     async def away(request: web.Request) -> web.Response:
-        raise web.HTTPFound("http://localhost/there")
+        raise web.HTTPFound(str(request.url.with_scheme("http")))
 
     context = certificates.server_context(certificates.server)
     async with answering(away, host="localhost", ssl_context=context) as server:
         said = await refused(server.url, request={"ssl": False})
-    assert "it is redirected to http://localhost/there" in said
+    assert f"it is redirected to {server.url.replace('https', 'http')}/, which is another" in said
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("http://[bad", "it is redirected to what is no URL"),
+        ("http://127.0.0.1:99999/", "it is redirected to what is no URL"),
+        ("ftp://127.0.0.1/x", "it is redirected to what is no URL of http or https"),
+        ("javascript:alert(1)", "it is redirected to what is no URL of http or https"),
+        ("", "it is redirected more than 5 times, at last to SERVER"),
+        ("//", "it is redirected more than 5 times, at last to SERVER"),
+    ],
+)
+async def test_a_redirect_that_leads_nowhere_is_told_in_words(location: str, said: str) -> None:
+    assert await redirected_to(location) == said
+
+
+def test_a_redirect_to_a_host_of_odd_bytes_leads_nowhere() -> None:
+    with pytest.raises(PollError, match="it is redirected to what is no URL"):
+        url_after(URL("http://127.0.0.1/"), "http://\udcff/")  # as aiohttp gives bytes
 
 
 @pytest.mark.parametrize("kept", [True, False])
