@@ -31,7 +31,8 @@ def checked_type(value: T, type_: type[object], what: str) -> T:
     """
     if isinstance(value, type_):
         return value
-    raise UsageError(f"{what} must be of type {type_.__name__}, not {type(value).__name__}")
+    given = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    raise UsageError(f"{what} must be of type {type_.__name__}, not {given}")
 
 
 def is_message(item: object) -> bool:
