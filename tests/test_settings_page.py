@@ -73,13 +73,6 @@ def test_the_variable_of_a_row_follows_from_its_name() -> None:
         assert variable_of(ProactorSettings, path) == by_the_page
 
 
-def test_the_programs_of_the_page_run(tmp_path: Path) -> None:
-    text = PAGE.read_text(encoding="utf-8").replace('"scada.toml"', repr(str(tmp_path / "a.toml")))
-    (tmp_path / "a.toml").touch()
-    for program in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        exec(compile(program, "settings.md", "exec"), {})
-
-
 if __name__ == "__main__":
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     PAGE.write_text(before + BEGIN + table() + END + rest.partition(END)[2], encoding="utf-8")
