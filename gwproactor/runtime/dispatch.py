@@ -15,7 +15,7 @@ class Dispatch:
     """Sorts received messages. For the event loop's thread.
 
     Args:
-        mailbox_of: Finds the mailbox for a name that a message is addressed to.
+        mailbox_of: Finds the mailbox for a message.
         receive_event: Takes in an event: link's name, id, its JSON, whether it wants an ack, and
             what is to be called when it is safe.
         acknowledge: Acknowledges a message: link's name, id.
@@ -23,7 +23,7 @@ class Dispatch:
 
     def __init__(
         self,
-        mailbox_of: Callable[[str], Mailbox],
+        mailbox_of: Callable[[ReceivedMessage], Mailbox],
         receive_event: Callable[[str, str, bytes, bool, Callable[[], None]], None],
         acknowledge: Callable[[str, str], None],
     ) -> None:
@@ -42,5 +42,5 @@ class Dispatch:
             payload = received.message.Payload.model_dump_json().encode()
             wants_ack = received.wants_ack
             self._receive_event(link_name, header.MessageId, payload, wants_ack, received.done)
-        elif self._mailbox_of(header.Dst).take(received) and received.wants_ack:
+        elif self._mailbox_of(received).take(received) and received.wants_ack:
             self._acknowledge(link_name, header.MessageId)

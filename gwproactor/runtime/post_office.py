@@ -20,11 +20,13 @@ from gwproactor.errors import MailboxFullError, TaskDiedError, UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
+from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.message import KnownNames, Shutdown
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.mailbox import Mailbox, type_of
 from gwproactor.runtime.names import checked_message, is_message
+from gwproactor.runtime.unknown_receivers import UnknownReceivers
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.texts import in_words, traceback_text
 from gwproactor.wire.envelope import Message
@@ -88,6 +90,7 @@ class PostOffice:
         self._home = home
         self._rate = ReportRate()
         self._own_names = ("", own_name, KnownNames.proactor)
+        self._unknown = UnknownReceivers(self._own_names, principal.report_problem)
         self.queue: SyncAsyncQueue[Message[Any]] = SyncAsyncQueue(max_messages)
         """The messages of threads that do not wait for their receivers."""
         self._own_queues = ThreadQueues(self._send_when_there_is_room, max_messages)
@@ -95,10 +98,15 @@ class PostOffice:
         self.left_count = 0
         """How many messages of threads that wait were not sent on before the stop."""
 
-    def mailbox_of(self, name: str) -> Mailbox:
-        """The mailbox of the communicator of that name, or else the proactor's own."""
-        found = self._communicators.mailbox(name)
-        return self._own_mailbox if found is None else found
+    def mailbox_of(self, received: ReceivedMessage) -> Mailbox:
+        """The mailbox of the actor that a peer's message names, or else the proactor's own."""
+        found = self._communicators.mailbox(received.message.Header.Dst)
+        if found is not None:
+            return found
+        if received.link_name in self._links:
+            link = self._links[received.link_name]
+            self._unknown.note(received, link.settings, self._actor_names())
+        return self._own_mailbox
 
     def send(self, message: Message[Any]) -> None:
         """Send a message; see `Proactor.send`."""
@@ -122,8 +130,8 @@ class PostOffice:
         """
         mailbox = self._communicators.mailbox(checked_message(message).Header.Dst)
         if mailbox is None:
-            names = ", ".join(sorted(each.name for each in self._communicators)) or "none"
-            raise UsageError(f"no actor here is named '{message.Header.Dst}'; actors: {names}")
+            name, known = message.Header.Dst, self._actor_names()
+            raise UsageError(f"no actor here is named '{name}'; actors: {known}")
         self._links.stats.add_message(message)
         return mailbox
 
@@ -224,6 +232,9 @@ class PostOffice:
             self._principal.fail(TaskDiedError(summary), details)
         else:
             self._principal.stop(order.Reason)
+
+    def _actor_names(self) -> str:
+        return ", ".join(sorted(each.name for each in self._communicators)) or "none"
 
     def _pat(self, message: Message[Any]) -> None:
         match self._watchdog.process_message(message):

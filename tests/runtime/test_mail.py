@@ -28,6 +28,7 @@ from gwproactor.interfaces import MonitoredName, Runnable, ServicesInterface
 from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
 from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
+from gwproactor.runtime.unknown_receivers import MAX_NAMES
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, ProblemEvent, ProblemType
@@ -675,6 +676,29 @@ async def test_a_message_to_an_actor_reaches_it_over_a_link(broker: AnyBroker, q
         parent.link(CHILD).send(Order(Number=5), receiver="stranger", qos=qos)
         await until(lambda: clerk.got == [4])
         await until(lambda: child.got == [5])
+        (problem,) = child.notes.problems
+        assert problem.Summary == f"link '{PARENT}': a test.order for 'stranger', whom nobody knows"
+        assert problem.Details == "process_message got it; actors: clerk, io_loop_manager"
+        assert problem.ProblemType is ProblemType.warning
+
+
+async def test_of_names_that_a_peer_makes_up_only_so_many_are_told(embedded_broker: Any) -> None:
+    async with pair(embedded_broker) as (child, parent, _clerk):
+        for number in range(2 * MAX_NAMES):
+            parent.link(CHILD).send(Order(Number=number), receiver=f"stranger{number}")
+            parent.link(CHILD).send(Order(Number=number))
+        await until(lambda: len(child.got) == 4 * MAX_NAMES)
+        assert len(child.notes.problems) == MAX_NAMES + 1
+
+
+async def test_what_is_heard_on_other_topics_may_be_for_anybody(embedded_broker: Any) -> None:
+    async with pair(embedded_broker) as (child, parent, _clerk):
+        heard = Message[Any](Src="d1.other", Dst="somebody", Payload=Order(Number=8))
+        child.link(PARENT).subscribe(heard.mqtt_topic(), 1)
+        await child.link(PARENT).subscribed(heard.mqtt_topic(), timeout_seconds=SECONDS)
+        parent.link(CHILD).publish(heard)
+        await until(lambda: child.got == [8])
+        assert child.notes.problems == []
 
 
 async def test_without_a_connection_who_sends_over_a_link_is_told() -> None:

@@ -41,7 +41,7 @@ class Desk:
             report=lambda *report: self.reports.append(report),
         )
         self.dispatch = Dispatch(
-            lambda _name: self.mailbox,
+            lambda _received: self.mailbox,
             lambda *event: self.events.append(event[:4]),
             lambda *message: self.acknowledged.append(message),
         )
