@@ -4,6 +4,7 @@ An exception may be of any length: it may quote all that was read, or come out o
 is made of it here fits into an event, and can be written as UTF-8 whatever stands in it.
 """
 
+import functools
 import textwrap
 import traceback
 from collections import deque
@@ -70,6 +71,16 @@ def kind_of(error: BaseException) -> str:
     for frame, line in deque(traceback.walk_tb(error.__traceback__), maxlen=1):
         return f"{kind} {frame.f_code.co_filename}:{line}"
     return kind
+
+
+def name_of(code: object) -> str:
+    """What reports call a function, a coroutine, or what is called like one.
+
+    Never its `repr`: that of a `functools.partial` has its arguments in it, which may be secrets.
+    """
+    while isinstance(code, functools.partial):
+        code = code.func
+    return str(getattr(code, "__qualname__", "") or type(code).__qualname__)
 
 
 def _cut(text: str, max_bytes: int, head_bytes: int, tail_bytes: int) -> str:

@@ -1,5 +1,7 @@
 """Texts of exceptions, and others, fit into what they are for, whatever they say."""
 
+import functools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from gwproactor.texts import (
     format_exceptions,
     in_words,
     kind_of,
+    name_of,
     traceback_text,
 )
 
@@ -83,3 +86,22 @@ def test_one_line_that_raises_is_one_kind_of_failure() -> None:
     assert kind.startswith("builtins.OSError")
     assert kind_of(raised(ValueError("x"))) not in kinds
     assert kind_of(OSError("never raised")) == "builtins.OSError"
+
+
+class Callable:
+    def __init__(self, secret: str) -> None:
+        self.secret = secret
+
+    def __call__(self, *args: object) -> None:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.secret
+
+
+def test_what_is_called_is_named_without_what_may_be_secret_in_it() -> None:
+    inner = functools.partial(raised, ValueError("secret"))
+    assert name_of(raised) == name_of(inner) == "raised"
+    assert name_of(Callable("secret").__call__) == "Callable.__call__"
+    assert name_of(Callable("secret")) == name_of(Callable) == "Callable"
+    assert name_of(functools.partial(Callable("secret"), "x")) == "Callable"

@@ -31,6 +31,7 @@ from gwproactor.runtime.tasks import (
     check_is_work,
     discard,
 )
+from gwproactor.texts import name_of
 from gwproactor.wire.envelope import Message
 
 MAX_COROUTINES = 10_000
@@ -104,7 +105,7 @@ class IOLoop(Communicator, IOLoopInterface):
         Raises:
             UsageError: There are 10,000 already, or it is neither of the two.
         """
-        name = name or getattr(coro, "__qualname__", "") or repr(coro)
+        name = name or name_of(coro)
         check_is_work(coro, name)
         with self._lock:
             if self._stopped:

@@ -12,6 +12,7 @@ from typing import ParamSpec
 from result import Err
 
 from gwproactor.errors import UsageError
+from gwproactor.texts import name_of
 
 P = ParamSpec("P")
 
@@ -44,6 +45,6 @@ def call_plain(hook: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> 
     if isinstance(outcome, Coroutine):
         outcome.close()
         raise UsageError(
-            f"{getattr(hook, '__qualname__', repr(hook))} is a coroutine, which would never run:"
+            f"{name_of(hook)} is a coroutine, which would never run:"
             " write it as a plain function, and let it begin what takes time with add_task"
         )

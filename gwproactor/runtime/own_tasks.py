@@ -14,7 +14,7 @@ from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.tasks import SupervisedTask, Work
-from gwproactor.texts import in_words
+from gwproactor.texts import in_words, name_of
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +60,7 @@ class OwnTasks(Lifecycle):
         self._home.check("add_task", "io_loop_manager.add_io_coroutine")
         if isinstance(task, asyncio.Task):
             return self._oversight.tasks.adopt(task, policy)
-        found = name or getattr(task, "__qualname__", "") or repr(task)
-        return self._oversight.tasks.run(task, found, policy)
+        return self._oversight.tasks.run(task, name or name_of(task), policy)
 
     @property
     def io_loop_manager(self) -> IOLoop:

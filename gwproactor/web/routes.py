@@ -13,6 +13,7 @@ from functools import partial
 
 from gwproactor.errors import UsageError
 from gwproactor.interfaces import WebHandler
+from gwproactor.texts import name_of
 from gwproactor.web.options import refuse_unknown
 
 ANY_METHOD = "*"
@@ -61,7 +62,7 @@ class WebRoute:
             )
         if not _is_handler(self.handler):
             raise UsageError(
-                f"web route {self}: the handler {_named(self.handler)} is no coroutine function;"
+                f"web route {self}: the handler {name_of(self.handler)} is no coroutine function;"
                 " use `async def handler(request)`"
             )
 
@@ -135,10 +136,6 @@ def _is_handler(handler: object) -> bool:
         return False
     called = inspect.unwrap(handler)
     return inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(called.__call__)
-
-
-def _named(handler: object) -> str:
-    return str(getattr(handler, "__qualname__", None) or type(handler).__name__)
 
 
 _ADVICE_ON_HEAD = "; add the GET route with allow_head=False"

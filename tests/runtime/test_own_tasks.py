@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import logging
 import os
 import threading
@@ -230,6 +231,21 @@ async def test_a_task_is_named_by_its_function() -> None:
     assert proactor.add_task(forever(), "named").name == "named"
     async with proactor:
         pass
+
+
+@pytest.mark.parametrize("how", ["add_task", "add_io_coroutine"])
+async def test_no_argument_of_a_task_stands_in_a_report(how: str) -> None:
+    async def log_in(password: str) -> None:
+        raise OSError("no driver")
+
+    proactor = node(tasks=TaskPolicy(on_failure=OnFailure.report))
+    problems = watched(proactor)
+    add = proactor.add_task if how == "add_task" else proactor.io_loop_manager.add_io_coroutine
+    add(functools.partial(log_in, "hunter2"))
+    async with proactor:
+        await until(lambda: bool(problems.events))
+    assert problems.summaries()[0].endswith("log_in' died")
+    assert "hunter2" not in str(problems.events)
 
 
 async def test_a_coroutine_by_handle_is_run_and_ends_with_the_proactor() -> None:
