@@ -12,6 +12,7 @@ any more, so that the watchdog expires and names it.
 
 import asyncio
 import concurrent.futures
+import contextlib
 import math
 import threading
 import time
@@ -24,8 +25,9 @@ from gwproactor.actors.queue_writers import SyncAsyncQueueWriter
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.actors.thread_turns import Hooks, Turns
 from gwproactor.config.tasks import OnFailure, TaskPolicy
+from gwproactor.errors import GwproactorError
 from gwproactor.interfaces import ReceiveQueue
-from gwproactor.message import PatInternalWatchdogMessage
+from gwproactor.message import EndOfPatsMessage, PatInternalWatchdogMessage
 
 _END_TURN_SECONDS = 0.001
 """A thread that has said that it is at its end is gone within microseconds."""
@@ -180,6 +182,7 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
                 self._last_pat_time = time.monotonic()
                 with beating(Pulse(self._seconds_to_pat, self._beat)):
                     self._make_turns().run()
+                self._end_pats()
         finally:
             self.request_stop()
             self._channel.close_async_queue()
@@ -205,6 +208,17 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
     def _seconds_to_pat(self) -> float:
         pause = math.inf if self.pat_timeout is None else self.pat_timeout / 2
         return self._last_pat_time + pause - time.monotonic()
+
+    def _end_pats(self) -> None:
+        """Let the watchdog wait no longer for a thread that is over, by its own will or another's.
+
+        What it has failed with is told by now.
+        """
+        if self.pat_timeout is None:
+            return
+        with contextlib.suppress(GwproactorError):  # where nobody listens, nobody waits
+            last = EndOfPatsMessage(self.name)
+            self._channel.put_to_async_queue(last, interrupt=self._stop_interrupt)
 
     def _beat(self) -> None:
         self._last_pat_time = time.monotonic()  # an overridden `pat_watchdog` may forget it

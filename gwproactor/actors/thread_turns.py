@@ -16,7 +16,7 @@ from gwproactor.actors.queue_writers import SyncAsyncQueueWriter
 from gwproactor.actors.queues import ThreadEnd
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import GwproactorError, QueueClosedError
-from gwproactor.message import EndOfPatsMessage, InternalShutdownMessage, KnownNames
+from gwproactor.message import InternalShutdownMessage, KnownNames
 from gwproactor.restarts import Restarts
 from gwproactor.texts import traceback_text
 from gwproactor.wire.envelope import Message
@@ -33,7 +33,6 @@ class TurningThread(Protocol):
 
     running: bool | None
     name: str
-    pat_timeout: float | None
 
     def time_to_pat(self) -> bool:
         """Whether it is to show that it is alive."""
@@ -194,21 +193,13 @@ class Turns:
         message = self._report(details, delay_seconds)
         try:
             self._tell(message)
-            if delay_seconds is None:
-                self._end_pats()
-            else:
+            if delay_seconds is not None:
                 self._sleep(delay_seconds, read=False)
         except GwproactorError:
             name = self._thread.name
             _LOGGER.exception("thread %s failed, and nobody listens: %s", name, details)
             return False
         return delay_seconds is not None
-
-    def _end_pats(self) -> None:
-        """Let the watchdog wait no longer for a thread that is over while the others go on."""
-        reports_only = self._policy.on_failure is OnFailure.report
-        if reports_only and self._thread.pat_timeout is not None:
-            self._tell(EndOfPatsMessage(self._thread.name))
 
     def _tell(self, message: Message[Any]) -> None:
         self._channel.put_to_async_queue(message, interrupt=self._interrupt)

@@ -207,6 +207,22 @@ async def test_a_driver_that_ends_alone_is_waited_for_by_no_watchdog() -> None:
     assert [problem.Summary for problem in problems.found] == ["Thread 'meter' failed"]
 
 
+def ends_itself(meter: Meter) -> None:
+    meter.running = False
+
+
+async def test_a_driver_that_ends_itself_is_waited_for_by_no_watchdog() -> None:
+    proactor = node()
+    problems = Problems(proactor)
+    add_meter(proactor, Meter(ends_itself, pat_timeout=60.0))
+    others = add_meter(proactor, Meter(pat_timeout=60.0), "stopped-by-an-actor")
+    async with proactor:
+        await until(lambda: "meter" not in proactor._oversight.watchdog._table)
+        others.stop()
+        await until(lambda: others.name not in proactor._oversight.watchdog._table)
+    assert problems.found == []
+
+
 async def test_a_driver_that_does_not_keep_up_is_no_secret_to_who_writes_to_it() -> None:
     proactor = node()
     actor = add_meter(proactor, Meter())
