@@ -92,7 +92,7 @@ class RESTPoller:
         loop_manager: Runs its task.
         convert: Makes messages of answers.
         forward: Is given the messages.
-        cache_request_args: Make the request once; otherwise `make_request` is asked before each.
+        cache_request_args: Make the request once; otherwise `make_request` is asked by each poll.
         report: Is told of trouble, and when it is over; the log when not given.
         pat: Called at least every few seconds while all is well.
         clock: The time; a test may have one of its own.
@@ -125,6 +125,8 @@ class RESTPoller:
         self._random = random
         self._troubles = PollTroubles()
         self._times: PollTimes | None = None
+        self._request: RequestArgs | None = None
+        """Kept, where it is made once."""
         self._handle = INVALID_IO_TASK_HANDLE
         self._over = asyncio.Event()
         self._over.set()
@@ -155,7 +157,8 @@ class RESTPoller:
     def make_request(self) -> RequestArgs:
         """Make the request; override it for one that is not always the same.
 
-        Called when the polls begin, or before each: see `cache_request_args`.
+        Called by the first poll, or by each: see `cache_request_args`. What it raises is a failed
+        request, and the next poll calls it again.
         """
         return self._rest.request
 
@@ -170,6 +173,7 @@ class RESTPoller:
             return
         self._over.clear()
         self._is_begun = False
+        self._request = None
         self._handle = self._loop_manager.add_io_coroutine(self._run(), f"poll {self._name}")
         if self._handle == INVALID_IO_TASK_HANDLE:
             self._over.set()  # it was too late to begin
@@ -197,23 +201,22 @@ class RESTPoller:
             self._over.set()
 
     async def _keep_polling(self, ask: Ask) -> None:
-        request = self.make_request() if self._cache_request_args else None
         first_at = self._clock.monotonic() + self._random() * self._rest.jitter_seconds
         self._times = PollTimes(self._rest.poll_period_seconds, first_at)
         await self._sleep_until(first_at)
         while True:
             self._pat()
-            await self._poll(ask, request)
+            await self._poll(ask)
             due_at = self._times.next(self._clock.monotonic())
             await self._sleep_until(due_at)
 
-    async def _poll(self, ask: Ask, request: RequestArgs | None) -> None:
+    async def _poll(self, ask: Ask) -> None:
         """Ask once, and hand on what comes of it."""
         self.poll_count += 1
         errors = self._rest.errors
         at = "the request failed", errors.request
         try:
-            response = await ask(request or self.make_request())
+            response = await ask(self._next_request())
             at = "the converter failed", errors.convert
             message = await _result(self._convert(response))
             self._pat()
@@ -226,6 +229,11 @@ class RESTPoller:
             self._failed(*at, error)  # whatever it is, it is told
         else:
             self._tell(self._troubles.worked(self._clock.monotonic()))
+
+    def _next_request(self) -> RequestArgs:
+        if self._request is None or not self._cache_request_args:
+            self._request = self.make_request()
+        return self._request
 
     async def _hand_on(self, message: Message[Any]) -> None:
         """Give a message to the receiver, for as long as that takes."""

@@ -1,6 +1,7 @@
 """The polling actor in a proactor: its messages, its troubles, the watchdog, its end."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from result import Ok
 from gwproactor.actors.actor import Actor
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import TaskDiedError, UsageError, WatchdogExpiredError
+from gwproactor.interfaces import MonitoredName
 from gwproactor.layout import NamedNode, NamesOnly
 from gwproactor.message import KnownNames
 from gwproactor.runtime.observer import Observer
@@ -175,6 +177,23 @@ async def test_the_watchdog_knows_it_and_gets_its_pats(monkeypatch: pytest.Monke
     assert {
         (m.Header.Src, m.Header.Dst) for m in sent if m.Header.MessageType.endswith("pat.internal")
     } == {("poller", KnownNames.watchdog_manager)}
+
+
+async def test_one_that_is_not_to_be_monitored_polls_all_the_same() -> None:
+    class Unmonitored(RESTPollerActor):
+        @property
+        def monitored_names(self) -> Sequence[MonitoredName]:
+            return ()
+
+    counting = Counting()
+    counting.count = 10
+    async with answering(counting) as server:
+        node = Node(server.url)
+        other = Unmonitored("other", node.services, settings(server.url), convert=reading)
+        node.add_communicator(other)
+        async with node:
+            await until(lambda: other.poller.poll_count > 2)
+        assert node.problems == []
 
 
 async def test_a_converter_that_hangs_is_named_by_the_watchdog(

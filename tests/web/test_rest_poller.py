@@ -272,7 +272,7 @@ class Turning(RESTPoller):
         return found.model_copy(update={"params": {"turn": self.poll_count}})
 
 
-@pytest.mark.parametrize(("cached", "turns"), [(True, "000"), (False, "123")])
+@pytest.mark.parametrize(("cached", "turns"), [(True, "111"), (False, "123")])
 async def test_a_request_is_made_once_or_each_time(cached: bool, turns: str) -> None:
     async with answering(Counting()) as server:
         desk = Desk(server.url, kind=Turning, cache_request_args=cached)
@@ -283,6 +283,27 @@ async def test_a_request_is_made_once_or_each_time(cached: bool, turns: str) -> 
 
 
 # Failures
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_a_request_that_cannot_be_made_is_a_failure_like_others(cached: bool) -> None:
+    class Unready(RESTPoller):
+        def make_request(self) -> RequestArgs:
+            if self.poll_count == 1:
+                raise KeyError("no key yet")
+            return super().make_request()
+
+    async with answering(Counting()) as server:
+        desk = Desk(server.url, kind=Unready, cache_request_args=cached)
+        async with polling(desk):
+            await until(lambda: desk.poller.failure_count == 1)
+            desk.clock.let_pass(2 * PERIOD)
+            await until(lambda: len(desk.received) == 2)
+    assert desk.summaries() == [
+        "REST poller 'p': the request failed",
+        "REST poller 'p': works again",
+    ]
+    assert "KeyError: 'no key yet'" in desk.reports[0][1]
 
 
 async def test_a_failure_is_told_once_and_that_it_works_again() -> None:
