@@ -70,7 +70,7 @@ CALLS: dict[str, tuple[Callable[[Proactor], object], str]] = {
     ),
     "add_task(3)": (
         lambda node: node.add_task(3),  # type: ignore[arg-type]
-        "task '3' is int, not a coroutine or a function",
+        "is int, not a coroutine or a function that makes one",
     ),
 }
 
