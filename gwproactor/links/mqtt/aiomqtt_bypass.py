@@ -9,9 +9,9 @@ from gwproactor.links.mqtt.aiomqtt_packets import (
     CONNECTED,
     Accepted,
     Granted,
+    read_answer,
     read_connack,
     read_publish,
-    read_suback,
     write_publish,
 )
 from gwproactor.links.mqtt.packet_socket import PacketSocket
@@ -81,7 +81,7 @@ class Bypass:
     def _read(self, first_byte: int, rest: bytes) -> ReceivedPacket | Granted | Accepted | None:
         return (
             read_publish(first_byte, rest, v5=self._v5)
-            or read_suback(first_byte, rest, v5=self._v5)
+            or read_answer(first_byte, rest, v5=self._v5)
             or self._read_connack(first_byte, rest)
         )
 

@@ -22,6 +22,9 @@ from gwproactor.links.transport import ReceivedPacket
 _PUBLISH = 3
 _CONNACK = 0x20
 _SUBACK = 0x90
+_UNSUBACK = 0xB0
+_HIGHEST_GRANT = {_SUBACK: 2, _UNSUBACK: 0}
+"""The highest reason code that grants what was asked for (MQTT 5, sections 3.9.3 and 3.11.3)."""
 
 ACCEPTED = ReasonCode(PacketTypes.CONNACK, "Success")
 """The reason code of a broker that accepts a connection."""
@@ -50,7 +53,7 @@ class _Read(NamedTuple):
 
 
 class Granted(NamedTuple):
-    """What a broker says that grants all that a SUBSCRIBE asks for: its packet id, each QoS."""
+    """What a broker says that grants all that was asked for: the packet id, and each QoS or 0."""
 
     packet_id: int
     codes: list[int]
@@ -141,12 +144,12 @@ def read_connack(first_byte: int, rest: bytes, *, v5: bool) -> Accepted | None:
     return Accepted(ConnectFlags(bool(rest[0] & 1)), properties) if v5 or len(rest) == 2 else None
 
 
-def read_suback(first_byte: int, rest: bytes, *, v5: bool) -> Granted | None:
-    """Read the answer to a SUBSCRIBE that grants everything, and says nothing else.
+def read_answer(first_byte: int, rest: bytes, *, v5: bool) -> Granted | None:
+    """Read SUBACK or UNSUBACK where it grants everything, and says nothing else.
 
     Args:
         first_byte: The first byte of a packet.
-        rest: What follows the length (MQTT 5, section 3.9.2).
+        rest: What follows the length (MQTT 5, sections 3.9.2 and 3.11.2).
         v5: The protocol is MQTT 5 and not 3.1.1.
 
     Returns:
@@ -154,7 +157,9 @@ def read_suback(first_byte: int, rest: bytes, *, v5: bool) -> Granted | None:
     """
     answers = 2 + v5  # behind the packet id, and with MQTT 5 the length of the properties
     granted = list(rest[answers:])
-    if first_byte != _SUBACK or not granted or max(granted) > 2 or (v5 and rest[2]):
+    if not granted or max(granted) > _HIGHEST_GRANT.get(first_byte, -1):
+        return None
+    if rest[2] if v5 else first_byte == _UNSUBACK:  # which has no codes in 3.1.1
         return None
     return Granted(int.from_bytes(rest[:2]), granted)
 

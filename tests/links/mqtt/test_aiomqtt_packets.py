@@ -14,9 +14,9 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from gwproactor.links.mqtt.aiomqtt_packets import (
     packet_of,
+    read_answer,
     read_connack,
     read_publish,
-    read_suback,
     write_publish,
 )
 from gwproactor.links.transport import ReceivedPacket
@@ -111,7 +111,7 @@ def test_nothing_is_read_otherwise_than_by_paho(flags: int, rest: bytes, v5: boo
     assert packet is None or packet == read_by_paho(0x30 | flags, rest, v5=v5)
 
 
-def suback_read_by_paho(rest: bytes, *, v5: bool) -> tuple[int, list[int]] | None:
+def answer_read_by_paho(first_byte: int, rest: bytes, *, v5: bool) -> tuple[int, list[int]] | None:
     """The packet id and the codes as paho reads them; None where it refuses."""
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5 if v5 else MQTTv311)
     found: list[tuple[int, list[int]]] = []
@@ -121,10 +121,10 @@ def suback_read_by_paho(rest: bytes, *, v5: bool) -> tuple[int, list[int]] | Non
     ) -> None:
         found.append((packet_id, [code.value for code in codes]))
 
-    client.on_subscribe = answered
-    client._in_packet["command"], client._in_packet["packet"] = 0x90, bytearray(rest)
+    client.on_subscribe = client.on_unsubscribe = answered
+    client._in_packet["command"], client._in_packet["packet"] = first_byte, bytearray(rest)
     try:
-        client._handle_suback()
+        client._packet_handle()
     except MalformedPacket:
         return None
     return found[0]
@@ -132,13 +132,14 @@ def suback_read_by_paho(rest: bytes, *, v5: bool) -> tuple[int, list[int]] | Non
 
 @pytest.mark.parametrize(("rest", "v5"), [(b"\x01\x02\0\0\1\2", True), (b"\x01\x02\0\1\2", False)])
 def test_what_is_granted_is_read_here(rest: bytes, v5: bool) -> None:
-    assert read_suback(0x90, rest, v5=v5) == (0x102, [0, 1, 2])
+    assert read_answer(0x90, rest, v5=v5) == (0x102, [0, 1, 2])
 
 
 @pytest.mark.parametrize(
     ("first_byte", "rest"),
     [
-        (0xB0, b"\0\1\0\0"),  # UNSUBACK
+        (0xA0, b"\0\1\0\0"),  # UNSUBSCRIBE
+        (0xB0, b"\0\1\0\x11"),  # there was nothing to end
         (0x90, b"\0\1\0\x87"),  # refused
         (0x90, b"\0\1\x03\x1f\0\0\0"),  # with a reason in words
         (0x90, b"\0\1\0"),  # nothing
@@ -147,14 +148,19 @@ def test_what_is_granted_is_read_here(rest: bytes, v5: bool) -> None:
     ],
 )
 def test_an_answer_that_is_not_usual_is_left_to_paho(first_byte: int, rest: bytes) -> None:
-    assert read_suback(first_byte, rest, v5=True) is None
+    assert read_answer(first_byte, rest, v5=True) is None
 
 
-@given(rest=st.binary(max_size=8), v5=st.booleans())
-@example(rest=b"\0\1\0\0\1\2", v5=True)
-def test_no_answer_is_read_otherwise_than_by_paho(rest: bytes, v5: bool) -> None:
-    read = read_suback(0x90, rest, v5=v5)
-    assert read is None or read == suback_read_by_paho(rest, v5=v5)
+@given(
+    first_byte=st.sampled_from([0x90, 0xB0]),
+    rest=st.binary(max_size=8) | st.lists(st.integers(0, 3), max_size=6).map(bytes),
+    v5=st.booleans(),
+)
+@example(first_byte=0x90, rest=b"\0\1\0\0\1\2", v5=True)
+@example(first_byte=0xB0, rest=b"\0\1\0\0", v5=True)
+def test_no_answer_is_read_otherwise_than_by_paho(first_byte: int, rest: bytes, v5: bool) -> None:
+    read = read_answer(first_byte, rest, v5=v5)
+    assert read is None or read == answer_read_by_paho(first_byte, rest, v5=v5)
 
 
 def written_by_paho(
