@@ -124,6 +124,8 @@ class OneRun(OwnEvents, Mail, Reporting):
         self._begin_talking("links", self._links.run)
         with self._starting("web servers"):
             await self._web.serve()
+        for line in self._web.said():
+            self._logger.lifecycle("%s", line)
         self._communicators.start(self._begin_talking, self._starting)
         with self._starting("tasks of the application"):
             self._begin_oversight()

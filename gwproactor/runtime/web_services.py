@@ -37,7 +37,8 @@ class WebServices:
     ) -> None:
         """Add a route to a web server, which answers from the start on.
 
-        Where nobody configures such a server, before or after, the route is ignored.
+        Where nobody configures such a server, before or after, the route is ignored; the log says
+        so at the start.
 
         Args:
             server_name: The web server.

@@ -41,12 +41,15 @@ def check_path(route: WebRoute) -> None:
     """Refuse a path that aiohttp cannot read.
 
     Raises:
-        UsageError: A brace is missing, or the expression of a variable is none.
+        UsageError: A brace is missing, or the name or expression of a variable is none.
     """
     try:
         web.UrlDispatcher().add_resource(route.path)
     except ValueError as error:
-        raise UsageError(f"web route {route}: {error}; example: /room/{{name}}") from error
+        raise UsageError(
+            f"web route {route}: a brace is missing or one too many, or what stands in braces is"
+            " no name of its own or no expression; example: /room/{name} or /room/{number:[0-9]+}"
+        ) from error
 
 
 class AiohttpServer:
@@ -120,7 +123,6 @@ class AiohttpServer:
         """Answer requests from now on."""
         for listener in self._listeners:
             await listener.start_serving()
-        logger.info("web server '%s' listens on %s", self._config.name, self.url)
 
     def _make_runner(self) -> web.AppRunner:
         # In asyncio's debug mode aiohttp would show its clients tracebacks.

@@ -1,12 +1,12 @@
 """The web servers of a node: collected before the start, then started and stopped together.
 
 Routes and servers may be added in any order, and a route for a server that nobody configures is
-ignored: so a part of the application can always offer its routes, and the installation decides
-whether there is a server.
+ignored, but for a line in the log: so a part of the application can always offer its routes, and
+the installation decides whether there is a server.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,16 @@ class WebServers:
         """Answer requests from now on; those that came since `bind` wait."""
         for server in self._running.values():
             await server.serve()
+
+    def said(self) -> Iterator[str]:
+        """Where each server listens, and what is not served; a line each, for the log."""
+        for name, server in self._running.items():
+            yield f"web server '{name}' listens on {server.url}"
+        for name, routes in self._routes.items():
+            if name not in self._running:
+                why = "not enabled" if name in self._configs else "not configured"
+                paths = ", ".join(sorted({route.path for route in routes}))
+                yield f"web server '{name}' is {why}; its routes are not served: {paths}"
 
     async def stop(self) -> None:
         """Stop them all, within `stop_seconds`; a second call does nothing.

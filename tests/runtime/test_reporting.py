@@ -108,6 +108,26 @@ async def test_what_starts_and_stops_is_told(log: pytest.LogCaptureFixture) -> N
     ]
 
 
+async def test_web_servers_are_told_and_routes_that_have_none(
+    log: pytest.LogCaptureFixture,
+) -> None:
+    async def answer(_: object) -> None:
+        raise NotImplementedError
+
+    proactor = node("a.b")
+    proactor.add_web_server_config("state")
+    proactor.add_web_server_config("off", enabled=False)
+    for server, path in (("state", "/"), ("stats", "/b"), ("stats", "/a"), ("off", "/")):
+        proactor.add_web_route(server, "GET", path, answer)
+    async with proactor:
+        url = proactor.web_server_url("state")
+    assert said(log, "lifecycle")[1:4] == [
+        f"web server 'state' listens on {url}",
+        "web server 'stats' is not configured; its routes are not served: /a, /b",
+        "web server 'off' is not enabled; its routes are not served: /",
+    ]
+
+
 async def test_what_is_wrong_is_told_with_its_lines(
     log: pytest.LogCaptureFixture,
 ) -> None:
