@@ -25,7 +25,7 @@ from gwproactor.actors.queue_writers import SyncAsyncQueueWriter
 from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.actors.thread_turns import Hooks, Turns
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import GwproactorError
+from gwproactor.errors import GwproactorError, UsageError
 from gwproactor.interfaces import ReceiveQueue
 from gwproactor.message import EndOfPatsMessage, PatInternalWatchdogMessage
 
@@ -52,6 +52,9 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
             nobody watches over.
         daemon: Whether the process may end while the thread runs.
         policy: What becomes of the thread when its code raises.
+
+    Raises:
+        UsageError: `iterate_sleep_seconds` is no time to sleep.
     """
 
     SLEEP_STEP_SECONDS = 0.1
@@ -73,7 +76,7 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
     ) -> None:
         super().__init__(name=name, daemon=daemon)
         self._channel = channel or SyncAsyncQueueWriter(SyncAsyncQueue[Any]().thread_end)
-        self._iterate_sleep_seconds = iterate_sleep_seconds
+        self._iterate_sleep_seconds = _checked_sleep(iterate_sleep_seconds)
         self._responsive_sleep_step_seconds = responsive_sleep_step_seconds
         self.pat_timeout = pat_timeout
         self._failure_policy = policy
@@ -223,3 +226,16 @@ class SyncAsyncInteractionThread(threading.Thread, ABC):
     def _beat(self) -> None:
         self._last_pat_time = time.monotonic()  # an overridden `pat_watchdog` may forget it
         self.pat_watchdog()
+
+
+def _checked_sleep(seconds: object) -> float | None:
+    """Refuse what would end in a thread that spins, or fails only there."""
+    if seconds is None:
+        return None
+    if (
+        isinstance(seconds, int | float)
+        and not isinstance(seconds, bool)
+        and 0 <= seconds < math.inf
+    ):
+        return seconds
+    raise UsageError(f"iterate_sleep_seconds is {seconds!r}; it is 0 or more seconds, or None")

@@ -30,7 +30,7 @@ from gwproactor.runtime.unknown_receivers import UnknownReceivers
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.texts import in_words, traceback_text
 from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import EventBase, ProblemEvent, ProblemType, is_event_type
+from gwproactor.wire.payloads import EventBase, ProblemEvent, is_event_type
 
 SHUTDOWN = Shutdown().TypeName
 
@@ -44,6 +44,10 @@ class Principal(Protocol):
 
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
         """Report a problem."""
+        ...
+
+    def tell_problem(self, event: ProblemEvent) -> None:
+        """Report a problem that is an event already."""
         ...
 
     def stop(self, reason: str = ...) -> None:
@@ -214,16 +218,15 @@ class PostOffice:
         """Deal with a message to the proactor: an order, an event, or one of the application."""
         payload: Any = message.Payload
         if message.Header.MessageType == SHUTDOWN:
-            self._stop(payload)
+            self._stop(payload, message.Header.Src)
         elif isinstance(payload, ProblemEvent):
-            is_error = payload.ProblemType is ProblemType.error
-            self._principal.report_problem(payload.Summary, payload.Details, is_error)
+            self._principal.tell_problem(payload)
         elif is_event_type(message.Header.MessageType):
             self._principal.post_event(payload)
         else:
             self._put(self._own_mailbox, message)
 
-    def _stop(self, order: Any) -> None:
+    def _stop(self, order: Any, sender: str) -> None:
         """Stop the proactor; the first line of the reason is the error's, where there is one."""
         if not isinstance(getattr(order, "Reason", None), str):
             raise UsageError(f"a {SHUTDOWN} has a Reason, a text; {type(order).__name__} has none")
@@ -231,7 +234,7 @@ class PostOffice:
             summary, _, details = order.Reason.partition("\n")
             self._principal.fail(TaskDiedError(summary), details)
         else:
-            self._principal.stop(order.Reason)
+            self._principal.stop(order.Reason or f"'{sender}' asked for it")
 
     def _actor_names(self) -> str:
         return ", ".join(sorted(each.name for each in self._communicators)) or "none"
@@ -242,13 +245,22 @@ class PostOffice:
                 raise error
 
     def _link_to(self, receiver: str) -> Link:
-        for link in self._links:
-            if receiver in (link.name, link.settings.peer_name, link.settings.peer_short_name):
-                return link
-        names = sorted({each.name for each in (*self._communicators, *self._links)})
+        if receiver in self._links:
+            return self._links[receiver]
+        names_of = {
+            link: (link.settings.peer_name, link.settings.peer_short_name) for link in self._links
+        }
+        found = [link for link, names in names_of.items() if receiver in names]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = ", ".join(sorted(link.name for link in found))
+            raise UsageError(
+                f"several links lead to '{receiver}': {names}; give one of these names"
+            )
+        names = ", ".join(sorted({each.name for each in (*self._communicators, *self._links)}))
         raise UsageError(
-            f"nobody here is named '{receiver}', and no link or peer; names:"
-            f" {', '.join(names) or 'none'}"
+            f"nobody here is named '{receiver}', and no link or peer; names: {names or 'none'}"
         )
 
     def _publish(self, link: Link, message: Message[Any]) -> None:

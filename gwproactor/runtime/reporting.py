@@ -70,20 +70,24 @@ class Reporting(Hooks):
             details: What else there is to say; of more than 64 KiB the rest is left out.
             is_error: Somebody must act; otherwise it is a warning.
         """
-        if self._home.is_elsewhere:
-            self._home.call(lambda: self.report_problem(summary, details, is_error))
-            return
+        kind = ProblemType.error if is_error else ProblemType.warning
         summary = cut_to_bytes(summary, MAX_TEXT_BYTES)
         details = cut_to_bytes(details, MAX_TEXT_BYTES)
-        level = logging.ERROR if is_error else logging.WARNING
-        self._logger.log(level, "%s: %s", summary, Lines(details))
-        event = ProblemEvent(
-            Src=self._name,
-            ProblemType=ProblemType.error if is_error else ProblemType.warning,
-            Summary=summary,
-            Details=details,
-        )
-        self._links.stats.add_problem(summary)
+        self.tell_problem(ProblemEvent(ProblemType=kind, Summary=summary, Details=details))
+
+    def tell_problem(self, event: ProblemEvent) -> None:
+        """Report a problem that is an event already; see `report_problem`. From any thread.
+
+        Args:
+            event: Its `Src` is this node where it has none.
+        """
+        if self._home.is_elsewhere:
+            self._home.call(lambda: self.tell_problem(event))
+            return
+        event = event.model_copy(update={"Src": event.Src or self._name})
+        level = logging.ERROR if event.ProblemType is ProblemType.error else logging.WARNING
+        self._logger.log(level, "%s: %s", event.Summary, Lines(event.Details))
+        self._links.stats.add_problem(event.Summary)
         self._tell(lambda observer: observer.problem(event))
         self._links.events.generate_own(event)
 

@@ -1,6 +1,7 @@
 """The thread for code that blocks: its turns, its messages, its end, and what becomes of it."""
 
 import asyncio
+import math
 import queue
 import sys
 import threading
@@ -14,7 +15,7 @@ from gwproactor.actors.queues import SyncAsyncQueue
 from gwproactor.actors.responsive_sleep import responsive_sleep
 from gwproactor.actors.sync_thread import SyncAsyncInteractionThread
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.errors import QueueClosedError, QueueFullError
+from gwproactor.errors import QueueClosedError, QueueFullError, UsageError
 from gwproactor.message import EndOfPats, PatInternalWatchdog, Shutdown
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import ProblemEvent
@@ -527,3 +528,9 @@ def test_it_does_not_sleep_where_the_field_says_so_already() -> None:
     assert not responsive_sleep(
         machine, LONG_SECONDS, running_field_name="_stop_requested", running_field=False
     )
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf, True, "x"])
+def test_a_thread_that_would_spin_is_not_made(seconds: Any) -> None:
+    with pytest.raises(UsageError, match="iterate_sleep_seconds is"):
+        Driver(iterate_sleep_seconds=seconds)

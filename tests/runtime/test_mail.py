@@ -415,6 +415,24 @@ async def test_a_shutdown_message_stops_the_proactor_with_its_reason() -> None:
     assert node._stop_reason == "it smokes"
 
 
+async def test_an_order_to_stop_without_a_reason_names_who_gave_it() -> None:
+    node = Node()
+    async with node:
+        node.send(InternalShutdownMessage(Src="boiler"))
+        await node.stopped()
+    assert node._stop_reason == "'boiler' asked for it"
+
+
+async def test_the_problem_of_an_actor_keeps_what_it_says_of_itself() -> None:
+    node = Node()
+    async with node:
+        for source in ("boiler", ""):
+            problem = ProblemEvent(Src=source, ProblemType=ProblemType.error, Summary="too hot")
+            node.send(Message[Any](Src="boiler", Dst="proactor", Payload=problem))
+            told = node.notes.problems[-1]
+            assert told == problem.model_copy(update={"Src": source or CHILD})
+
+
 async def test_pats_go_to_the_watchdog_which_knows_what_an_actor_lets_it_monitor() -> None:
     class Monitored(Clerk):
         @property
@@ -699,6 +717,29 @@ async def test_what_is_heard_on_other_topics_may_be_for_anybody(embedded_broker:
         parent.link(CHILD).publish(heard)
         await until(lambda: child.got == [8])
         assert child.notes.problems == []
+
+
+async def test_a_name_to_which_several_links_lead_is_ambiguous() -> None:
+    node = Node()
+    for peer in ("d1.x", "d1.y"):
+        node.add_link(link_to(peer, "p", "s", "mqtt://127.0.0.1:1"))
+    node.add_link(link_to("d1.x", "q", "t", "mqtt://127.0.0.1:1", name="spare"))
+    async with node:
+        with pytest.raises(UsageError, match=r"several links lead to 'p': d1.x, d1.y; give one of"):
+            node.send(order("p"))
+        for name in ("d1.x", "d1.y", "q"):
+            with pytest.raises(ConnectionLostError):
+                node.send(order(name))
+
+
+async def test_an_event_of_a_peer_is_for_the_node_whoever_it_names(embedded_broker: Any) -> None:
+    async with pair(embedded_broker) as (child, parent, clerk):
+        events: list[str] = []
+        child.on_event(lambda received: events.append(received.event_id))
+        event = AnyEvent(TypeName="gridworks.event.x", MessageId="7", Src=PARENT)
+        parent.link(CHILD).send(event, receiver="clerk")
+        await until(lambda: events == ["7"])
+        assert clerk.got == []
 
 
 async def test_without_a_connection_who_sends_over_a_link_is_told() -> None:

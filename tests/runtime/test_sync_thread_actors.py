@@ -363,9 +363,9 @@ class Listening(Proactor):
         self.told.append("an event")
         return super().post_event(event, **options)
 
-    def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:
-        super().report_problem(summary, details, is_error)
-        if summary == "too hot":
+    def tell_problem(self, event: ProblemEvent) -> None:
+        super().tell_problem(event)
+        if event.Summary == "too hot":
             self.told.append("a problem")
 
 
