@@ -56,7 +56,7 @@ from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.links.sent_messages import SentMessage
 from gwproactor.logger import ProactorLogger
 from gwproactor.logging_setup import add_logging_arguments, close_logging, setup_logging
-from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
+from gwproactor.message import InternalShutdownMessage, KnownNames, PatInternalWatchdogMessage
 from gwproactor.problems import Problems
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.observer import Observer
@@ -96,6 +96,7 @@ __all__ = [
     "InboxKind",
     "InternalShutdownMessage",
     "Interrupt",
+    "KnownNames",
     "LimitPolicy",
     "Link",
     "LinkHistory",

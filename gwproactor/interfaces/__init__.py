@@ -20,7 +20,9 @@ from gwproactor.interfaces.services import (
     IOLoopInterface,
     ReceiveQueue,
     ServicesInterface,
+    TaskInterface,
     WebHandler,
+    Work,
 )
 
 __all__ = [
@@ -34,5 +36,7 @@ __all__ = [
     "ReceiveQueue",
     "Runnable",
     "ServicesInterface",
+    "TaskInterface",
     "WebHandler",
+    "Work",
 ]

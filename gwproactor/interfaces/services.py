@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from result import Result
 
 from gwproactor.config.proactor import ProactorSettings
+from gwproactor.config.tasks import TaskPolicy
 from gwproactor.interfaces.actors import CommunicatorInterface, Runnable
 from gwproactor.layout import HardwareLayout
 from gwproactor.logger import ProactorLogger
@@ -42,6 +43,27 @@ class ReceiveQueue(Protocol):
 
     def put_nowait(self, item: Any, /) -> None:
         """Put a message in, if there is room."""
+        ...
+
+
+Work = Callable[[], Coroutine[Any, Any, object]]
+"""Makes the coroutine that a task runs; anew for each restart."""
+
+
+class TaskInterface(Protocol):
+    """A task that the proactor looks after; see `gwproactor.SupervisedTask`."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is over, for good."""
+        ...
+
+    def cancel(self) -> None:
+        """End it."""
+        ...
+
+    async def wait(self) -> None:
+        """Wait until it is over, however it ended."""
         ...
 
 
@@ -151,6 +173,21 @@ class ServicesInterface(ABC):
     @abstractmethod
     def generate_event(self, event: EventBase) -> Result[bool, BaseException]:
         """Hand in an event for the upstream peer. From any thread."""
+
+    @abstractmethod
+    def add_task(
+        self,
+        task: "asyncio.Task[Any] | Work | Coroutine[Any, Any, object]",
+        name: str = "",
+        policy: TaskPolicy | None = None,
+    ) -> TaskInterface:
+        """Put a task under supervision: when it dies that is told, and `policy` says what follows.
+
+        Args:
+            task: A function that makes the coroutine to run, a coroutine, or a task.
+            name: What reports call it.
+            policy: What becomes of it when it fails.
+        """
 
     @abstractmethod
     def report_problem(self, summary: str, details: str = "", is_error: bool = True) -> None:

@@ -8,12 +8,12 @@ from typing import Any
 
 from gwproactor.config.tasks import TaskPolicy
 from gwproactor.errors import ProactorFailedError
-from gwproactor.interfaces import MonitoredName
+from gwproactor.interfaces import MonitoredName, Work
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.lifecycle import Lifecycle
 from gwproactor.runtime.oversight import Oversight
-from gwproactor.runtime.tasks import SupervisedTask, Work
+from gwproactor.runtime.tasks import SupervisedTask
 from gwproactor.texts import in_words, name_of
 
 logger = logging.getLogger(__name__)

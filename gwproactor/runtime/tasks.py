@@ -16,14 +16,12 @@ from typing import Any, Protocol
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
 from gwproactor.errors import NotRunningError, TaskDiedError, UsageError
+from gwproactor.interfaces import Work
 from gwproactor.restarts import Restarts
 from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.stacks import task_stack_text
 from gwproactor.texts import in_words, traceback_text
 from gwproactor.waiting import is_being_cancelled
-
-Work = Callable[[], Coroutine[Any, Any, object]]
-"""Makes the coroutine that a task runs; anew for each restart."""
 
 
 class Overseer(Protocol):

@@ -723,7 +723,7 @@ async def test_a_name_to_which_several_links_lead_is_ambiguous() -> None:
     node = Node()
     for peer in ("d1.x", "d1.y"):
         node.add_link(link_to(peer, "p", "s", "mqtt://127.0.0.1:1"))
-    node.add_link(link_to("d1.x", "q", "t", "mqtt://127.0.0.1:1", name="spare"))
+    node.add_link(link_to("d1.x", "q", "t", "mqtt://127.0.0.1:2", name="spare"))
     async with node:
         with pytest.raises(UsageError, match=r"several links lead to 'p': d1.x, d1.y; give one of"):
             node.send(order("p"))
