@@ -164,7 +164,7 @@ class ServicesInterface(ABC):
 
     @abstractmethod
     async def await_processing(self, message: Message[Any]) -> Result[bool, BaseException]:
-        """Send a message to the actor that its `Dst` names, and wait until it has dealt with it."""
+        """Send a message where its `Dst` says, and wait until an actor has dealt with it."""
 
     @abstractmethod
     def send_threadsafe(self, message: Message[Any]) -> None:

@@ -108,20 +108,26 @@ class Mail:
         self._post_office.send(message)
 
     async def await_processing(self, message: Message[Any]) -> Result[bool, BaseException]:
-        """Send a message to an actor of this node, and wait until it has dealt with it.
+        """Send a message where its `Dst` says, and wait until this node has dealt with it.
 
-        For who must not be faster than the actor: where its mailbox is full, this waits for room.
-        An actor that waits for itself waits for ever. Cancelling is safe; what was put into the
-        mailbox is dealt with all the same.
+        For who must not be faster than an actor: where its mailbox is full, this waits for room.
+        An actor that waits for itself waits for ever; so does `process_message` of the proactor.
+        What nobody here has to deal with is sent as by `send`, and nothing is waited for: an event,
+        a `Shutdown`, a message over a link. Cancelling is safe; what was put into a mailbox is
+        dealt with all the same.
 
         Returns:
             Ok(True); Err with what the actor failed with, which is not reported then, or with a
             NotRunningError where the proactor stops before it came to the message.
 
         Raises:
-            UsageError: No actor has the name in the message's `Dst`.
+            ConnectionLostError: See `send`.
+            UsageError: See `send`.
         """
         mailbox = self._post_office.mailbox_to_wait_for(message)
+        if mailbox is None:
+            self.send(message)
+            return Ok(True)
         try:
             await mailbox.process(message)
         except Exception as error:  # noqa: BLE001 - it is the caller's

@@ -126,17 +126,11 @@ class PostOffice:
         else:
             self._publish(self._link_to(receiver), message)
 
-    def mailbox_to_wait_for(self, message: Message[Any]) -> Mailbox:
-        """The mailbox of the actor that a message is for; see `Proactor.await_processing`.
-
-        Raises:
-            UsageError: It is for none.
-        """
-        mailbox = self._communicators.mailbox(checked_message(message).Header.Dst)
-        if mailbox is None:
-            name, known = message.Header.Dst, self._actor_names()
-            raise UsageError(f"no actor here is named '{name}'; actors: {known}")
-        self._links.stats.add_message(message)
+    def mailbox_to_wait_for(self, message: Message[Any]) -> Mailbox | None:
+        """The mailbox for which a message is; see `Proactor.await_processing`."""
+        mailbox = self._mailbox_for(checked_message(message))
+        if mailbox is not None:
+            self._links.stats.add_message(message)
         return mailbox
 
     def open_queue(self, loop: asyncio.AbstractEventLoop) -> ThreadEnd[Any]:

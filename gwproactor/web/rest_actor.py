@@ -28,8 +28,8 @@ class RESTPollerActor(Actor):
             hardware layout has under the actor's name.
         convert: Makes a message of an answer, or nothing; a plain function or a coroutine.
         forward: Is given each message; when it returns something to await, the next poll waits for
-            that. When not given, the message goes to the actor that its `Dst` names, and the next
-            poll waits until that has dealt with it.
+            that. When not given, the message goes where its `Dst` says: to an actor, and the next
+            poll waits until that has dealt with it; to the proactor, as an event; or over a link.
         cache_request_args: Make the request once; otherwise before each poll.
 
     Raises:

@@ -190,7 +190,7 @@ async def test_who_waits_for_an_actor_is_told_what_came_of_his_message() -> None
         assert clerk.got == [1]
         assert isinstance((await node.await_processing(order("clerk", -1))).err(), ValueError)
         assert str((await node.await_processing(order("clerk", 0))).err()) == "it is zero"
-        with pytest.raises(UsageError, match="no actor here is named 'nobody'; actors: clerk"):
+        with pytest.raises(UsageError, match=r"nobody here is named 'nobody'.*names: clerk"):
             await node.await_processing(order("nobody"))
         waiting = [asyncio.create_task(node.await_processing(order("slow", n))) for n in (1, 2, 3)]
         await until(lambda: slow.at_work == 1)
@@ -400,6 +400,9 @@ async def test_an_event_sent_to_the_proactor_is_generated(embedded_broker: Any) 
         before = node.pending_event_count
         node.send(Message[Any](Src="clerk", Dst=CHILD, Payload=AnyEvent(n=1)))
         assert node.pending_event_count == before + 1
+        event = Message[Any](Src="clerk", Dst="proactor", Payload=AnyEvent(n=2))
+        assert await node.await_processing(event) == Ok(True)
+        assert node.pending_event_count == before + 2
         problem = ProblemEvent(ProblemType=ProblemType.warning, Summary="s", Details="d")
         node.send(Message[Any](Src="clerk", Payload=problem))
         (told,) = node.notes.problems
@@ -748,3 +751,16 @@ async def test_without_a_connection_who_sends_over_a_link_is_told() -> None:
     async with node:
         with pytest.raises(ConnectionLostError):
             node.send(order("p"))
+        with pytest.raises(ConnectionLostError):
+            await node.await_processing(order("p"))
+
+
+async def test_who_would_wait_reaches_the_proactor_and_peers_too(embedded_broker: Any) -> None:
+    """The proactor's `process_message` is waited for; a peer is not."""
+    async with pair(embedded_broker) as (child, parent, _clerk):
+        for name in ("", CHILD, "proactor"):
+            child.got.clear()
+            assert await child.await_processing(order(name, 1)) == Ok(True)
+            assert child.got == [1]
+        assert await child.await_processing(order("p", 2)) == Ok(True)
+        await until(lambda: parent.got == [2])
