@@ -21,13 +21,13 @@ from gwproactor.interfaces import (
     IOLoopInterface,
     ProcessResult,
     ServicesInterface,
+    Work,
 )
 from gwproactor.message import KnownNames
 from gwproactor.runtime.tasks import (
     Overseer,
     SupervisedTask,
     TaskSupervisor,
-    Work,
     check_is_work,
     discard,
 )
