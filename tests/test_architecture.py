@@ -68,6 +68,7 @@ CORE_MODULES = (
     "config/fields.py",
     "config/layers.py",
     "config/limit_policy.py",
+    "config/open_table.py",
     "config/table.py",
     "config/tasks.py",
     "config/variables.py",

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_settings import BaseSettings
 
 from gwproactor.config.examples import as_variable, example_of, example_of_kind
-from gwproactor.config.fields import KeyPath, Spot, dotted, near, spot_at
+from gwproactor.config.fields import KeyPath, Spot, dotted, near, spot_at, table_of
 from gwproactor.config.layers import Layer, merged
 from gwproactor.config.variables import variable_of
 from gwproactor.errors import SettingsError
@@ -128,22 +128,19 @@ def givers(path: KeyPath, layers: Sequence[Layer]) -> list[str]:
     return list(dict.fromkeys(inside))[:_MAX_GIVERS] or [decisive.giver(path)]
 
 
-def _leaves_below(layer: Layer, path: KeyPath) -> list[KeyPath]:
+def _leaves_below(layer: Layer, path: KeyPath) -> Iterable[KeyPath]:
     value: Any = layer.values
     for key in path:
-        if not isinstance(value, dict):
-            return []
-        value = value.get(key)
-    return [(*path, *rest) for rest in _paths(value)]
+        value = (table_of(value) or {}).get(str(key))
+    return ((*path, *rest) for rest in _paths(value))
 
 
 def _paths(value: Any) -> Iterable[KeyPath]:
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if isinstance(inner, dict):
-                yield from ((key, *rest) for rest in _paths(inner))
-            else:
-                yield (key,)
+    for key, inner in (table_of(value) or {}).items():
+        if table_of(inner) is None:
+            yield (key,)
+        else:
+            yield from ((key, *rest) for rest in _paths(inner))
 
 
 def _example(spot: Spot, layers: Sequence[Layer]) -> str:

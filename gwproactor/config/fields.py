@@ -57,6 +57,23 @@ def names_of(field_name: str, field: FieldInfo) -> tuple[str, ...]:
     return (field_name, *(name for name in given if isinstance(name, str)))
 
 
+def said_by(model: BaseModel) -> dict[str, Any]:
+    """What an object was given, under the names under which it would be given again."""
+    fields = type(model).model_fields
+    return {
+        names_of(name, fields[name])[:2][-1] if name in fields else name: value
+        for name, value in model
+        if name in model.model_fields_set
+    }
+
+
+def table_of(value: object) -> Mapping[str, Any] | None:
+    """What somebody said of a table, as a dictionary or an object; None where it is no table."""
+    if isinstance(value, BaseModel):
+        return said_by(value)
+    return value if isinstance(value, Mapping) else None
+
+
 def model_at(model: type[BaseModel], path: KeyPath) -> type[BaseModel] | None:
     """The model that holds the fields below a path; None where there is none."""
     found: type[BaseModel] | None = model
@@ -136,6 +153,8 @@ def spot_at(model: type[BaseModel], values: Mapping[str, Any], loc: Iterable[str
     spot = Spot((), None, None, model, is_table=True)
     value: Any = values
     for step in loc:
+        table = table_of(value)
+        value = value if table is None else table
         if not isinstance(value, Mapping | list | tuple):
             break
         owner = None if isinstance(step, int) else model_of(spot.kind)

@@ -1,6 +1,6 @@
 """The settings of a proactor."""
 
-from collections.abc import Mapping
+import copy
 from typing import Any, Self, cast
 
 from pydantic import Field, field_validator, model_validator
@@ -124,8 +124,9 @@ class ProactorSettings(CheckedSettings, metaclass=ReadsConfigClass):
             values["paths"] = Paths.model_validate({"name": name})
         elif isinstance(paths, Paths) and "name" not in paths.model_fields_set:
             values["paths"] = paths.duplicate(name=name)
-        elif isinstance(paths, Mapping):
-            values["paths"] = {"name": name, **paths}
+        elif isinstance(paths, dict):
+            values["paths"] = named = copy.copy(paths)
+            named.setdefault("name", name)
         return values
 
     @model_validator(mode="after")

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from gwproactor.config.explain import explained
 from gwproactor.config.fields import alternatives
 from gwproactor.config.layers import Layer, arguments_layer, keys_layer
+from gwproactor.config.open_table import OpenTable
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
@@ -72,12 +73,14 @@ def _layer_of(obj: object) -> Layer:
 
 
 def meant(cls: type[BaseModel], value: object, info: ValidationInfo) -> object:
-    """Refuse what pydantic takes and nobody means.
+    """Make an object of a table that was opened, and refuse what pydantic takes and nobody means.
 
     True and false, where a number is asked for: they would be 1 and 0. Bytes of a variable that are
     no UTF-8, other than in a path: Python hands them on as surrogates, which nothing can send.
     """
     field = cls.model_fields.get(info.field_name or "")
+    if isinstance(value, OpenTable):
+        return value.closed(None if field is None else field.annotation)
     kinds = [] if field is None else list(alternatives(field.annotation))
     is_number = bool not in kinds and (int in kinds or float in kinds)
     if isinstance(value, bool) and is_number:
