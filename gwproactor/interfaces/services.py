@@ -75,12 +75,19 @@ class IOLoopInterface(CommunicatorInterface, Runnable, ABC):
     """Runs coroutines for those who do not want to own a task."""
 
     @abstractmethod
-    def add_io_coroutine(self, coro: Coroutine[Any, Any, Any], name: str = "") -> int:
+    def add_io_coroutine(
+        self,
+        coro: Work | Coroutine[Any, Any, object],
+        name: str = "",
+        policy: TaskPolicy | None = None,
+    ) -> int:
         """Run a coroutine as a task, from any thread; before the start, it waits for that.
 
         Args:
-            coro: The coroutine.
+            coro: The coroutine, which runs once; or a function that makes it, so that it can be
+                begun anew when it fails.
             name: What its task is called.
+            policy: What becomes of it when it fails; that of the proactor when not given.
 
         Returns:
             A handle for `cancel_io_routine`.

@@ -131,10 +131,19 @@ class IOLoop(Communicator, IOLoopInterface):
         """
         with self._lock:
             task = self._tasks.pop(handle, None)
-            if task is not None and self._loop is not None and not self._stopped:
+            if self._loop is None:
+                self._let_go_of_cancelled()
+            elif task is not None and not self._stopped:
                 self._loop.call_soon_threadsafe(task.cancel)
 
-    cancel_io_coroutine = cancel_io_routine
+    def _let_go_of_cancelled(self) -> None:
+        """Keep nothing of those that will not begin, however long the start is in coming."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            if each.handle in self._tasks:
+                self._waiting.append(each)
+            else:
+                discard(each.work)
 
     def start(self) -> None:
         """Begin what waits, and from now on everything at once."""

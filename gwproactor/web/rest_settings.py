@@ -101,7 +101,8 @@ class ErrorResponse(RESTTable):
     Args:
         error_for_http_status: Whether a status of 400 and above is one; the converter is given
             every answer otherwise. Only of use for `request`.
-        raise_exception: Let the poller's task die of it, which its supervisor deals with.
+        raise_exception: Let the poller's task die of it. It is not begun anew, so that ends the
+            proactor, unless `tasks.on_failure` is `report`.
         report: Make a problem event of it, at a bounded rate.
     """
 

@@ -1,6 +1,7 @@
 """Coroutines by handle: from any thread, before and after the start, and none left behind."""
 
 import asyncio
+import inspect
 import itertools
 import threading
 from collections.abc import AsyncIterator
@@ -72,7 +73,7 @@ async def test_from_other_threads() -> None:
         await asyncio.to_thread(loop.cancel_io_routine, handle)
         await ended.wait()
         await until(lambda: len(loop) == 0)
-        await asyncio.to_thread(loop.cancel_io_coroutine, handle)
+        await asyncio.to_thread(loop.cancel_io_routine, handle)
 
 
 @pytest.mark.parametrize("turns_before_the_stop", [0, 1, 20])
@@ -119,6 +120,18 @@ async def test_before_the_start_they_wait_for_it() -> None:
     loop.start()
     await until(lambda: len(loop) == 0)
     assert log == ["begun"]
+    await loop.stop_and_join()
+
+
+async def test_what_is_cancelled_before_the_start_is_let_go_of_at_once() -> None:
+    loop = made(KeepingOverseer())
+    kept = loop.add_io_coroutine(forever)
+    for _ in range(10):
+        work = forever()
+        loop.cancel_io_routine(loop.add_io_coroutine(work))
+        assert inspect.getcoroutinestate(work) == inspect.CORO_CLOSED
+    assert len(loop._waiting) == len(loop) == 1
+    loop.cancel_io_routine(kept)
     await loop.stop_and_join()
 
 

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from gwproactor.config.tasks import TaskPolicy
 from gwproactor.errors import MissingExtraError, PollError
-from gwproactor.interfaces import IOLoopInterface, MonitoredName, ProcessResult, ServicesInterface
+from gwproactor.interfaces import (
+    IOLoopInterface,
+    MonitoredName,
+    ProcessResult,
+    ServicesInterface,
+    Work,
+)
 from gwproactor.texts import MAX_TRACEBACK_BYTES
 from gwproactor.web import rest_poller
 from gwproactor.web.rest_poller import PAT_SECONDS, RESTPoller
@@ -31,7 +38,13 @@ class IOLoop(IOLoopInterface):
         self.tasks: list[asyncio.Task[Any]] = []
         self.waiting: list[Coroutine[Any, Any, Any]] | None = None if is_open else []
 
-    def add_io_coroutine(self, coro: Coroutine[Any, Any, Any], name: str = "") -> int:
+    def add_io_coroutine(
+        self,
+        coro: Work | Coroutine[Any, Any, object],
+        name: str = "",
+        policy: TaskPolicy | None = None,
+    ) -> int:
+        assert isinstance(coro, Coroutine)
         if self.waiting is not None:
             self.waiting.append(coro)
         else:
