@@ -27,12 +27,9 @@ class ProblemDesk:
             details: This time.
             is_error: Somebody must act; otherwise it is a warning.
         """
-        unreported = self._rate.again(time.monotonic(), what)
-        if unreported is None:
-            return
-        if unreported:
-            details += f"; {unreported} more since the last report"
-        self.tell(f"link '{self._link_name}': {what}", details, is_error=is_error)
+        told = self._rate.told(time.monotonic(), what, details)
+        if told is not None:
+            self.tell(f"link '{self._link_name}': {what}", told, is_error=is_error)
 
     def over(self, what: str) -> None:
         """Take note that a trouble is over; if it comes again it is reported at once."""

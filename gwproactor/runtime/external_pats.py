@@ -56,7 +56,6 @@ class ExternalPats:
         if not trouble:
             self._rate.over("command")
             return
-        unreported = self._rate.again(time.monotonic(), "command")
-        if unreported is not None:
-            details = f"{command}: {trouble}; {unreported} times more since the last report"
-            self._report("The external watchdog was not patted", details)
+        told = self._rate.told(time.monotonic(), "command", f"{command}: {trouble}")
+        if told is not None:
+            self._report("The external watchdog was not patted", told)

@@ -93,15 +93,15 @@ class LoopWatch:
     def _wait_until_it_turns(self) -> None:
         """Write to the log where everybody is, until the loop has answered; then report it."""
         asked_at = time.monotonic() - self._hang_seconds
-        unreported = self._rate.again(time.monotonic(), "hang")
-        if unreported is None and self._answered.wait(FIRST_PAUSE_SECONDS):
+        title = "where everybody was:"
+        told = self._rate.told(time.monotonic(), "hang", title)
+        if told is None and self._answered.wait(FIRST_PAUSE_SECONDS):
             return
         stacks = thread_stacks_text()
         self._log_until_it_turns(asked_at, stacks)
         if not self._stopping.is_set():
-            again = f"; {unreported} times more since the last report" if unreported else ""
             summary = f"The event loop stood still for {time.monotonic() - asked_at:.1f} s"
-            self._ask(lambda: self._report(summary, f"where everybody was{again}:\n{stacks}"))
+            self._ask(lambda: self._report(summary, f"{told or title}\n{stacks}"))
 
     def _log_until_it_turns(self, asked_at: float, stacks: str) -> None:
         pause_seconds = self._hang_seconds

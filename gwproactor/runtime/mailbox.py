@@ -269,10 +269,9 @@ class Mailbox:
 
     def _report_often(self, summary: str, details: str, kind: str = "") -> None:
         """Report a problem that may come thousands of times, at a bounded rate for each kind."""
-        unreported = self._rate.again(time.monotonic(), f"{summary} {kind}")
-        if unreported is not None:
-            again = f" ({unreported} times more since the last report)" if unreported else ""
-            self._report(summary, details + again)
+        told = self._rate.told(time.monotonic(), f"{summary} {kind}", details)
+        if told is not None:
+            self._report(summary, told)
 
 
 def _raisable(error: BaseException) -> Exception:

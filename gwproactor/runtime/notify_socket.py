@@ -124,14 +124,9 @@ class NotifySocket:
         return self._socket
 
     def _failed(self, error: OSError) -> None:
-        unreported = self._rate.again(time.monotonic(), "send")
-        if unreported is not None:
-            logger.warning(
-                "the service manager cannot be told at %r: %s (%d more since the last report)",
-                self._address,
-                error,
-                unreported,
-            )
+        told = self._rate.told(time.monotonic(), "send", str(error))
+        if told is not None:
+            logger.warning("the service manager cannot be told at %r: %s", self._address, told)
         with contextlib.suppress(OSError):
             self.close()
 

@@ -199,10 +199,9 @@ class PostOffice:
         """Report what a thread wrote that could not be sent on, at a bounded rate."""
         what = type_of(item) if is_message(item) else type(item).__name__
         summary = f"A {what} of a thread was not sent: {in_words(error)}"
-        unreported = self._rate.again(time.monotonic(), summary)
-        if unreported is not None:
-            again = f"{unreported} times more since the last report\n" if unreported else ""
-            self._principal.report_problem(summary, again + traceback_text(error))
+        told = self._rate.told(time.monotonic(), summary, traceback_text(error))
+        if told is not None:
+            self._principal.report_problem(summary, told)
 
     def _put(self, mailbox: Mailbox, message: Message[Any]) -> None:
         mailbox.put(message)

@@ -49,12 +49,12 @@ class UnknownReceivers:
         name = header.Dst[:MAX_NAME_CHARACTERS]
         if name not in self._told and len(self._told) < MAX_NAMES:
             self._told.add(name)
-        unreported = self._rate.again(time.monotonic(), name if name in self._told else "")
-        if unreported is None:
-            return
-        summary = f"link '{link.link_name}': a {header.MessageType} for {name!r}, whom nobody knows"
-        again = f"{unreported} times more since the last report; " if unreported else ""
-        self._report(summary, f"{again}process_message got it; actors: {known}", False)
+        trouble = name if name in self._told else ""
+        details = f"process_message got it; actors: {known}"
+        told = self._rate.told(time.monotonic(), trouble, details)
+        if told is not None:
+            what = f"a {header.MessageType} for {name!r}, whom nobody knows"
+            self._report(f"link '{link.link_name}': {what}", told, False)
 
 
 def _is_from_peer_to_part(received: ReceivedMessage, link: LinkSettings) -> bool:

@@ -270,10 +270,9 @@ class _Reports:
 
     def report(self, what: str, details: str) -> None:
         """Report a problem that every request may meet."""
-        unreported = self._rate.again(time.monotonic(), what)
-        if unreported is not None:
-            again = f"({unreported} times more since the last report) " if unreported else ""
-            self._report(f"{self._server}: {what}", again + details)
+        told = self._rate.told(time.monotonic(), what, details)
+        if told is not None:
+            self._report(f"{self._server}: {what}", told)
 
     def exception(self, *_message: object, exc_info: object = None, **_options: object) -> None:
         """Take what aiohttp logs of a request that it could not read."""

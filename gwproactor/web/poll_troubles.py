@@ -65,12 +65,11 @@ class PollTroubles:
         if not tell:
             return None
         self._kinds.add(kind)
-        unreported = self._rate.again(now, kind)
-        if unreported is None:
+        told = self._rate.told(now, kind, details)
+        if told is None:
             return None
         self._told = True
-        more = f"; {unreported} more since the last report" if unreported else ""
-        return PollReport(kind, f"{details}{more}", is_error=True)
+        return PollReport(kind, told, is_error=True)
 
     def worked(self, now: float) -> PollReport | None:
         """Take note that a poll worked.

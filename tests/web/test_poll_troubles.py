@@ -22,7 +22,7 @@ def test_what_goes_on_is_told_with_the_number_of_failures_between() -> None:
     told = [troubles.failed(float(now), "request", "no") for now in range(0, 180, 10)]
     assert [report.details for report in told if report] == [
         "no",
-        "no; 5 more since the last report",
+        "(5 times more since the last report) no",
     ]
 
 

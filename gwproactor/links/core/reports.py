@@ -66,6 +66,24 @@ class ReportRate:
         self._remember(now, trouble, min(2 * known.pause_seconds, self._longest_pause_seconds))
         return known.unreported
 
+    def told(self, now: float, trouble: str, details: str) -> str | None:
+        """Take note of a trouble, as `again`, and say what is to be told of it now.
+
+        Args:
+            now: The present moment.
+            trouble: What tells it from other troubles.
+            details: What there is to say of it this time.
+
+        Returns:
+            None when it is not to be reported now; else the details, after how often it came
+            unreported meanwhile: a text that is cut loses its end.
+        """
+        unreported = self.again(now, trouble)
+        if not unreported:
+            return None if unreported is None else details
+        times = "once" if unreported == 1 else f"{unreported} times"
+        return f"({times} more since the last report) {details}"
+
     def over(self, trouble: str) -> None:
         """Take note that a trouble is over; if it comes again it is reported at once."""
         self._troubles.pop(trouble, None)
@@ -99,13 +117,11 @@ class Reports:
             details: What else there is to say.
             about: Tells troubles of one kind apart: a topic filter.
         """
-        unreported = self._rate.again(now, _key(kind, about))
-        if unreported is None:
+        told = self._rate.told(now, _key(kind, about), details)
+        if told is None:
             return ()
-        if unreported:
-            details = f"{details}; {unreported} more since the last report"
         is_error = kind is not ReportKind.qos_lowered
-        return (Report(kind, f"link '{self._link_name}': {summary}", details, is_error),)
+        return (Report(kind, f"link '{self._link_name}': {summary}", told, is_error),)
 
     def over(self, kind: ReportKind, about: str = "") -> None:
         """Take note that a trouble is over."""

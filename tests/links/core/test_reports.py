@@ -42,6 +42,13 @@ def test_troubles_are_apart_and_bounded() -> None:
     assert rate.again(1.0, "0") == 0, "the oldest made room"
 
 
+def test_what_is_told_says_how_often_it_came_untold() -> None:
+    rate = ReportRate(first_pause_seconds=10.0)
+    assert rate.told(0.0, "fire", "it burns") == "it burns"
+    assert [rate.told(now, "fire", "it burns") for now in (1.0, 2.0)] == [None, None]
+    assert rate.told(10.0, "fire", "still") == "(2 times more since the last report) still"
+
+
 def test_a_report_names_the_link_and_says_what_was_left_out() -> None:
     link = Reports("peer")
     (first,) = link.report(0.0, ReportKind.connect_refused, "refused", "bad password")
@@ -49,7 +56,7 @@ def test_a_report_names_the_link_and_says_what_was_left_out() -> None:
     assert first.is_error
     assert link.report(1.0, ReportKind.connect_refused, "refused", "bad password") == ()
     (later,) = link.report(60.0, ReportKind.connect_refused, "refused", "bad password")
-    assert later.details == "bad password; 1 more since the last report"
+    assert later.details == "(once more since the last report) bad password"
 
 
 def test_subacks() -> None:
