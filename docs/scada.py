@@ -14,6 +14,7 @@ import contextlib
 import json
 import math
 import os
+import sys
 import tempfile
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from typing import Any, ClassVar, Literal
 
 import aiohttp
 from aiohttp import web
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import BaseModel, model_validator
 from pydantic_settings import SettingsConfigDict
 from result import Err
 
@@ -44,7 +45,7 @@ from gwproactor import (
     add_logging_arguments,
     setup_logging,
 )
-from gwproactor.errors import LinkError, SettingsError, TransportError
+from gwproactor.errors import GwproactorError, LinkError, TransportError
 from gwproactor.web import RESTPollerActor, RESTPollerSettings, RESTResponse
 from gwproactor_test.broker import Broker
 from gwproactor_test.relay import Relay
@@ -79,6 +80,12 @@ class FanSwitched(EventBase):
 
     def __str__(self) -> str:
         return f"{'on' if self.On else 'off'}, by {self.By}"
+
+
+class TellFan(BaseModel):
+    """The house wants to know how the fan is: it may be a new one."""
+
+    TypeName: Literal["scada.tell.fan"] = "scada.tell.fan"
 
 
 class HouseIs(BaseModel):
@@ -207,7 +214,8 @@ class Controller(Actor):
                 self.wish = wish
             case HouseIs(There=there):
                 self.house_is_there = there
-                self.order = None  # it may be a new one, which knows nothing of the fan
+            case TellFan():
+                self.order = None
         await self.decide()
 
     async def decide(self) -> None:
@@ -254,7 +262,7 @@ class Controller(Actor):
 class Scada(Proactor):
     def __init__(self, settings: ScadaSettings) -> None:
         super().__init__(SCADA, settings)
-        self.to_house = self.add_link(settings.house, codec=WireCodec([SwitchFan]))
+        self.to_house = self.add_link(settings.house, codec=WireCodec([SwitchFan, TellFan]))
         driver = Driver(settings.thermal_folder, settings.fan_file)
         polls = RESTPollerSettings(
             request={"url": f"{settings.meter_url}/power"}, poll_period_seconds=0.5
@@ -308,13 +316,18 @@ class House(Proactor):
             case {"Channel": channel, "Value": value, "TimeCreatedMs": ms}:
                 self.readings[channel] = {"Value": value, "TimeMs": ms}
             case {"On": on, "By": by}:
-                self.fan.append(str(FanSwitched(On=on, By=by)))
-                if self.wish != SwitchFan(On=on, By=by):
-                    self.repeat_wish()
+                self.learn_of_fan(FanSwitched(On=on, By=by))
             case {"Summary": summary}:
                 self.logger.warning("the scada has a problem: %s", summary)
 
+    def learn_of_fan(self, fan: FanSwitched) -> None:
+        if not self.fan or self.fan[-1] != str(fan):  # it may be told the same again
+            self.fan.append(str(fan))
+        if self.wish and (fan.On, fan.By) != (self.wish.On, self.wish.By):
+            self.repeat_wish()
+
     def link_activated(self, transition: Transition) -> None:
+        self.to_scada.send(TellFan(), receiver="controller")
         self.repeat_wish()
 
     def repeat_wish(self) -> None:
@@ -326,7 +339,7 @@ class House(Proactor):
         """Command the fan: 200 when the scada has the command, 202 when it will get it later."""
         try:
             self.wish = SwitchFan(**await request.json(), By="house")
-        except (ValidationError, ValueError, TypeError):
+        except (ValueError, TypeError):
             raise web.HTTPBadRequest(text='what is to become of it? {"On": true}') from None
         try:
             await self.to_scada.send(self.wish, receiver="controller").acked()
@@ -381,10 +394,10 @@ def main() -> None:
     make_node, make_settings = NODES[arguments.node]
     try:
         settings = make_settings()
-    except SettingsError as error:
-        parser.error(str(error))
-    setup_logging(arguments, settings)
-    asyncio.run(serve(make_node, settings))
+        setup_logging(arguments, settings)
+        asyncio.run(serve(make_node, settings))
+    except GwproactorError as error:  # a wrong setting, a port or a folder that another one uses
+        sys.exit(f"{parser.prog}: {error}")
 
 
 async def serve(make_node: Callable[[Any], Proactor], settings: NodeSettings) -> None:

@@ -102,6 +102,11 @@ class Stored(Observer):
         self.ids.append(event.event_id)
 
 
+def homes(folder: Path) -> dict[str, str]:
+    """Variables that keep the files of programs in a folder."""
+    return {"XDG_DATA_HOME": str(folder), "XDG_STATE_HOME": str(folder / "state")}
+
+
 class Site:
     """Where the nodes are: a line to a broker that can be cut, a cellar, and a fan.
 
@@ -155,11 +160,9 @@ class Site:
             "SCADA_HOUSE__ACK_TIMEOUT_SECONDS": f"{QUICK_SECONDS}",
             "SCADA_THERMAL_FOLDER": str(self.folder),
             "SCADA_FAN_FILE": str(self.fan),
-            "XDG_DATA_HOME": str(self.folder),
-            "XDG_STATE_HOME": str(self.folder / "state"),
         }
         ports = {f"{node}_WEB_PORT": str(web_port) for node in ("SCADA", "HOUSE", "METER")}
-        return brokers | ports | more
+        return brokers | ports | homes(self.folder) | more
 
     async def cut(self) -> None:
         self.line.refuse()
@@ -220,9 +223,20 @@ async def test_a_command_reaches_the_driver_and_what_that_did_reaches_the_house(
         assert running.site.fan.read_text() == str(int(on))
 
 
-@pytest.mark.parametrize("body", [{"On": "perhaps"}, {}, [], "on", {"On": True, "By": "me"}])
-async def test_what_is_no_command_is_refused(running: Running, body: object) -> None:
-    assert await put_fan(running.house.url, body) == 400
+async def test_a_house_that_asks_is_told_of_the_fan_again(running: Running) -> None:
+    def told() -> int:
+        return sum("On" in event for event in running.house.received)
+
+    before = told()
+    running.house.to_scada.send(scada_py.TellFan(), receiver="controller")
+    await page(running.house.url, lambda _: told() > before)
+    assert list(running.house.fan) == ["off, by scada"]
+
+
+async def test_what_is_no_command_is_refused(running: Running) -> None:
+    bodies: list[object] = [{"On": "perhaps"}, {}, [], "on", {"On": True, "By": "me"}]
+    for body in bodies:
+        assert await put_fan(running.house.url, body) == 400
     assert running.house.wish is None
 
 
@@ -364,8 +378,10 @@ async def test_a_scada_that_was_killed_does_again_what_the_house_wants(site: Sit
         assert max(Counter(house.ids()).values()) == 1
 
 
-async def test_a_house_that_was_killed_learns_how_things_stand(site: Site) -> None:
-    link = {"brokers": [site.line.url], "ack_timeout_seconds": QUICK_SECONDS}
+@pytest.mark.parametrize("missed", [True, False])
+async def test_a_house_that_was_killed_learns_how_things_stand(site: Site, missed: bool) -> None:
+    """Also where it is back before the scada has missed it."""
+    link = {"brokers": [site.line.url], "ack_timeout_seconds": QUICK_SECONDS if missed else 5}
     async with site.scada(house=link) as scada:
         scada_url = scada.web_server_url("page")
         async with Program(site, "house") as house:
@@ -373,7 +389,8 @@ async def test_a_house_that_was_killed_learns_how_things_stand(site: Site) -> No
             assert await put_fan(house.url, {"On": True}) == 200
             await page(scada_url, scada_fan_is("on, by house"))
             await house.end(signal.SIGKILL)
-        await page(scada_url, scada_fan_is("off, by scada"))  # it does not answer any more
+        if missed:
+            await page(scada_url, scada_fan_is("off, by scada"))
         async with Program(site, "house") as house:
             await page(house.url, fan_is("on, by house"))
             await page(scada_url, scada_fan_is("on, by house"))
@@ -437,7 +454,7 @@ async def test_a_house_does_not_grow() -> None:
     for number in range(100):
         for event in (
             scada_py.Reading(Channel="load", Value=number),
-            scada_py.FanSwitched(On=True, By="house"),
+            scada_py.FanSwitched(On=bool(number % 2), By="house"),
         ):
             payload = event.model_dump_json().encode()
             await house.process_event(ReceivedEvent("d1.house.scada", event.MessageId, payload))
@@ -470,8 +487,27 @@ def test_the_program_tells_the_story(tmp_path: Path) -> None:
 
 def test_a_wrong_setting_ends_the_program_with_one_line_about_it(tmp_path: Path) -> None:
     run = run_program("scada", cwd=tmp_path, SCADA_LIMIT_CELSIUS="warm")
-    assert run.returncode == 2
-    assert "SCADA_LIMIT_CELSIUS: it should be a valid number" in run.stderr.splitlines()[-1]
+    assert run.returncode == 1
+    assert run.stderr.startswith("scada.py: SCADA_LIMIT_CELSIUS: it should be a valid number")
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        run = run_program("meter", cwd=tmp_path, METER_WEB_PORT=port, **homes(tmp_path))
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("scada.py: ")
+    assert port in run.stderr.splitlines()[-1]
+    assert "asyncio.run" not in run.stderr
+
+
+def test_settings_may_stand_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scada.toml").write_text('[house]\nbrokers = ["mqtt://broker.example"]\n')
+    monkeypatch.setenv("SCADA_CONFIG", str(tmp_path / "scada.toml"))
+    house = scada_py.ScadaSettings().house
+    assert [str(broker) for broker in house.brokers] == ["mqtt://broker.example:1883"]
+    assert (house.peer_name, house.upstream) == (scada_py.HOUSE, True)
 
 
 def test_the_logins_of_the_page_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
