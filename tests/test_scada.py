@@ -421,6 +421,7 @@ async def test_all_three_as_programs(site: Site) -> None:
         await page(house.url, fan_is("on, by house"))
         for program in (scada, house, meter):
             assert await program.end(signal.SIGTERM) == 0
+            assert f"listens on {program.url}" in program.log()
             assert "has stopped" in program.log()
             assert "Traceback" not in program.log()
     for node in ("scada", "house"):
