@@ -13,6 +13,7 @@ from typing import Any
 
 from gwproactor.actors.interrupt import Interrupt
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
+from gwproactor.waiting import Progress
 
 MESSAGES_IN_A_TURN = 100
 """Of threads, sent on before the loop does something else: a queue that threads fill as fast as it
@@ -72,6 +73,7 @@ class ThreadQueues:
         self._send_on = send_on
         self._max_messages = max_messages
         self._pumps: dict[asyncio.Task[None], SyncAsyncQueue[Any]] = {}
+        self._progress: dict[SyncAsyncQueue[Any], Progress] = {}
         self._closed = False
         self._cut_short = 0
 
@@ -102,6 +104,12 @@ class ThreadQueues:
         for queue in self._pumps.values():
             queue.close()
 
+    async def sent_on(self) -> None:
+        """Wait until what was written before now is sent on. Cancelling is safe."""
+        await asyncio.sleep(0)  # threads that have opened theirs just now count too
+        for queue, progress in tuple(self._progress.items()):
+            await progress.through(len(queue))
+
     async def settle(self, timeout_seconds: float) -> int:
         """Wait until all is sent on, after `close`; then end. Returns how many were left."""
         await asyncio.sleep(0)  # threads that have opened theirs just now count too
@@ -123,19 +131,26 @@ class ThreadQueues:
             return
         pump = asyncio.create_task(self._pump(queue), name="messages of a thread")
         self._pumps[pump] = queue
+        self._progress[queue] = Progress()
+        self._progress[queue].start()
         pump.add_done_callback(self._forget)
 
     def _forget(self, pump: asyncio.Task[None]) -> None:
-        self._pumps.pop(pump).close()  # else who waits for room would wait for ever
+        queue = self._pumps.pop(pump)
+        queue.close()  # else who waits for room would wait for ever
+        self._progress.pop(queue).stop()
 
     async def _pump(self, queue: SyncAsyncQueue[Any]) -> None:
         count = 0
+        progress = self._progress[queue]
         async for message in queue.loop_end:
+            progress.took_one()
             try:
                 await self._send_on(message)
             except asyncio.CancelledError:
                 self._cut_short += 1
                 raise
+            progress.is_done_with_it()
             count += 1
             if count % MESSAGES_IN_A_TURN == 0:
                 await asyncio.sleep(0)

@@ -44,7 +44,7 @@ class ProactorSettings(CheckedSettings, metaclass=ReadsConfigClass):
         ack_timeout_seconds: Their ack timeout.
         num_initial_event_reuploads: Events in flight just after the upstream link became active;
             each acknowledgement lets one more go.
-        stop_seconds: How long a stop waits for handlers and the disk before it is cut short.
+        stop_seconds: How long a stop takes at most, with all that ends then; see docs/watchdogs.md.
         stop_when_handler_fails: End the proactor when a handler raises, after it was reported.
         tasks: What becomes of a task that dies, where it has no policy of its own.
         watchdog: How the proactor watches over itself.
@@ -71,7 +71,7 @@ class ProactorSettings(CheckedSettings, metaclass=ReadsConfigClass):
         default=DEFAULT_ACK_TIMEOUT_SECONDS, ge=SHORTEST_SECONDS, le=3600, allow_inf_nan=False
     )
     num_initial_event_reuploads: int = Field(default=5, ge=1)
-    stop_seconds: float = Field(default=0.8, gt=0, le=3600)
+    stop_seconds: float = Field(default=2.0, gt=0, le=3600)
     stop_when_handler_fails: bool = False
     tasks: TaskPolicy = TaskPolicy()
     watchdog: WatchdogSettings = WatchdogSettings()

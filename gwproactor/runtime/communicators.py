@@ -2,16 +2,19 @@
 
 Each has a mailbox and a task that empties it, so one that takes its time delays nobody else. Those
 that are `Runnable` are started when everything that they may need runs, in the order in which they
-were added, and stopped before anything of that ends. One that does not stop in time is reported and
-left behind: of a thread that hangs there is no more that one could do.
+were added, and stopped the other way round, before anything of that ends. Each is stopped when it
+has dealt with what was sent to it, and what it says while it ends still reaches those that were
+added before it. One that does not stop in time is reported and left behind: of a thread that hangs
+there is no more that one could do.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Protocol
 
-from gwproactor.errors import UsageError
+from gwproactor.errors import NotRunningError, UsageError
 from gwproactor.interfaces import CommunicatorInterface, Runnable
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.exits import exits_end
@@ -19,6 +22,7 @@ from gwproactor.runtime.mailbox import Letter, Mailbox
 from gwproactor.runtime.outcomes import call_plain, settled
 from gwproactor.runtime.tasks import Overseer, SupervisedTask
 from gwproactor.texts import traceback_text
+from gwproactor.waiting import is_being_cancelled
 
 
 class RunsTasks(Protocol):
@@ -53,6 +57,9 @@ class Communicators:
         self._guard = guard
         self._found: dict[str, CommunicatorInterface] = {}
         self._mailboxes: dict[str, Mailbox] = {}
+        self._tasks: dict[str, SupervisedTask] = {}
+        """Those that empty the mailboxes."""
+        self._is_ending = False
         self._run_task: RunsTasks | None = None
         self._started: list[tuple[str, Runnable]] = []
 
@@ -68,9 +75,12 @@ class Communicators:
 
         Raises:
             UsageError: There is one of that name, or it has no name.
+            NotRunningError: The others are being stopped.
             Exception: What its `start` raises; it was not added then.
         """
         self.check_is_new(communicator)
+        if self._is_ending:
+            raise NotRunningError(f"'{communicator.name}' was not added: the proactor stops")
         name = communicator.name
         self._found[name] = communicator
         self._mailboxes[name] = Mailbox(
@@ -135,36 +145,82 @@ class Communicators:
         """Wait until what waits in their mailboxes now is dealt with. Cancelling is safe."""
         await asyncio.gather(*(mailbox.drained() for mailbox in self._mailboxes.values()))
 
+    async def stop(
+        self,
+        timeout_seconds: float,
+        *,
+        sent_on: Callable[[], Awaitable[None]],
+        spared: Collection[str] = (),
+    ) -> None:
+        """Stop who was started, the last first, and wait for them. A second call does nothing.
+
+        Whoever is asked has a part of the first half of the time to come to its end before the next
+        is asked; who needs longer goes on ending beside the others. Cancelling is safe: all are
+        asked all the same.
+
+        Args:
+            timeout_seconds: How long they may take together; who takes longer is reported.
+            sent_on: Waits until what threads have written is in mailboxes.
+            spared: Who is not stopped.
+        """
+        self._is_ending = True
+        to_ask = [each for each in self._started if each[0] not in spared]
+        self._started.clear()
+        began_at = time.monotonic()
+        joins: dict[asyncio.Task[None], str] = {}
+        try:
+            while to_ask:
+                left_seconds = began_at + timeout_seconds / 2 - time.monotonic()
+                patience_seconds = max(0.0, left_seconds / len(to_ask))
+                await self._deal_with_last_mail(to_ask[-1][0], patience_seconds / 2, sent_on)
+                join = self._ask(*to_ask[-1])
+                joins[join] = to_ask.pop()[0]
+                await asyncio.wait((join,), timeout=patience_seconds / 2)
+            await self._wait_for(joins, began_at + timeout_seconds - time.monotonic())
+        finally:
+            for each in reversed(to_ask):
+                joins[self._ask(*each)] = each[0]
+            for join in joins:
+                join.cancel()
+
+    async def _deal_with_last_mail(
+        self, name: str, timeout_seconds: float, sent_on: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Let one deal with what was sent to it, and take nothing more."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds / 2):
+                await sent_on()
+                await self._mailboxes[name].drained()
+        self._tasks[name].cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds / 2):
+                await self._tasks[name].wait()
+        self._mailboxes[name].close()
+
+    def _ask(self, name: str, runnable: Runnable) -> "asyncio.Task[None]":
+        """Ask one to stop; the task that waits for its end."""
+        self._mailboxes[name].close()
+        with self._reporting(name, "stop"):
+            call_plain(runnable.stop)
+        return asyncio.create_task(self._join(name, runnable), name=f"join {name}")
+
+    async def _wait_for(self, joins: "dict[asyncio.Task[None], str]", seconds: float) -> None:
+        if not joins:
+            return
+        _, late = await asyncio.wait(joins, timeout=max(0.0, seconds))
+        for join in late:
+            self._report(f"'{joins[join]}' did not stop", "it was asked, and waited for in vain")
+
     def close_mailboxes(self) -> None:
-        """Take no messages any more; see `Mailbox.close`."""
+        """Take no messages any more; those who wait are told."""
+        self._is_ending = True
         for mailbox in self._mailboxes.values():
             mailbox.close()
 
-    async def stop(self, timeout_seconds: float) -> None:
-        """Stop who was started, and wait for them together. A second call does nothing.
-
-        Args:
-            timeout_seconds: How long they may take; who takes longer is reported.
-        """
-        started, self._started = self._started, []
-        for name, runnable in started:
-            with self._reporting(name, "stop"):
-                call_plain(runnable.stop)
-        joins = [asyncio.create_task(self._join(*each), name=f"join {each[0]}") for each in started]
-        if not joins:
-            return
-        try:
-            _, late = await asyncio.wait(joins, timeout=timeout_seconds)
-        finally:
-            for join in joins:
-                join.cancel()
-        for join, (name, _) in zip(joins, started, strict=True):
-            if join in late:
-                self._report(f"'{name}' did not stop", f"it was asked {timeout_seconds:g} s ago")
-        await asyncio.wait(joins, timeout=timeout_seconds)  # one may take no notice of its cancel
-
     def _begin(self, name: str, run_task: RunsTasks) -> SupervisedTask:
-        return run_task(f"mailbox of {name}", self._mailboxes[name].run)
+        task = run_task(f"mailbox of {name}", self._mailboxes[name].run)
+        self._tasks[name] = task
+        return task
 
     def _begin_late(self, communicator: CommunicatorInterface, run_task: RunsTasks) -> None:
         """Begin one on its own; if it cannot start, its name is free for another try."""
@@ -177,6 +233,7 @@ class Communicators:
     def _forget(self, communicator: CommunicatorInterface) -> None:
         del self._found[communicator.name]
         self._mailboxes.pop(communicator.name).close()
+        del self._tasks[communicator.name]
         self._started = [each for each in self._started if each[0] != communicator.name]
 
     def _start(self, communicator: CommunicatorInterface) -> None:
@@ -193,8 +250,10 @@ class Communicators:
         try:
             with exits_end(self._overseer, f"{what} of '{name}'"):
                 yield
-        except Exception as error:  # noqa: BLE001 - the others are to be stopped all the same
-            self._report(f"{what} of '{name}' failed", traceback_text(error))
+        except (Exception, asyncio.CancelledError) as error:
+            if is_being_cancelled():
+                raise
+            self._report(f"{what} of '{name}' failed", traceback_text(error))  # the others go on
 
     async def _hand_over(self, communicator: CommunicatorInterface, letter: Letter) -> None:
         """Have a message processed."""

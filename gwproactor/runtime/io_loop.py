@@ -2,10 +2,12 @@
 
 The predecessor runs them on an event loop of their own, in a thread of its own. Here everything is
 asyncio already, so they are tasks of the one loop, under supervision like all others. They begin
-when the proactor runs, and end with it.
+when the proactor runs, and end with it: those that are added while it ends are last words, and
+have some time to be spoken.
 """
 
 import asyncio
+import contextlib
 import itertools
 import threading
 from collections.abc import Coroutine
@@ -74,6 +76,9 @@ class IOLoop(Communicator, IOLoopInterface):
         self._tasks: dict[int, SupervisedTask | None] = {}
         """Those that are not over, by their handles; None before they have begun."""
         self._waiting: list[_Added] = []
+        self._first_last_words = 0
+        self._news = asyncio.Event()
+        """One is over. For the loop only."""
 
     def process_message(self, message: Message[Any]) -> ProcessResult:
         """It takes no messages: Err."""
@@ -154,6 +159,41 @@ class IOLoop(Communicator, IOLoopInterface):
         for each in waiting:
             self._begin(each)
 
+    def expect_last_words(self) -> None:
+        """The proactor begins to end: what is added from now on, `finish` lets come to its end."""
+        with self._lock:
+            self._first_last_words = next(self._handles)
+
+    async def finish(self, timeout_seconds: float) -> None:
+        """Cancel what was there before `expect_last_words`, wait for the rest, and stop.
+
+        Cancelling is safe: all are cancelled all the same.
+
+        Args:
+            timeout_seconds: For all of it; the half of it for who was added last.
+        """
+        with self._lock:
+            found = tuple(self._tasks.items())
+        for handle, task in found:
+            if task is not None and handle < self._first_last_words:
+                task.cancel()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_seconds / 2):
+                    await self._last_words_spoken()
+        finally:
+            self.stop()
+        await self._supervisor.close(timeout_seconds / 2)
+
+    async def _last_words_spoken(self) -> None:
+        while self._loop is not None and self._has_last_words():
+            self._news.clear()
+            await self._news.wait()
+
+    def _has_last_words(self) -> bool:
+        with self._lock:
+            return any(handle >= self._first_last_words for handle in self._tasks)
+
     def stop(self) -> None:
         """Cancel all coroutines; `join` waits for them."""
         with self._lock:
@@ -175,6 +215,7 @@ class IOLoop(Communicator, IOLoopInterface):
         with self._lock:
             if handle not in self._tasks:  # cancelled meanwhile, or stopped
                 discard(work)
+                self._news.set()
                 return
             task = self._tasks[handle] = self._supervisor.run(work, name, policy)
         task.when_done(lambda: self._forget(handle))
@@ -182,3 +223,4 @@ class IOLoop(Communicator, IOLoopInterface):
     def _forget(self, handle: int) -> None:
         with self._lock:
             self._tasks.pop(handle, None)
+        self._news.set()

@@ -193,8 +193,7 @@ class Lifecycle(Runnable):
                 self._spares_a_cancel = False
                 await self._not_left_running(self.stopped)
             else:
-                main.cancel()
-                await asyncio.wait((main,))
+                await _end_at_once(main)
             raise
 
     def _take_signal(self, name: str) -> None:
@@ -249,6 +248,14 @@ def _reason(error: BaseException | None) -> str:
     if error is None:
         return "stop called"
     return "cancelled" if isinstance(error, asyncio.CancelledError) else in_words(error)
+
+
+async def _end_at_once(main: "asyncio.Task[None]") -> None:
+    """Cancel the task that runs, and wait for its end; further cancels change nothing."""
+    main.cancel()
+    while not main.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait((main,))
 
 
 def _only_one(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -54,7 +54,7 @@ class LoopWatch:
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
-    async def stop(self) -> None:
+    async def stop(self, timeout_seconds: float = JOIN_SECONDS) -> None:
         """Watch no longer, and wait until the thread has ended. A second call does nothing."""
         thread, self._thread = self._thread, None
         self._stopping.set()
@@ -62,7 +62,7 @@ class LoopWatch:
         if thread is None:
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(JOIN_SECONDS):
+            async with asyncio.timeout(timeout_seconds):
                 await self._ended.wait()
             thread.join()  # what is left of it ends by itself
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from typing import Any, TypeVar
 
 from result import Err, Ok, Result
@@ -11,6 +10,7 @@ from gwproactor.actors.queues import LoopEnd
 from gwproactor.errors import NotRunningError, QueueClosedError, UsageError
 from gwproactor.interfaces import CommunicatorInterface
 from gwproactor.links.manager.link_manager import LinkManager
+from gwproactor.message import KnownNames
 from gwproactor.runtime.communicators import Communicators
 from gwproactor.runtime.home_loop import HomeLoop
 from gwproactor.runtime.mailbox import Mailbox
@@ -20,10 +20,6 @@ from gwproactor.runtime.post_office import PostOffice
 from gwproactor.wire.envelope import Message
 
 T = TypeVar("T")
-
-LAST_SECONDS = 0.1
-"""For what threads have written, where the actors have used up the time of the stop: what finds
-room at once is not to be lost with them."""
 
 
 class Mail:
@@ -44,9 +40,10 @@ class Mail:
         """Add an actor, or whatever else has a name that messages can be addressed to.
 
         A `Runnable` one is started with the proactor, in the order of these calls, and at once
-        where that runs already; it is stopped with the proactor, in the time of `stop_seconds`.
+        where that runs already; it is stopped with the proactor, the last one first.
 
         Raises:
+            NotRunningError: The actors are being stopped.
             UsageError: It is no communicator; or there is one of that name, or a link or peer; or
                 the name is reserved, or cannot be one level of a topic; or what it lets monitor is
                 wrong.
@@ -185,21 +182,22 @@ class Mail:
         """The name of the link to the primary peer; empty where there is none."""
         return self._links.primary_peer_client
 
-    async def _drain_mailboxes(self, timeout_seconds: float) -> None:
-        """Give what was sent before the stop its time; what is left then, mailboxes report."""
+    async def _deal_with_mail(self, timeout_seconds: float) -> None:
+        """Give what was sent before the stop its time, and what follows from it.
+
+        A message may be passed on from one to the next. So there are as many rounds as there are
+        receivers; who writes to each other in circles never comes to an end.
+        """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                await asyncio.gather(self._mailbox.drained(), self._communicators.drained())
+                for _ in (self, *self._communicators):
+                    await self._post_office.sent_on()
+                    await asyncio.gather(self._mailbox.drained(), self._communicators.drained())
 
-    async def _stop_communicators(self, timeout_seconds: float) -> None:
-        """Stop the actors, and send on the last messages of threads."""
-        self._oversight.watchdog.end()
-        deadline = time.monotonic() + timeout_seconds
-        await self._communicators.stop(timeout_seconds)
-        self._post_office.close()
-        await self._post_office.settle(max(deadline - time.monotonic(), LAST_SECONDS))
-
-    def _close_mailboxes(self) -> None:
-        """Tell who still waits that nobody deals with messages any more, be it that none began."""
-        self._mailbox.close()
-        self._communicators.close_mailboxes()
+    async def _end_actors(self, timeout_seconds: float) -> None:
+        """Stop the actors, the last first; what they need is spared."""
+        await self._communicators.stop(
+            timeout_seconds,
+            sent_on=self._post_office.sent_on,
+            spared=(KnownNames.io_loop_manager,),
+        )

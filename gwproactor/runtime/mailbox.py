@@ -11,6 +11,10 @@ Who is in no hurry can wait for room, and until the receiver has dealt with his 
 receiver's pace is his own, and what the receiver fails with is his to know. Waiting is no failure,
 so of a receiver that hangs nobody would hear; where none of its messages is taken for a while and
 somebody waits for room, it is reported.
+
+Once it is closed nothing is taken any more. What is left then, with the message whose handler was
+cut short, is counted and reported, but for what somebody else knows of: the broker, who has it
+still, or who waits for the outcome.
 """
 
 import asyncio
@@ -24,7 +28,7 @@ from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.held_packets import HeldPackets
 from gwproactor.texts import kind_of, traceback_text
-from gwproactor.waiting import is_being_cancelled
+from gwproactor.waiting import Progress, is_being_cancelled
 from gwproactor.wire.envelope import Message
 
 logger = logging.getLogger(__name__)
@@ -52,8 +56,13 @@ class _Entry(NamedTuple):
     outcome: "asyncio.Future[None] | None" = None
 
 
+_IS_FULL = "is full"
+
+
 class Mailbox:
     """The mailbox of one receiver. For the event loop's thread.
+
+    What is put in before `run` waits for it.
 
     Args:
         owner: What reports call the receiver.
@@ -80,9 +89,8 @@ class Mailbox:
         self._outcomes: set[asyncio.Future[None]] = set()
         self._room = asyncio.Event()
         self._is_over = False
-        self._out_count = 0
-        self._dealt_count = 0
-        self._progress = asyncio.Event()
+        self._in_hand: _Entry | None = None
+        self._progress = Progress()
         self._held = HeldPackets()
         self._later: set[asyncio.TimerHandle] = set()
         self._report = report
@@ -100,8 +108,8 @@ class Mailbox:
         Args:
             received: Valid, and neither ack, ping nor event.
         """
-        if self._is_full and not received.holds_broker:
-            self._drop(received.link_name)
+        if self._is_over or (self._is_full and not received.holds_broker):
+            self._refuse(received)
             return False
         if not self._held.waits_already(received):
             self._letters.put_nowait(_Entry(received))
@@ -117,7 +125,7 @@ class Mailbox:
         if self._is_over:
             raise self._not_running()
         if self._is_full:
-            self._drop(message.Header.Src)
+            self._drop(_IS_FULL, message.Header.Src)
             raise MailboxFullError(
                 f"the mailbox of {self._owner} is full, so a {message.Header.MessageType} was not"
                 f" taken: {self._max_messages} messages wait already; it does not keep up"
@@ -136,16 +144,11 @@ class Mailbox:
                 self._report_often(summary, f"it may hang; {len(self)} messages wait")
 
     async def drained(self) -> None:
-        """Wait until what waits now is dealt with, or nobody does that any more; cancel-safe.
+        """Wait until what the receiver has in hand, and what waits now, is dealt with; cancel-safe.
 
-        What comes meanwhile is not waited for: two who write to each other never come to an end.
+        What comes meanwhile is not waited for; and nothing, where nobody empties the mailbox.
         """
-        if not len(self):
-            return
-        last = self._out_count + len(self)
-        while self._dealt_count < last and not self._is_over:
-            self._progress.clear()
-            await self._progress.wait()
+        await self._progress.through(len(self))
 
     async def process(self, message: Message[Any]) -> None:
         """Take in a message from within the node, and wait until the receiver has dealt with it.
@@ -168,20 +171,16 @@ class Mailbox:
 
     async def run(self) -> None:
         """Hand the messages to the handler, until cancelled."""
+        self._progress.start()
         try:
-            while not is_being_cancelled():  # the handler may have taken a cancel for its own
-                entry = await self._letters.get()
-                self._out_count += 1
+            # the handler may have taken a cancel for its own
+            while not (self._is_over or is_being_cancelled()):
+                self._in_hand = entry = await self._letters.get()
+                self._progress.took_one()
                 self._room.set()
-                letter = entry.letter
-                if isinstance(letter, ReceivedMessage) and letter.expired(time.monotonic()):
-                    summary = f"A {type_of(letter)} expired in the mailbox of {self._owner}"
-                    self._report_often(summary, letter.link_name)
-                    self._done(letter)
-                else:
-                    await self._handle(entry)
-                self._dealt_count = self._out_count
-                self._progress.set()
+                await self._deal_with(entry)
+                self._in_hand = None
+                self._progress.is_done_with_it()
                 if not self._letters.empty():  # nothing else would let the others have their turn
                     await asyncio.sleep(0)
         finally:
@@ -190,11 +189,14 @@ class Mailbox:
     def close(self) -> None:
         """Take nothing more, and tell those who wait that nobody will deal with their messages.
 
-        `run` does so at its end; once more does nothing. For one that perhaps never ran.
+        Who closes it cancels `run`, too. What that has in hand counts as left. A second call does
+        nothing.
         """
+        if self._is_over:
+            return
         self._is_over = True
         self._room.set()
-        self._progress.set()
+        self._progress.stop()
         self._count_left()
         for timer in self._later:
             timer.cancel()
@@ -203,18 +205,14 @@ class Mailbox:
                 outcome.set_exception(self._not_running())
 
     def _count_left(self) -> None:
-        """Let go of what waits, and report what nobody else knows of.
-
-        The broker keeps some, and of some a sender who waits is told.
-        """
-        count = 0
-        while not self._letters.empty():
-            letter, _, outcome = self._letters.get_nowait()
-            kept = isinstance(letter, ReceivedMessage) and letter.holds_broker
-            count += not kept and outcome is None
+        """Let go of what waits, and report what nobody else knows of."""
+        in_hand = [] if self._in_hand is None else [self._in_hand]
+        waiting = [self._letters.get_nowait() for _ in range(len(self))]
+        count = sum(_is_lost(entry) for entry in (*in_hand, *waiting))
         if count:
             self.dropped_count += count
-            self._report(f"{self._owner} had {count} messages left at the stop", "")
+            cut_short = f"a {type_of(in_hand[0].letter)} was in its hands" if in_hand else ""
+            self._report(f"{self._owner} had {count} messages left at the stop", cut_short)
 
     def _not_running(self) -> NotRunningError:
         return NotRunningError(f"{self._owner} takes no messages any more: the proactor stops")
@@ -223,9 +221,23 @@ class Mailbox:
     def _is_full(self) -> bool:
         return self._letters.qsize() >= self._max_messages
 
-    def _drop(self, sender: str) -> None:
+    def _refuse(self, received: ReceivedMessage) -> None:
+        """Do not take a peer's message; one that the broker keeps is not lost."""
+        if not received.holds_broker:
+            self._drop("is closed" if self._is_over else _IS_FULL, received.link_name)
+
+    def _drop(self, cause: str, sender: str) -> None:
         self.dropped_count += 1
-        self._report_often(f"The mailbox of {self._owner} is full: messages are dropped", sender)
+        self._report_often(f"The mailbox of {self._owner} {cause}: messages are dropped", sender)
+
+    async def _deal_with(self, entry: _Entry) -> None:
+        letter = entry.letter
+        if isinstance(letter, ReceivedMessage) and letter.expired(time.monotonic()):
+            summary = f"A {type_of(letter)} expired in the mailbox of {self._owner}"
+            self._report_often(summary, letter.link_name)
+            self._done(letter)
+        else:
+            await self._handle(entry)
 
     async def _handle(self, entry: _Entry) -> None:
         try:
@@ -246,8 +258,8 @@ class Mailbox:
     def _failed(self, letter: Letter, tries: int, error: BaseException) -> None:
         summary = f"{self._owner} failed with a {type_of(letter)}"
         self._report_often(summary, traceback_text(error), kind=kind_of(error))
-        if not isinstance(letter, ReceivedMessage) or not letter.holds_broker:
-            return
+        if not isinstance(letter, ReceivedMessage) or not letter.holds_broker or self._is_over:
+            return  # nobody has it any more; or the broker has it for the next run
         if tries >= self._max_tries:
             self._report(f"{summary} {tries} times; it is let go", traceback_text(error))
             self._done(letter)
@@ -277,6 +289,12 @@ class Mailbox:
 def _raisable(error: BaseException) -> Exception:
     """The error for who waits: a CancelledError would say that it is he who is cancelled."""
     return error if isinstance(error, Exception) else RuntimeError(f"the handler raised {error!r}")
+
+
+def _is_lost(entry: _Entry) -> bool:
+    """Whether nobody has it who could send it again."""
+    kept = isinstance(entry.letter, ReceivedMessage) and entry.letter.holds_broker
+    return not kept and entry.outcome is None
 
 
 def type_of(letter: Letter) -> str:

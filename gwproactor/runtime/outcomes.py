@@ -6,13 +6,14 @@ as success. A hook that is called at one very moment must be a plain function, a
 not.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import ParamSpec
 
 from result import Err
 
-from gwproactor.errors import UsageError
-from gwproactor.texts import name_of
+from gwproactor.errors import ProactorFailedError, UsageError
+from gwproactor.texts import in_words, name_of
 
 P = ParamSpec("P")
 
@@ -39,9 +40,14 @@ def call_plain(hook: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> 
 
     Raises:
         UsageError: It is a coroutine.
+        ProactorFailedError: It raises CancelledError. Nothing cancels a plain function, and who
+            calls it would take that for his own cancel.
         Exception: What the hook raises.
     """
-    outcome = hook(*args, **kwargs)
+    try:
+        outcome = hook(*args, **kwargs)
+    except asyncio.CancelledError as error:
+        raise ProactorFailedError(f"{name_of(hook)} raised {in_words(error)}") from error
     if isinstance(outcome, Coroutine):
         outcome.close()
         raise UsageError(

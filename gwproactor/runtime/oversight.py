@@ -8,7 +8,7 @@ The watchdogs are here too: the one inside, the thread that watches over the loo
 those outside, which are tasks of the proactor like the others.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
@@ -50,7 +50,7 @@ class Oversight:
         )
 
     def run_endless(self, what: str, work: Callable[[], Awaitable[None]]) -> SupervisedTask:
-        """Run a task of the proactor, which is not to end before `end_tasks`.
+        """Run a task of the proactor, which is not to end by itself before `end_tasks`.
 
         Args:
             what: What it is called.
@@ -88,18 +88,24 @@ class Oversight:
             )
         self.tasks.open()
 
-    async def end_tasks(self) -> None:
-        """End the tasks of the application; from now on those of the proactor may end as well."""
-        self._ending = True
-        await self.tasks.close(self._settings.stop_seconds)
+    async def end_tasks(self, timeout_seconds: float) -> None:
+        """Watch over nobody any more, for all come to their end, and end the application's tasks.
 
-    async def close(self) -> None:
+        From now on those of the proactor may end as well.
+        """
+        self._ending = True
+        self.watchdog.end()
+        await self.tasks.close(timeout_seconds)
+
+    async def end(self, tasks: Iterable[SupervisedTask], timeout_seconds: float) -> None:
+        """End some tasks of the proactor; see `TaskSupervisor.end`."""
+        await self._own.end(tasks, timeout_seconds)
+
+    async def close(self, timeout_seconds: float) -> None:
         """End all that is left. Cancelling is safe: it is cancelled all the same."""
         try:
-            if not self._ending:  # else the tasks of the application have had their time
-                await self.end_tasks()
-            await self._own.close(self._settings.stop_seconds)
+            await self._own.close(timeout_seconds / 2)
         finally:
             self.notify.close()
             if self._loop_watch is not None:
-                await self._loop_watch.stop()
+                await self._loop_watch.stop(timeout_seconds / 2)

@@ -121,11 +121,6 @@ class OwnTasks(Lifecycle):
         builder = self.get_external_watchdog_builder_class()
         self._oversight.begin(builder.pat_args(self._service_name()))
 
-    async def _end_tasks(self) -> None:
-        """End the tasks of the application, and monitor nobody any more: all come to their end."""
-        self._oversight.watchdog.end()
-        await self._oversight.end_tasks()
-
     @abstractmethod
     def _service_name(self) -> str:
         """What the service is called that this program may be."""

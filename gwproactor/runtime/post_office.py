@@ -8,6 +8,7 @@ no data; what is for the watchdog goes to it from the thread's own hands.
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Hashable
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from result import Err
 
 from gwproactor.actors.queues import SyncAsyncQueue, ThreadEnd
 from gwproactor.actors.thread_queues import MESSAGES_IN_A_TURN, ThreadQueues
-from gwproactor.errors import MailboxFullError, TaskDiedError, UsageError
+from gwproactor.errors import MailboxFullError, NotRunningError, TaskDiedError, UsageError
 from gwproactor.links.core.reports import ReportRate
 from gwproactor.links.link import Link
 from gwproactor.links.manager.link_manager import LinkManager
@@ -29,6 +30,7 @@ from gwproactor.runtime.names import checked_message, is_message
 from gwproactor.runtime.unknown_receivers import UnknownReceivers
 from gwproactor.runtime.watchdog import WatchdogManager
 from gwproactor.texts import in_words, traceback_text
+from gwproactor.waiting import Progress
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import EventBase, ProblemEvent, is_event_type
 
@@ -99,8 +101,9 @@ class PostOffice:
         """The messages of threads that do not wait for their receivers."""
         self._own_queues = ThreadQueues(self._send_when_there_is_room, max_messages)
         self.queue.loop_end.host = self
+        self._progress = Progress()
         self.left_count = 0
-        """How many messages of threads that wait were not sent on before the stop."""
+        """How many messages of threads came too late to be sent on before the stop."""
 
     def mailbox_of(self, received: ReceivedMessage) -> Mailbox:
         """The mailbox of the actor that a peer's message names, or else the proactor's own."""
@@ -154,11 +157,22 @@ class PostOffice:
     async def run(self) -> None:
         """Send on what threads hand in, until the queue is closed and empty."""
         count = 0
-        async for message in self.queue.loop_end:
-            self._send_on(message)
-            count += 1
-            if count % MESSAGES_IN_A_TURN == 0:
-                await asyncio.sleep(0)
+        self._progress.start()
+        try:
+            async for message in self.queue.loop_end:
+                self._progress.took_one()
+                self._send_on(message)
+                self._progress.is_done_with_it()
+                count += 1
+                if count % MESSAGES_IN_A_TURN == 0:
+                    await asyncio.sleep(0)
+        finally:
+            self._progress.stop()
+
+    async def sent_on(self) -> None:
+        """Wait until what threads have written before now is sent on. Cancelling is safe."""
+        await self._own_queues.sent_on()
+        await self._progress.through(len(self.queue))
 
     def close(self) -> None:
         """Take nothing more from threads; what was taken is still sent on."""
@@ -166,12 +180,15 @@ class PostOffice:
         self._own_queues.close()
 
     async def settle(self, timeout_seconds: float) -> None:
-        """Wait, after `close`, until what waits for room is sent on; report what is left."""
-        count = await self._own_queues.settle(timeout_seconds)
-        if count:
-            self.left_count += count
-            details = "their receivers had no room for them"
-            self._principal.report_problem(f"{count} messages of threads were not sent", details)
+        """Wait, after `close`, until what waits is sent on, and report what is not."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_seconds):
+                await self._progress.through(len(self.queue))
+                await self._own_queues.sent_on()
+        self.left_count += await self._own_queues.settle(0) + len(self.queue)
+        if self.left_count:
+            summary = f"{self.left_count} messages of threads were not sent"
+            self._principal.report_problem(summary, "their receivers had no room, or had stopped")
 
     async def _send_when_there_is_room(self, message: Message[Any]) -> None:
         mailbox = self._mailbox_for(message)
@@ -192,6 +209,8 @@ class PostOffice:
             self.send(message)
         except MailboxFullError:
             pass  # the mailbox has counted and reported it
+        except NotRunningError:
+            self.left_count += 1  # `settle` reports it
         except Exception as error:  # noqa: BLE001 - it is reported
             self._report(message, error)
 

@@ -29,6 +29,7 @@ from gwproactor.runtime.io_loop import IOLoop
 from gwproactor.runtime.mailbox import Mailbox
 from gwproactor.runtime.names import checked_type
 from gwproactor.runtime.one_run import OneRun
+from gwproactor.runtime.orderly_end import REQUESTS_SHARE
 from gwproactor.runtime.oversight import Oversight
 from gwproactor.runtime.own_links import OwnLinks
 from gwproactor.runtime.post_office import PostOffice
@@ -71,8 +72,6 @@ class Proactor(OwnLinks, WebServices, OneRun, ServicesInterface):
         self.add_communicator(self._io_loop)
 
     def _make_parts(self, settings: ProactorSettings) -> None:
-        # half the time, so that what does not end can be named before the stop goes on without it
-        half_of_stop_seconds = settings.stop_seconds / 2
         self._events = EventFlow(
             self._name,
             settings.events,
@@ -99,7 +98,7 @@ class Proactor(OwnLinks, WebServices, OneRun, ServicesInterface):
         self._links.events.on_reupload = self._reupload_progressed
         self._web = WebServers(
             self.report_problem,
-            stop_seconds=half_of_stop_seconds,
+            stop_seconds=settings.stop_seconds * REQUESTS_SHARE,
             guard=lambda what: exits_end(self, what),
         )
         self._mailbox = Mailbox(
@@ -128,7 +127,7 @@ class Proactor(OwnLinks, WebServices, OneRun, ServicesInterface):
         self._dispatch = Dispatch(
             self._post_office.mailbox_of, self._events.incoming.receive, self._acknowledge
         )
-        self._io_loop = IOLoop(self.services, settings.tasks, self, half_of_stop_seconds)
+        self._io_loop = IOLoop(self.services, settings.tasks, self, settings.stop_seconds)
 
     @property
     def name(self) -> str:

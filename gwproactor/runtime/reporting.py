@@ -20,6 +20,7 @@ from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.hooks import Hooks
 from gwproactor.runtime.names import checked_type
 from gwproactor.runtime.observer import Observer
+from gwproactor.runtime.outcomes import call_plain
 from gwproactor.texts import MAX_TEXT_BYTES, cut_to_bytes
 from gwproactor.wire.payloads import ProblemEvent, ProblemType
 
@@ -138,6 +139,6 @@ class Reporting(Hooks):
         for observer in self._observers:
             try:
                 with exits_end(self, "an observer"):
-                    call(observer)
+                    call_plain(call, observer)
             except Exception:
                 self._logger.exception("an observer failed")

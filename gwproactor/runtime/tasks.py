@@ -11,7 +11,7 @@ Cancelling ends a task for good, at once, whatever it is at; a restart that wait
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Protocol
 
 from gwproactor.config.tasks import OnFailure, TaskPolicy
@@ -96,6 +96,7 @@ class TaskSupervisor:
         self._overseer = overseer
         self._waiting: list[tuple[SupervisedTask, Work | Coroutine[Any, Any, object]]] = []
         self._running: dict[asyncio.Task[Any], SupervisedTask] = {}
+        self._stuck: set[asyncio.Task[Any]] = set()
         self._is_open = False
         self._closed = False
 
@@ -169,13 +170,26 @@ class TaskSupervisor:
         for supervised, work in waiting:
             supervised.cancel()
             discard(work)
-        for task in self._running:
+        await self.end(tuple(self._running.values()), timeout_seconds)
+
+    async def end(self, tasks: Iterable[SupervisedTask], timeout_seconds: float) -> None:
+        """Cancel some tasks and wait until they have ended. Cancelling is safe.
+
+        Args:
+            tasks: Of this object.
+            timeout_seconds: How long they may take; one that takes longer is reported once, with
+                where it is.
+        """
+        wanted = set(tasks)
+        found = {task for task, supervised in self._running.items() if supervised in wanted}
+        for task in found:
             task.cancel()
-        tasks = self._running.keys() - {asyncio.current_task()}
-        if tasks:
-            _, stuck = await asyncio.wait(tasks, timeout=timeout_seconds)
-            for task in stuck:
+        found -= {asyncio.current_task()}
+        if found:
+            _, stuck = await asyncio.wait(found, timeout=timeout_seconds)
+            for task in stuck - self._stuck:
                 self._report_stuck(task, timeout_seconds)
+            self._stuck |= stuck
 
     def _begin(self, supervised: SupervisedTask, work: Work | Coroutine[Any, Any, object]) -> None:
         if supervised.done:  # cancelled before it could begin

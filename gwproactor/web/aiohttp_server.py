@@ -140,7 +140,7 @@ class AiohttpServer:
             keepalive_timeout=self._config.idle_seconds,
             lingering_time=LINGER_SECONDS,
             # aiohttp waits so long for a handler, and as long again for its connection.
-            shutdown_timeout=self._stop_seconds / 3,
+            shutdown_timeout=self._stop_seconds / 4,
         )
 
     def close(self) -> None:
@@ -163,7 +163,7 @@ class AiohttpServer:
             return
         try:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._stop_seconds):
+                async with asyncio.timeout(self._stop_seconds * 3 / 4):
                     await runner.cleanup()
         finally:
             for transport in transports:
@@ -189,7 +189,7 @@ class AiohttpServer:
     async def _handlers_ended(self) -> None:
         """Wait for those that were cancelled."""
         if self._handling:
-            await asyncio.wait(self._handling, timeout=self._stop_seconds / 3)
+            await asyncio.wait(self._handling, timeout=self._stop_seconds / 4)
         if self._handling:
             names = ", ".join(sorted(task.get_name() for task in self._handling))
             self._reports.report("a handler does not end; it swallows its cancellation", names)

@@ -50,7 +50,7 @@ def refused(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
 def test_every_setting_has_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     lines = [line.split("\t") for line in output_of(capfd).splitlines()]
     assert [name for name, _, _ in lines] == [dotted(path) for path, _ in leaves(ProactorSettings)]
-    assert ["stop_seconds", "0.8", "default"] in lines
+    assert ["stop_seconds", "2.0", "default"] in lines
 
 
 def test_a_terminal_gets_columns(

@@ -619,8 +619,8 @@ async def test_what_is_left_at_the_stop_is_reported_and_counted() -> None:
         for number in range(1, 5):
             node.send(order("slow", number))
         await until(lambda: slow.at_work == 1)
-    assert node.notes.summaries() == ["'slow' had 3 messages left at the stop"]
-    assert node.dropped_message_count == 3
+    assert node.notes.summaries() == ["'slow' had 4 messages left at the stop"]
+    assert node.dropped_message_count == 4  # with the one that it had in hand
 
 
 async def test_where_the_start_fails_who_waits_is_told_and_what_waits_is_counted(
