@@ -91,11 +91,12 @@ class BackgroundHandler(logging.Handler):
             except queue.Empty:
                 self._write(self._throttle.overdue())
                 continue
-            self._write(self._throttle.overdue())
             if isinstance(item, threading.Event):
+                self._write(self._throttle.overdue())
                 item.set()
-            elif self._throttle.filter(item):
-                self._write([item])
+            else:
+                self._write(self._throttle.overdue(item.created))
+                self._write(filter(self._throttle.filter, [item]))
             self._tell_of_lost()
         self._write(self._throttle.rest())
 

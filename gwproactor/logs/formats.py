@@ -63,11 +63,11 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": bounded(record.getMessage()),
         }
-        extra = {key: value for key, value in vars(record).items() if key not in _OF_EVERY_RECORD}
         traceback = _traceback_of(record, self)
         if traceback:
-            extra["traceback"] = traceback
-        return _as_json(extra | said)
+            said["traceback"] = traceback
+        known = _OF_EVERY_RECORD | said.keys()
+        return _as_json(said | {k: v for k, v in vars(record).items() if k not in known})
 
 
 def _as_json(said: dict[str, object]) -> str:

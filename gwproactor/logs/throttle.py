@@ -47,17 +47,27 @@ class RepeatFilter(logging.Filter):
             return True
         return self._repeats.shown(self._clock(), kind_of(record), record)
 
-    def overdue(self) -> Iterator[logging.LogRecord]:
-        """A record for each kind of which some were withheld, when its time has come."""
-        return map(_told, self._repeats.ended(self._clock()))
+    def overdue(self, told_at: float | None = None) -> Iterator[logging.LogRecord]:
+        """A record for each kind of which some were withheld, when its time has come.
+
+        Args:
+            told_at: The time that these records bear, in seconds since the epoch; now, when not
+                given. Before a record that has waited it is that one's, so that no time in the log
+                is before the one above it.
+        """
+        return self._told(self._clock(), told_at)
 
     def rest(self) -> Iterator[logging.LogRecord]:
         """The same for all, at once: it is the end."""
-        return map(_told, self._repeats.ended(float("inf")))
+        return self._told(float("inf"), None)
 
     def seconds_to_overdue(self) -> float | None:
         """When to ask for what is overdue; None as long as nothing came."""
         return self._repeats.seconds_to_end(self._clock())
+
+    def _told(self, now: float, told_at: float | None) -> Iterator[logging.LogRecord]:
+        told_at = time.time() if told_at is None else told_at
+        return (_told(withheld, told_at) for withheld in self._repeats.ended(now))
 
 
 def kind_of(record: logging.LogRecord) -> str:
@@ -66,11 +76,16 @@ def kind_of(record: logging.LogRecord) -> str:
     return f"{record.name} {record.levelno} {text}"
 
 
-def _told(withheld: Withheld[logging.LogRecord]) -> logging.LogRecord:
-    """The last of the records that were withheld, with their number and without a traceback."""
+def _told(withheld: Withheld[logging.LogRecord], told_at: float) -> logging.LogRecord:
+    """The last of the records that were withheld, with their number and without what is below it.
+
+    It bears the time at which it is told, for it stands among records of that time.
+    """
     record = copy.copy(withheld.last)
     times = "once more" if withheld.count == 1 else f"{withheld.count} times more"
     record.msg, record.args = f"{record.getMessage()} ... {times}", None
     record.exc_info = record.exc_text = record.stack_info = None
-    record.details = ""
+    vars(record).pop("details", None)
+    record.relativeCreated += 1000 * (told_at - record.created)
+    record.created, record.msecs = told_at, told_at % 1 * 1000 // 1
     return record

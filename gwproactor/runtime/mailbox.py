@@ -18,7 +18,6 @@ still, or who waits for the outcome.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple
@@ -30,8 +29,6 @@ from gwproactor.runtime.held_packets import HeldPackets
 from gwproactor.texts import kind_of, traceback_text
 from gwproactor.waiting import Progress, is_being_cancelled
 from gwproactor.wire.envelope import Message
-
-logger = logging.getLogger(__name__)
 
 Letter = ReceivedMessage | Message[Any]
 """What waits in a mailbox: a message from a peer, or one from within the node."""
@@ -246,7 +243,6 @@ class Mailbox:
             if is_being_cancelled():
                 raise
             if entry.outcome is None:
-                logger.exception("%s failed with a message", self._owner)
                 self._failed(entry.letter, entry.tries, error)
             elif not entry.outcome.done():
                 entry.outcome.set_exception(_raisable(error))

@@ -19,6 +19,7 @@ class Kept(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.texts: list[str] = []
+        self.times: list[float] = []
         self.may_go_on = threading.Event()
         self.may_go_on.set()
         self.is_at_work = threading.Event()
@@ -31,6 +32,7 @@ class Kept(logging.Handler):
         if record.getMessage() == "poison":
             raise RecursionError("too deep")
         self.texts.append(record.getMessage())
+        self.times.append(record.created)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         self.failures += 1
@@ -113,6 +115,20 @@ def test_repetitions_are_told_when_their_time_has_come_without_a_record(
     for _ in range(30):
         handler.handle(record("lost", level=logging.ERROR))
     assert told.wait(20)
+
+
+def test_no_time_in_the_log_is_before_the_one_above_it(make: Make, kept: Kept) -> None:
+    kept.may_go_on.clear()
+    handler = make(window_seconds=0.01)
+    handler.handle(record("a", level=logging.WARNING))
+    assert kept.is_at_work.wait(20)
+    for text in [*["a"] * 4, *["b"] * 4, "the last"]:
+        handler.handle(record(text, level=logging.WARNING))
+    kept.may_go_on.set()
+    handler.close()
+    assert "the last" in kept.texts
+    assert any("more" in text for text in kept.texts)
+    assert kept.times == sorted(kept.times)
 
 
 def test_the_end_tells_what_was_withheld(make: Make, kept: Kept) -> None:

@@ -108,6 +108,12 @@ def test_json_takes_a_circle() -> None:
     assert json.loads(JSON.format(record(circle=circle)))["circle"] == "[[...]]"
 
 
+def test_what_every_record_has_comes_before_what_it_was_given() -> None:
+    said = json.loads(JSON.format(record("%s", "a", aaa=1, details="more")))
+    assert list(said)[:4] == ["time", "level", "logger", "message"]
+    assert "details" not in json.loads(JSON.format(record()))
+
+
 def test_an_extra_cannot_pretend_to_be_something_else() -> None:
     said = json.loads(JSON.format(record(level="INFO", time="then", logger="x")))
     assert (said["level"], said["logger"]) == ("WARNING", "a.b")

@@ -1,6 +1,7 @@
 """The filter that withholds repetitions."""
 
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -55,9 +56,28 @@ def test_a_count_has_no_traceback(throttle: RepeatFilter) -> None:
         failed = record("failed")
         failed.exc_info = (ValueError, ValueError("x"), None)
         failed.exc_text = "Traceback"
+        failed.details = "more"
         throttle.filter(failed)
     (told,) = throttle.rest()
     assert (told.exc_info, told.exc_text) == (None, None)
+    assert not hasattr(told, "details")
+
+
+def test_a_count_bears_the_time_at_which_it_is_told(throttle: RepeatFilter, clock: Clock) -> None:
+    def withheld() -> None:
+        for _ in range(3):
+            throttle.filter(record("failed"))
+        clock.now += 60
+
+    withheld()
+    before = time.time()
+    (now,) = throttle.overdue()
+    assert before <= now.created <= time.time()
+    assert now.msecs == pytest.approx(now.created % 1 * 1000, abs=1)
+    withheld()
+    (then,) = throttle.overdue(now.created + 10)
+    assert then.created == now.created + 10
+    assert then.relativeCreated == pytest.approx(now.relativeCreated + 10_000, abs=1)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,20 @@ async def test_what_is_wrong_is_told_with_its_lines(
     assert second.levelname == "WARNING"
 
 
+async def test_what_a_handler_fails_with_is_told_once(log: pytest.LogCaptureFixture) -> None:
+    class Failing(Node):
+        async def process_message(self, message: Message[object]) -> None:
+            raise ValueError("broken")
+
+    made = Failing("d1.a", ProactorSettings(logging=LoggingSettings(base_log_name="of_test")))
+    async with made:
+        made.send(Message(Src="a", Dst=made.name, Payload=Note()))
+        await until(lambda: "failed with" in log.text)
+    told = [one for one in log.records if "failed with" in one.getMessage()]
+    assert len(told) == 1
+    assert "ValueError: broken" in told[0].getMessage()
+
+
 async def test_links_and_messages_are_told(
     broker: AnyBroker, log: pytest.LogCaptureFixture
 ) -> None:
