@@ -20,6 +20,7 @@ from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.exits import exits_end
 from gwproactor.runtime.mailbox import Letter, Mailbox
 from gwproactor.runtime.outcomes import call_plain, settled
+from gwproactor.runtime.stacks import stacks_naming
 from gwproactor.runtime.tasks import Overseer, SupervisedTask
 from gwproactor.texts import traceback_text
 from gwproactor.waiting import is_being_cancelled
@@ -209,7 +210,9 @@ class Communicators:
             return
         _, late = await asyncio.wait(joins, timeout=max(0.0, seconds))
         for join in late:
-            self._report(f"'{joins[join]}' did not stop", "it was asked, and waited for in vain")
+            name = joins[join]
+            details = f"it was asked, and waited for in vain\n{stacks_naming(name)}"
+            self._report(f"'{name}' did not stop", details)
 
     def close_mailboxes(self) -> None:
         """Take no messages any more; those who wait are told."""

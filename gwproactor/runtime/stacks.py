@@ -44,6 +44,17 @@ def stacks_text(first: Collection[str] = (), max_bytes: int = DEFAULT_MAX_BYTES)
     return _joined(_threads(first), _tasks(first), max_bytes)
 
 
+def stacks_naming(name: str, max_bytes: int = DEFAULT_MAX_BYTES) -> str:
+    """The stacks of the threads and tasks that have `name` in theirs. For the loop's thread.
+
+    Args:
+        name: An actor's, for one: its thread has it, and its mailbox's task has it in its own.
+        max_bytes: See `stacks_text`.
+    """
+    places = (*_threads((name,)).places, *_tasks((name,)).places)
+    return cut_to_bytes("\n".join(each.text for each in places if each.is_first), max_bytes)
+
+
 def thread_stacks_text(max_bytes: int = DEFAULT_MAX_BYTES) -> str:
     """The stacks of all threads, from any thread.
 

@@ -11,7 +11,7 @@ import pytest
 
 from gwproactor.runtime import stacks
 from gwproactor.runtime.frames import MAX_FRAMES
-from gwproactor.runtime.stacks import MAX_NAMES, stacks_text, thread_stacks_text
+from gwproactor.runtime.stacks import MAX_NAMES, stacks_naming, stacks_text, thread_stacks_text
 
 
 async def outer() -> None:
@@ -131,6 +131,17 @@ async def test_a_thread_that_hangs_is_shown_where_it_hangs() -> None:
     finally:
         free.set()
         thread.join()
+
+
+async def test_those_of_one_name_alone_are_shown() -> None:
+    both = [
+        asyncio.create_task(waiting, name=f"mailbox of {name}")
+        for name, waiting in (("meter", outer()), ("fan", inner()))
+    ]
+    await asyncio.sleep(0)
+    assert titles(stacks_naming("meter")) == ["task mailbox of meter"]
+    assert stacks_naming("nobody") == ""
+    await ended(both)
 
 
 def test_threads_can_be_asked_for_without_a_loop() -> None:
