@@ -14,6 +14,23 @@ from gwproactor.links.core.reports import ReportRate
 from gwproactor.runtime.external_watchdog import PatCommand
 from gwproactor.runtime.notify_socket import NotifySocket, watchdog_seconds
 
+EXTENSION_SECONDS = 30.0
+"""A node that says nothing for so long while it stops is not waiting any more, it hangs."""
+
+
+async def ask_for_time(notify: NotifySocket) -> None:
+    """Ask the service manager for more time to stop in, until cancelled.
+
+    It would end a process that takes longer than its unit allows, which counts from the moment at
+    which it is told of the stop.
+
+    Args:
+        notify: Its socket.
+    """
+    while notify.is_there:
+        notify.more_time(EXTENSION_SECONDS)
+        await asyncio.sleep(EXTENSION_SECONDS / 3)
+
 
 class ExternalPats:
     """The two endless works of patting. For the loop's thread.

@@ -96,6 +96,10 @@ class NotifySocket:
         """Tell that the node stops, and why in one line."""
         return self._send(f"STOPPING=1\nSTATUS={_one_line(status)}")
 
+    def more_time(self, seconds: float) -> bool:
+        """Ask for more time to stop in than the service manager would give: so much from now on."""
+        return self._send(f"EXTEND_TIMEOUT_USEC={round(seconds * 1e6)}")
+
     def status(self, status: str) -> bool:
         """Tell people how the node is, in one line."""
         return self._send(f"STATUS={_one_line(status)}")

@@ -102,6 +102,7 @@ class OrderlyEnd(OwnEvents, Mail, Reporting):
         self._stop_now.set()
 
     async def _end_requests(self, _timeout_seconds: float) -> None:
+        self._oversight.notify.stopping(self._stop_reason)
         self._io_loop.expect_last_words()
         await self._web.stop()
 
@@ -118,12 +119,17 @@ class OrderlyEnd(OwnEvents, Mail, Reporting):
         if not self._is_open:
             return
         self._links.events.flush()
-        await until_any(self.all_events_acked(), self._stop_now.wait())
-        self._oversight.notify.stopping(self._stop_reason)
+        await self._acked_or_in_haste()
         self._links.events.flush()
         reason = cut_to_bytes(self._stop_reason, MAX_TEXT_BYTES)
         self._links.events.generate_own(ShutdownEvent(Src=self._name, Reason=reason))
-        await until_any(self.all_events_acked(), self._stop_now.wait())
+        await self._acked_or_in_haste()
+
+    async def _acked_or_in_haste(self) -> None:
+        """Wait as long as it takes, of which the service manager is told."""
+        if not self._stop_now.is_set():
+            with self._oversight.more_time():
+                await until_any(self.all_events_acked(), self._stop_now.wait())
 
     async def _wait_for_last_acks(self, timeout_seconds: float) -> None:
         upstream = self._links.upstream

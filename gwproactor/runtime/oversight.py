@@ -8,11 +8,12 @@ The watchdogs are here too: the one inside, the thread that watches over the loo
 those outside, which are tasks of the proactor like the others.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.config.tasks import OnFailure, TaskPolicy
-from gwproactor.runtime.external_pats import ExternalPats
+from gwproactor.runtime.external_pats import ExternalPats, ask_for_time
 from gwproactor.runtime.external_watchdog import PatCommand
 from gwproactor.runtime.loop_watch import LoopWatch
 from gwproactor.runtime.notify_socket import NotifySocket
@@ -87,6 +88,15 @@ class Oversight:
                 self._settings.tasks,
             )
         self.tasks.open()
+
+    @contextlib.contextmanager
+    def more_time(self) -> Iterator[None]:
+        """Ask the service manager for time, while something lasts as long as it will."""
+        asking = self._own.run(lambda: ask_for_time(self.notify), "requests for time")
+        try:
+            yield
+        finally:
+            asking.cancel()
 
     async def end_tasks(self, timeout_seconds: float) -> None:
         """Watch over nobody any more, for all come to their end, and end the application's tasks.

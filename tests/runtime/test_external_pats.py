@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gwproactor.runtime.external_pats import ExternalPats
+from gwproactor.runtime import external_pats
+from gwproactor.runtime.external_pats import ExternalPats, ask_for_time
 from gwproactor.runtime.external_watchdog import PatCommand
 from gwproactor.runtime.notify_socket import NotifySocket
 from gwproactor_test.service_manager import ServiceManager
@@ -40,6 +41,19 @@ class Inside:
 def manager(tmp_path: Path) -> Iterator[ServiceManager]:
     with ServiceManager(str(tmp_path / "notify")) as listening:
         yield listening
+
+
+async def test_the_service_manager_is_asked_for_time_again_and_again(
+    manager: ServiceManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(external_pats, "EXTENSION_SECONDS", 0.01)
+    notify = NotifySocket(manager.address)
+    task = asyncio.create_task(ask_for_time(notify))
+    assert [await manager.told() for _ in range(3)] == ["EXTEND_TIMEOUT_USEC=10000"] * 3
+    task.cancel()
+    await asyncio.wait([task])
+    notify.close()
+    await ask_for_time(NotifySocket(None))
 
 
 async def test_the_service_manager_is_told_while_all_is_well(

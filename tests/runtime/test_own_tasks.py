@@ -12,6 +12,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel
 
+from gwproactor.actors.actor import Actor
 from gwproactor.config.events import EventSettings
 from gwproactor.config.paths import Paths
 from gwproactor.config.proactor import ProactorSettings
@@ -512,6 +513,34 @@ async def test_the_service_manager_is_told_from_begin_to_end(
             while (last := await manager.told()) == "WATCHDOG=1":
                 pass
         assert last == "STOPPING=1\nSTATUS=maintenance"
+
+
+async def test_of_a_stop_the_service_manager_is_told_at_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("WATCHDOG_USEC", raising=False)
+    with ServiceManager(str(tmp_path / "notify")) as manager:
+        monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
+        go_on = asyncio.Event()
+
+        class Busy(Actor):
+            """Takes its time to end."""
+
+            def process_message(self, message: Message[Any]) -> None:
+                raise NotImplementedError
+
+            async def join(self) -> None:
+                await go_on.wait()
+
+        proactor = node()
+        proactor.add_communicator(Busy("busy", proactor.services))
+        async with proactor:
+            assert await manager.told() == "READY=1"
+            proactor.stop("maintenance", wait_for_acks=True)
+            assert await manager.told() == "STOPPING=1\nSTATUS=maintenance"
+            assert manager.told_so_far() == []
+            go_on.set()
+            assert await manager.told() == "EXTEND_TIMEOUT_USEC=30000000"
 
 
 async def test_after_an_expiry_the_service_manager_hears_no_pat(
