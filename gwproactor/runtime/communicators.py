@@ -14,7 +14,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from typing import Protocol
 
-from gwproactor.errors import NotRunningError, UsageError
+from gwproactor.errors import NotRunningError
 from gwproactor.interfaces import CommunicatorInterface, Runnable
 from gwproactor.links.received_message import ReceivedMessage
 from gwproactor.runtime.exits import exits_end
@@ -72,14 +72,12 @@ class Communicators:
         return iter(tuple(self._found.values()))
 
     def add(self, communicator: CommunicatorInterface) -> None:
-        """Add one; where the others run already, it begins at once.
+        """Add one, whose name is free; where the others run already, it begins at once.
 
         Raises:
-            UsageError: There is one of that name, or it has no name.
             NotRunningError: The others are being stopped.
             Exception: What its `start` raises; it was not added then.
         """
-        self.check_is_new(communicator)
         if self._is_ending:
             raise NotRunningError(f"'{communicator.name}' was not added: the proactor stops")
         name = communicator.name
@@ -93,20 +91,6 @@ class Communicators:
         )
         if self._run_task is not None:
             self._begin_late(communicator, self._run_task)
-
-    def check_is_new(self, communicator: CommunicatorInterface) -> None:
-        """Refuse one that could not be added.
-
-        Raises:
-            UsageError: There is one of that name, or it has no name.
-        """
-        name = communicator.name
-        if not name or name in self._found:
-            raise UsageError(
-                f"a communicator is named {name!r} already; names are unique"
-                if name
-                else f"{communicator!r} has no name, by which messages could reach it"
-            )
 
     def get(self, name: str) -> CommunicatorInterface | None:
         """The one of that name, or None."""

@@ -52,11 +52,8 @@ class Mail:
         self._home.check("add_communicator")
         checked_type(communicator, CommunicatorInterface, "what add_communicator is given")
         links = (link.settings for link in self._links)
-        check_communicator_name(communicator.name, self._name, links)
-        self._communicators.check_is_new(communicator)
-        with (
-            contextlib.ExitStack() as undoing
-        ):  # all of it or nothing, so that it can be tried again
+        check_communicator_name(communicator.name, self._name, links, self._communicators)
+        with contextlib.ExitStack() as undoing:  # all or nothing, so that it can be tried again
             watchdog = self._oversight.watchdog
             for monitored in communicator.monitored_names:
                 watchdog.add_monitored_name(monitored)

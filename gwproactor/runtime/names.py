@@ -52,21 +52,26 @@ def checked_message(item: T) -> T:
     raise UsageError(f"a Message can be sent, not {type(item).__name__}: give Message(Dst=…)")
 
 
-def check_communicator_name(name: str, own_name: str, links: Iterable[LinkSettings]) -> None:
+def check_communicator_name(
+    name: str, own_name: str, links: Iterable[LinkSettings], others: Container[str]
+) -> None:
     """Refuse a name that messages to somebody else carry, or that no topic can.
 
     Args:
         name: The communicator's.
         own_name: The node's.
         links: Those of the node.
+        others: The names of the communicators that there are.
 
     Raises:
         UsageError: It cannot be a communicator's name.
     """
-    if not name:
+    if not checked_type(name, str, "a communicator's name"):
         raise UsageError(
             "a communicator has no name, by which messages could reach it: give it one"
         )
+    if name in others:
+        raise UsageError(f"a communicator is named {name!r} already; names are unique")
     if name in RESERVED or name == own_name:
         raise UsageError(
             f"no communicator can be named '{name}': messages of that name are for the proactor"

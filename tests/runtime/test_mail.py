@@ -257,7 +257,13 @@ async def test_names_are_unique_among_communicators_and_links(embedded_broker: A
     node = Node()
     Clerk("clerk", node)
     node.add_link(link_to(PARENT, "p", "s", embedded_broker.url))
-    for name, said in (("clerk", "already"), (PARENT, "a link is named"), ("", "no name")):
+    wrong: list[tuple[Any, str]] = [
+        ("clerk", "already"),
+        (PARENT, "a link is named"),
+        ("", "no name"),
+        (7, "must be of type str, not int"),
+    ]
+    for name, said in wrong:
         with pytest.raises(UsageError, match=said):
             Clerk(name, node)
     with pytest.raises(UsageError, match="a communicator is named 'clerk'"):
