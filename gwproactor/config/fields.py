@@ -67,7 +67,7 @@ def said_by(model: BaseModel) -> dict[str, Any]:
     }
 
 
-def table_of(value: object) -> Mapping[str, Any] | None:
+def table_of(value: object) -> Mapping[Any, Any] | None:
     """What somebody said of a table, as a dictionary or an object; None where it is no table."""
     if isinstance(value, BaseModel):
         return said_by(value)

@@ -41,7 +41,7 @@ class Layer:
                 return True
             if key not in table:
                 return False
-            value = table[str(key)]
+            value = table[key]
         return True
 
 
