@@ -187,7 +187,10 @@ def _in_words(error: Exception, timeout: AioHttpClientTimeout, url: str) -> str:
         return f"no connection: {_cause_in_words(error.os_error)}"
     if isinstance(error, OSError):
         return f"the connection broke: {socket_error_in_words(error)}"
-    return _WORDS.get(type(error), type(error).__name__)
+    name = type(error).__name__
+    if isinstance(error, ValueError):  # its words may quote a header
+        return f"no request can be made of what it was told ({name}); look at URL and headers"
+    return _WORDS.get(type(error), name)
 
 
 def _cause_in_words(error: OSError) -> str:

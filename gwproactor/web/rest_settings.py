@@ -4,11 +4,14 @@ The fields are those of GridWorks hardware layouts. What a layout of the predece
 to aiohttp, unnamed, is refused here: a misspelled name would be nobody's error.
 """
 
+import json
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from gwproactor.config.mqtt import TLSInfo
+from gwproactor.web.rest_headers import Headers
 from gwproactor.web.rest_urls import URL_EXAMPLE, QueryValue, RESTTable, URLConfig, joined_url
 
 DEFAULT_POLL_PERIOD_SECONDS = 60.0
@@ -57,7 +60,7 @@ class SessionArgs(RESTTable):
 
     base_url: URLConfig | None = Field(default=None, examples=["http://10.0.0.5"])
     timeout: AioHttpClientTimeout = AioHttpClientTimeout()
-    headers: dict[str, SecretStr] = Field(default_factory=dict, examples=[_HEADERS])
+    headers: Headers = Field(default_factory=dict, examples=[_HEADERS])
     cookies: bool = False
     tls: TLSInfo | None = None
 
@@ -83,10 +86,19 @@ class RequestArgs(RESTTable):
     params: dict[str, QueryValue] | None = Field(default=None, examples=[{"unit": "C"}])
     data: str | dict[str, QueryValue] | None = None
     json_body: Any = None
-    headers: dict[str, SecretStr] = Field(default_factory=dict, examples=[_HEADERS])
+    headers: Headers = Field(default_factory=dict, examples=[_HEADERS])
     timeout: AioHttpClientTimeout | None = None
     ssl: bool | None = None
     max_redirects: int = Field(default=5, ge=0, le=20)
+
+    @field_validator("json_body")
+    @classmethod
+    def _is_json(cls, value: Any) -> Any:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError("it holds something that JSON cannot write") from None
+        return value
 
     @model_validator(mode="after")
     def _one_body(self) -> "RequestArgs":
@@ -151,7 +163,12 @@ class RESTPollerSettings(RESTTable):
 
     @model_validator(mode="after")
     def _whole_url(self) -> "RESTPollerSettings":
-        _ = self.url
+        has_login = urlsplit(self.url).username is not None
+        names = {name.lower() for name in (*self.session.headers, *self.request.headers)}
+        if has_login and "authorization" in names:
+            raise ValueError(
+                "the URL has a login, and the header Authorization is another; give one of them"
+            )
         return self
 
     @property

@@ -7,12 +7,12 @@ A URL may hold a login, and its query a key, so a URL in a report is `public_url
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urljoin, urlsplit, urlunsplit
 
-from pydantic import ConfigDict, Field, SecretStr, model_validator
+from pydantic import ConfigDict, Field, FiniteFloat, SecretStr, model_validator
 from pydantic.alias_generators import to_pascal
 
 from gwproactor.config.table import Table
 
-QueryValue = str | int | float
+QueryValue = str | int | FiniteFloat
 
 URL_EXAMPLE = "http://10.0.0.5/state"
 

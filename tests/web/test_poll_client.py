@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import SecretStr
 from yarl import URL
 
 from gwproactor.errors import PollError
@@ -200,6 +201,21 @@ async def test_a_name_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gwproactor.web.aiohttp_client.resolve", unknown)
     said = await refused("http://no.such.host.invalid/")
     assert said == "http://no.such.host.invalid/: no connection: no such name"
+
+
+async def test_a_request_that_cannot_be_made_is_told_without_its_secrets() -> None:
+    """One that a program has made past the checks of settings."""
+    headers = {"X-Key": SecretStr("secret\n")}
+    async with answering(show) as server:
+        found = settings(server.url)
+        made = found.request.model_copy(update={"headers": headers})
+        async with PollClient(found) as client:
+            with pytest.raises(PollError) as caught:
+                await client.ask(made)
+    assert str(caught.value) == (
+        f"{server.url}: no request can be made of what it was told (ValueError);"
+        " look at URL and headers"
+    )
 
 
 async def test_a_resolver_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,17 @@ def test_a_requests_timeout_takes_the_place_of_the_sessions() -> None:
         ({"request": {"url": URL, "method": "FETCH"}}, "'GET', 'HEAD', 'POST'"),
         ({"request": {"url": URL, "timeout": {"total": 0}}}, "greater than 0"),
         ({"request": {"url": URL, "data": "a", "json_body": 1}}, "two bodies; give one of them"),
+        ({"request": {"url": URL, "json_body": {1, 2}}}, "something that JSON cannot write"),
+        ({"request": {"url": URL, "json_body": float("nan")}}, "something that JSON cannot write"),
+        ({"request": {"url": URL, "params": {"a": float("nan")}}}, "finite number"),
+        ({"request": {"url": URL, "headers": {"X Y": "s"}}}, "after 'X' no name of a header"),
+        ({"request": {"url": URL, "headers": {"": "s"}}}, "after '' no name of a header"),
+        ({"session": {"headers": {"X-Key: s": ""}}}, "after 'X-Key' no name of a header"),
+        ({"session": {"headers": {"X-Key": "a\nb"}}}, "the value of 'X-Key' holds a line break"),
+        (
+            {"request": {"url": "http://u:p@h/"}, "session": {"headers": {"authorization": "s"}}},
+            "the URL has a login, and the header Authorization is another; give one of them",
+        ),
         ({"max_response_bytes": 0}, "greater than or equal to 1"),
     ],
 )

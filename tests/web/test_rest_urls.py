@@ -86,7 +86,7 @@ def test_no_secret_of_a_url_is_shown() -> None:
     whole = URLConfig.model_validate("http://u:hidden@x/?key=hidden")
     settings = RESTPollerSettings.model_validate(
         {
-            "session": {"base_url": whole, "headers": {"Authorization": "hidden"}},
+            "session": {"base_url": whole, "headers": {"X-Token": "hidden"}},
             "request": {"headers": {"X-Key": "hidden"}},
         }
     )
