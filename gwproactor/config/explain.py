@@ -38,8 +38,9 @@ _WORDS = {
 }
 """What pydantic says in words of Python, in words of whoever writes settings."""
 
-_LOGIN = re.compile(r"://[^/\s]*@")
-"""The login of a URL, which one of our own messages might repeat."""
+_LOGIN = re.compile(r"://(?!USER(?::PASSWORD)?@HOST\b)[^/\s]*@")
+"""The login of a URL, which a message might repeat; not the one of nobody, by which we show how one
+is written."""
 
 
 def explained(
@@ -131,7 +132,7 @@ def givers(path: KeyPath, layers: Sequence[Layer]) -> list[str]:
 def _leaves_below(layer: Layer, path: KeyPath) -> Iterable[KeyPath]:
     value: Any = layer.values
     for key in path:
-        value = (table_of(value) or {}).get(str(key))
+        value = (table_of(value) or {}).get(key)
     return ((*path, *rest) for rest in _paths(value))
 
 

@@ -17,6 +17,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from gwproactor.config.examples import as_toml, as_variable
+from gwproactor.config.explain import without_logins
 from gwproactor.config.fields import dotted, leaves, model_at, model_of
 from gwproactor.config.layers import arguments_layer, merged
 from gwproactor.config.link import LinkSettings
@@ -247,3 +248,9 @@ def test_whatever_stands_in_a_table_is_taken_or_refused(path: tuple[str, ...], v
     if table is not None and issubclass(table, Table):
         with contextlib.suppress(SettingsError):
             table.model_validate({path[-1]: value})
+
+
+def test_the_cure_is_told_as_it_is_meant_and_logins_are_not() -> None:
+    with pytest.raises(SettingsError, match=re.escape("mqtt://USER:PASSWORD@HOST")):
+        MQTTClient(password=SecretStr("x"))
+    assert without_logins("mqtt://me:mine@HOST, ws://USER@h") == "mqtt://...@HOST, ws://...@h"
