@@ -1,13 +1,16 @@
 """Which settings are in force, and where each came from: what a person asks who wonders why.
 
-Secrets are masked: what is one by its type, and a text whose name says that it is.
+Secrets are masked: what is one by its type, and a text, or texts, whose name says that it is, also
+the name of a header or in the query of a URL.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -28,6 +31,9 @@ FOLLOWS: Final = "follows from others"
 
 MASK: Final = "**********"
 """What pydantic shows of a secret, too."""
+
+_IN_QUERY = re.compile(r"(?<=[?&])([^\s=&#]+)=[^\s&#]*")
+"""A name and its value in the query of a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +92,25 @@ def _leaves(
 
 
 def _shown(name: str, value: object) -> Any:
-    if isinstance(value, str) and value and is_secret(name):
+    if isinstance(value, str | list | tuple | dict) and value and is_secret(name):
         return MASK
-    return _without_logins(to_jsonable_python(value, bytes_mode="base64", fallback=str))
+    return _without_secrets(to_jsonable_python(value, bytes_mode="base64", fallback=str))
 
 
-def _without_logins(value: Any) -> Any:
+def _without_secrets(value: Any) -> Any:
     if isinstance(value, str):
-        return without_logins(value)
+        return _IN_QUERY.sub(_query_shown, without_logins(value))
     if isinstance(value, list):
-        return [_without_logins(each) for each in value]
+        return [_without_secrets(each) for each in value]
     if isinstance(value, dict):
         return {key: _shown(str(key), each) for key, each in value.items()}
     return value
+
+
+def _query_shown(found: re.Match[str]) -> str:
+    """A part of a URL's query, `token=...`, as it may be shown."""
+    name = found[1]
+    return f"{name}={MASK}" if is_secret(unquote(name)) else found[0]
 
 
 def _origin(
@@ -108,9 +120,26 @@ def _origin(
         for written in spellings(cls, path):
             if layer.decides(written):
                 return layer.giver(written)
-    if path[-1] in owner.model_fields_set:
+    if _follows(cls, path, owner):
         return FOLLOWS
     variable = XDG_VARIABLES.get(path[-1]) if path[0] == "paths" else None
     if variable is not None and Path(os.environ.get(variable, "")).is_absolute():
         return variable
     return DEFAULT
+
+
+def _follows(cls: type[CheckedSettings], path: tuple[str, ...], owner: BaseModel) -> bool:
+    """Whether the class made a setting of others that nobody wrote."""
+    name = path[-1]
+    if type(owner).model_fields[name].default_factory_takes_validated_data:
+        return True
+    return name in owner.model_fields_set and getattr(owner, name) != _default_at(cls, path)
+
+
+def _default_at(cls: type[BaseModel], path: tuple[str, ...]) -> object:
+    """What the default of a class says at a path, which may be an object of tables."""
+    first, *below = path
+    value: object = cls.model_fields[first].default
+    for name in below:
+        value = getattr(value, name, None)
+    return value

@@ -21,7 +21,10 @@ from gwproactor.config.fields import alternatives, item_kind
 
 SECRET_EXAMPLE: Final = "secret"  # noqa: S105 - nobody's
 
-_SECRET_NAME = re.compile(r"password|passwd|passphrase|secret|token|api_?key|credential")
+_SECRET_NAME = re.compile(
+    "password|passwd|passphrase|pw(?:d|_|$)|secret|token|(?:api|access)_?key|credential"
+    "|authorization|cookie"
+)
 
 _SECRET_TYPES = (SecretStr, SecretBytes)
 
@@ -42,7 +45,7 @@ def is_secret(name: str, kind: Any = None) -> bool:
     """Whether a setting is secret, by the type or else by the name of it."""
     if any(each in _SECRET_TYPES for each in alternatives(kind)):
         return True
-    return bool(_SECRET_NAME.search(name.lower()))
+    return bool(_SECRET_NAME.search(name.lower().replace("-", "_")))
 
 
 def example_of(field: FieldInfo, name: str = "") -> Any:

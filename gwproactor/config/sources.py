@@ -90,11 +90,15 @@ def read_layers(cls: type[BaseSettings], arguments: Values, places: Places) -> l
         return layers
     if not isinstance(toml_file, str | Path):
         raise SettingsError(f"{cls.__name__}: toml_file is one file, not several")
-    return [*layers, toml_layer(Path(toml_file))]
+    return [*layers, toml_layer(Path(toml_file), cls.model_config.get("env_parse_none_str"))]
 
 
-def toml_layer(path: Path) -> Layer:
+def toml_layer(path: Path, none: str | None) -> Layer:
     """The settings in a TOML file. Reads a file: not for the loop.
+
+    Args:
+        path: The file.
+        none: The text that says "none", as it does in a variable: TOML has no word for it.
 
     Raises:
         SettingsError: It cannot be read, or is not TOML.
@@ -105,7 +109,23 @@ def toml_layer(path: Path) -> Layer:
         raise SettingsError(f"the settings file {path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise SettingsError(f"the settings file {path} is not TOML: {error}") from None
-    return Layer(values, lambda keys: f"{dotted(keys)} in {path}", lambda _, value: as_toml(value))
+    return Layer(
+        _with_none(values, none),
+        lambda keys: f"{dotted(keys)} in {path}",
+        lambda _, value: as_toml(value),
+    )
+
+
+def _with_none(values: Values, none: str | None) -> Values:
+    """The values of a table and of those in it, with None where that was said."""
+    return {
+        key: _with_none(value, none)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, str) and value == none
+        else value
+        for key, value in values.items()
+    }
 
 
 def _sources(

@@ -185,6 +185,12 @@ def test_a_table_may_be_json_and_null_is_nothing(monkeypatch: pytest.MonkeyPatch
     assert Sample().name == "default", "an empty variable says nothing"
 
 
+def test_null_is_nothing_in_toml_too(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text('[paths]\nname = "x"\n[events]\nfolder = "null"\n')
+    found = ProactorSettings.load(toml_file=tmp_path / "a.toml").events
+    assert (found.folder, found.model_fields_set) == (None, {"folder"})
+
+
 def test_what_a_class_says_by_default_is_kept_where_only_something_else_is_given() -> None:
     assert Sample(own={"words": ("a",)}).own == Table(number=7, words=("a",))
     assert Sample(own=Table(words=("a",))).own == Table(number=7, words=("a",))

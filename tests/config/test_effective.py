@@ -14,7 +14,7 @@ from gwproactor.config.effective import (
     EffectiveSetting,
     effective_settings,
 )
-from gwproactor.config.mqtt import MQTTClient
+from gwproactor.config.mqtt import MQTTClient, TLSInfo
 from gwproactor.config.proactor import ProactorSettings
 
 SECRET = "hunter2-and-no-other"
@@ -59,6 +59,9 @@ def test_each_setting_says_where_it_is_from(
     assert origin("paths.data_dir", "/data") == "PROACTOR_PATHS__DATA_DIR"
     assert origin("paths.state_home", "/state") == "XDG_STATE_HOME"
     assert origin("events.folder", "/data") == FOLLOWS
+    assert origin("paths.event_dir", "/data/event") == FOLLOWS
+    assert origin("paths.log_dir", "/state/gridworks/scada/log") == FOLLOWS
+    assert origin("paths.name", "scada") == DEFAULT
     assert origin("mailbox_messages", 1000) == DEFAULT
     assert found["events.max_bytes"].variable == "PROACTOR_EVENTS__MAX_BYTES"
 
@@ -82,6 +85,37 @@ def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["keys"].value == {"secret": MASK, "url": "http://...@h"}
     assert found["others"].value == [MASK]
     assert rows()["stop_seconds"].origin == DEFAULT
+
+
+def test_the_default_of_a_class_is_a_default_also_where_it_is_an_object() -> None:
+    class Own(Application):
+        broker: MQTTClient = MQTTClient(host="h", tls=TLSInfo(use_tls=True))
+
+    found = rows(Own)
+    assert (found["broker.host"].value, found["broker.host"].origin) == ("h", DEFAULT)
+    assert found["broker.tls.use_tls"].origin == DEFAULT
+    assert found["broker.tls.ca_cert_path"].origin == FOLLOWS
+
+
+def test_headers_and_queries_are_masked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Own(Application):
+        headers: dict[str, str | list[str]] = {}  # noqa: RUF012 - pydantic copies it
+        db_pw: str = ""
+        url: str = ""
+
+    values = {
+        "HEADERS": f'{{"Authorization": "Bearer {SECRET}", "X-Api-Key": "{SECRET}",'
+        f' "Cookie": ["{SECRET}"], "Accept": "text/html"}}',
+        "DB_PW": SECRET,
+        "URL": f"http://h/a?page=1&Access-Token={SECRET}&size=2#end",
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"APPLICATION_{name}", value)
+    found = rows(Own)
+    assert SECRET not in repr(found)
+    assert found["headers"].value["Accept"] == "text/html"
+    assert found["db_pw"].value == MASK
+    assert found["url"].value == f"http://h/a?page=1&Access-Token={MASK}&size=2#end"
 
 
 def test_a_setting_with_a_name_of_its_own_is_found_by_it(monkeypatch: pytest.MonkeyPatch) -> None:
