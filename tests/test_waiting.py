@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from gwproactor.waiting import until_any
+from gwproactor.waiting import Progress, until_any
 from gwproactor_test.clients import until
 
 
@@ -54,3 +54,28 @@ async def test_cancelling_ends_what_was_begun() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert log == ["begun", "cancelled"]
+
+
+async def test_who_waits_for_progress_waits_for_what_is_in_hand_and_so_much_behind_it() -> None:
+    progress = Progress()
+    await progress.through(5)  # nobody does anything
+    progress.start()
+    await progress.through(0)
+    progress.took_one()
+    waits = [asyncio.create_task(progress.through(count)) for count in (0, 1, 2)]
+    for done in range(3):
+        await asyncio.sleep(0)
+        assert [wait.done() for wait in waits] == [place < done for place in range(3)]
+        progress.is_done_with_it()
+        await waits[done]
+        progress.took_one()
+
+
+async def test_who_waits_for_progress_that_ends_waits_no_longer() -> None:
+    progress = Progress()
+    progress.start()
+    waiting = asyncio.create_task(progress.through(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    progress.stop()
+    await waiting

@@ -9,9 +9,9 @@
     last mail      1    the queues of threads; what is left in them is counted and reported
     farewell       -    nothing; the shutdown event is made. Takes time only with `wait_for_acks`
     last acks      2    nothing; the peer has 0.3 s at most. What it does not acknowledge goes again
-    links          1    and the proactor's own mailbox; else reported, its mail counted
+    links          2    and the proactor's own mailbox; else reported, its mail counted
     stores         6    the handler of received events, and the writing; else StoreError
-    own tasks      2    the watchdogs, and whatever is left; else reported, with where they are
+    own tasks      1    the watchdogs, and whatever is left; else reported, with where they are
 
 Each stage has its share of the time that is left when it begins, the first 4 parts of 32, the next
 4 of 28: what one does not use is there for the others, and none can take the time of those behind.
@@ -90,9 +90,9 @@ class OrderlyEnd(OwnEvents, Mail, Reporting):
             Stage("last mail", 1, self._deal_with_last_mail),
             Stage("farewell", None, self._say_farewell),
             Stage("last acks", 2, self._wait_for_last_acks),
-            Stage("links", 1, self._end_links),
+            Stage("links", 2, self._end_links),
             Stage("stores", 6, self._close_stores),
-            Stage("own tasks", 2, self._oversight.close),
+            Stage("own tasks", 1, self._oversight.close),
         )
         seconds = self._settings.stop_seconds
         return Ending(stages, seconds, report=self.report_problem, hurry=self._hurry)

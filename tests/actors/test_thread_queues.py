@@ -154,3 +154,28 @@ def test_each_receiver_has_a_queue_until_all_are_closed() -> None:
     with pytest.raises(QueueClosedError):
         queues.put("c1")  # the first for that one
     assert [list(queue.thread_end) for queue in opened] == [["a1", "a2"], ["b1"], []]
+
+
+async def test_who_waits_for_what_threads_wrote_waits_for_that_and_no_more() -> None:
+    sent_on, room = [], asyncio.Semaphore(0)
+
+    async def send_on(item: Item) -> None:
+        await room.acquire()
+        sent_on.append(item)
+
+    queues, loop = ThreadQueues(send_on, MAX_MESSAGES), asyncio.get_running_loop()
+    await queues.sent_on()
+    first, second = queues.open(loop), queues.open(loop)
+    for queue, item in ((first, (1, 0)), (first, (1, 1)), (second, (2, 0))):
+        queue.put_nowait(item)
+    waiting = asyncio.create_task(queues.sent_on())
+    await asyncio.sleep(0)
+    for _ in range(3):
+        assert not waiting.done()
+        room.release()
+        await asyncio.sleep(0.001)
+    await waiting
+    assert sorted(sent_on) == [(1, 0), (1, 1), (2, 0)]
+    first.put_nowait((1, 2))
+    queues.close()
+    assert await queues.settle(0) == 1

@@ -40,6 +40,8 @@ class CountsGreetings(ProactorStats):
 class Parent(Proactor):
     """Notes what its hooks are called with; the hooks in `failing` raise."""
 
+    error: type[BaseException] = ValueError
+
     def __init__(self, url: str, *failing: str, **values: Any) -> None:
         super().__init__(PARENT, ProactorSettings(**values))
         self.add_link(link_to_child(url), codec=WireCodec([Greeting]))
@@ -55,7 +57,7 @@ class Parent(Proactor):
     def see(self, hook: str) -> None:
         self.seen.append(hook)
         if hook in self.failing:
-            raise ValueError(f"{hook} cannot")
+            raise self.error(f"{hook} cannot")
 
     async def process_event(self, event: ReceivedEvent) -> None:
         if AnyEvent.model_validate_json(event.payload).TypeName == "gridworks.event.data":
@@ -126,6 +128,20 @@ async def test_a_hook_that_raises_is_reported_and_harms_no_link(broker: AnyBroke
     assert "The handler of links failed at" in parent.problems[0].Summary
     assert "ValueError: activated d1.site.scada cannot" in parent.problems[0].Details
     assert " in see" in parent.problems[0].Details
+
+
+async def test_a_hook_that_raises_a_cancelled_error_costs_no_link_its_connection(
+    broker: AnyBroker,
+) -> None:
+    parent, child = Parent(broker.url, f"activated {CHILD}"), child_of(broker.url)
+    parent.error = asyncio.CancelledError
+    async with parent, child:
+        await child.link(PARENT).wait_for()
+        await until(lambda: bool(parent.problems))
+        await child.link(PARENT).send(Greeting()).acked()
+    assert "The handler of links failed at" in parent.problems[0].Summary
+    assert "link_activated raised CancelledError" in parent.problems[0].Details
+    assert parent.seen.count(f"activated {CHILD}") == 1
 
 
 @pytest.mark.parametrize(

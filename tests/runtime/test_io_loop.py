@@ -304,3 +304,34 @@ async def test_after_a_failed_start_no_coroutine_is_kept(tmp_path: Path) -> None
         await failing.run_forever()
     assert len(manager) == 0
     assert manager.add_io_coroutine(forever) == INVALID_IO_TASK_HANDLE
+
+
+async def test_last_words_come_to_their_end_and_the_others_are_cancelled() -> None:
+    log: list[str] = []
+
+    async def work(name: str, pause_seconds: float) -> None:
+        try:
+            await asyncio.sleep(pause_seconds)
+            log.append(f"{name} said")
+        finally:
+            log.append(f"{name} over")
+
+    async with running() as (loop, notes):
+        loop.add_io_coroutine(work("poller", 1000))
+        await until(lambda: loop._supervisor._running != {})
+        loop.expect_last_words()
+        loop.add_io_coroutine(work("goodbye", 0.001))
+        cancelled = loop.add_io_coroutine(work("never", 0))
+        loop.cancel_io_routine(cancelled)
+        await loop.finish(1000)
+        assert log == ["poller over", "goodbye said", "goodbye over"]
+        assert loop.add_io_coroutine(forever()) == INVALID_IO_TASK_HANDLE
+        assert notes.problems == []
+
+
+async def test_last_words_that_find_no_end_are_cut_short() -> None:
+    async with running() as (loop, _):
+        loop.expect_last_words()
+        loop.add_io_coroutine(forever())
+        await loop.finish(0.02)
+        assert len(loop) == 0

@@ -606,7 +606,7 @@ async def test_what_waits_at_the_stop_is_still_handled() -> None:
             await asyncio.sleep(0.001)
             self.got.append(message.Payload.Number)
 
-    node = Node()
+    node = Node(stop_seconds=1000.0)
     sleepy = Sleepy("sleepy", node)
     async with node:
         for number in range(1, 51):

@@ -440,3 +440,63 @@ async def test_one_from_within_that_fails_is_reported_and_does_not_come_again(
     assert summary == "'actor' failed with a some.type"
     assert "ValueError: cannot" in details
     assert not desk.mailbox._later
+
+
+@pytest.mark.parametrize(("qos", "lost"), [(0, 1), (1, 0)])
+async def test_the_message_in_hand_is_lost_at_the_end_unless_the_broker_has_it(
+    qos: int, lost: int
+) -> None:
+    desk, begun = Desk(), asyncio.Event()
+
+    async def hang(_letter: Letter) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    desk.handler = hang
+    received = desk.take(message("1"), qos=qos)
+    async with running(desk):
+        await begun.wait()
+    assert desk.mailbox.dropped_count == lost
+    told = ("'actor' had 1 messages left at the stop", "a some.type was in its hands")
+    assert desk.reports == [told] * lost
+    assert received.holds_broker == (qos == 1)
+
+
+async def test_a_mailbox_that_is_closed_takes_nothing_and_says_so_to_everybody() -> None:
+    desk = Desk()
+    waiting = asyncio.create_task(desk.mailbox.process(message("1")))
+    await asyncio.sleep(0)
+    desk.mailbox.close()
+    with pytest.raises(NotRunningError, match="'actor' takes no messages any more"):
+        await waiting
+    with pytest.raises(NotRunningError):
+        desk.mailbox.put(message("2"))
+    desk.mailbox.close()
+    plain, kept = desk.take(message("3")), desk.take(message("4"), qos=1)
+    assert desk.acknowledged == []
+    assert not plain.holds_broker
+    assert kept.holds_broker
+    assert desk.mailbox.dropped_count == 1
+    assert desk.reports == [("The mailbox of 'actor' is closed: messages are dropped", "link")]
+    await desk.mailbox.run()  # for nothing
+    assert desk.handled == []
+
+
+async def test_a_handler_that_outlives_the_end_counts_once() -> None:
+    desk, let_go = Desk(), asyncio.Event()
+
+    async def cling(letter: Letter) -> None:
+        while not let_go.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await let_go.wait()
+        desk.handled.append(id_of(letter))
+
+    desk.handler = cling
+    desk.take(message("1"))
+    async with running(desk):
+        await until(lambda: not len(desk.mailbox))
+        desk.mailbox.close()
+        let_go.set()
+        await until(lambda: desk.handled == ["1"])
+    assert desk.mailbox.dropped_count == 1
+    assert len(desk.reports) == 1

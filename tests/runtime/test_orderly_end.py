@@ -30,6 +30,9 @@ from gwproactor_test.programs import shutdown_reasons
 
 SECONDS = 20.0
 
+PATIENCE_SECONDS = 1000.0
+"""For a stop in which nothing hangs, on a machine that may be busy."""
+
 
 class Order(BaseModel):
     Number: int = 0
@@ -44,6 +47,7 @@ class Node(Proactor):
     """Notes its problems, and what comes to it."""
 
     def __init__(self, **values: Any) -> None:
+        values.setdefault("stop_seconds", PATIENCE_SECONDS)
         super().__init__(CHILD, ProactorSettings(**values))
         self.log: list[str] = []
         self.problems: list[str] = []
@@ -269,6 +273,9 @@ async def test_neither_an_observer_nor_an_actor_that_is_added_late_cancels_who_c
 # How long it takes
 
 
+STOP_SECONDS = 2.0
+
+
 async def clings(let_go: asyncio.Event) -> None:
     """What nothing can end before it is let go."""
     while not let_go.is_set():
@@ -279,7 +286,7 @@ async def clings(let_go: asyncio.Event) -> None:
 async def test_one_time_is_for_everything_that_hangs(tmp_path: Path) -> None:
     """Whoever hangs is named, the stores have their time, and all together have no more than that.
 
-    A stop of this node that gave each of them its whole time would take four times as long.
+    A stop that gave each of them its whole time would take more than five times as long.
     """
     let_go, begun = asyncio.Event(), []
 
@@ -295,7 +302,7 @@ async def test_one_time_is_for_everything_that_hangs(tmp_path: Path) -> None:
         begun.append("task")
         await clings(let_go)
 
-    node = Node(stop_seconds=2.0, events=EventSettings(folder=tmp_path))
+    node = Node(stop_seconds=STOP_SECONDS, events=EventSettings(folder=tmp_path))
     node.add_link(link_to_parent(NOBODY))
     Hangs("hangs", node)
     good = Clerk("good", node)
@@ -307,7 +314,7 @@ async def test_one_time_is_for_everything_that_hangs(tmp_path: Path) -> None:
         stopped_at = time.monotonic()
     seconds = time.monotonic() - stopped_at
     let_go.set()
-    assert seconds < 4.0  # 2.2, and a busy machine
+    assert seconds < 3 * STOP_SECONDS  # once, and a busy machine
     assert good.owner.log[:2] == ["good stop", "good joined"]
     for said in (
         *("Task 'a task' does not end", "Task 'a coroutine' does not end"),
