@@ -4,8 +4,9 @@
 
 The next request begins a period after the begin of the last, and only when the last answer was
 taken: where `forward` returns something to await, a receiver that is slow makes polls fall out
-instead of messages pile up. Nothing that a server, a converter or a receiver does ends the poller,
-unless its settings say so; failures are counted and told at a bounded rate.
+instead of messages pile up. Nothing that a server does ends the poller, nor what the application
+gives to it (`make_request`, the converter, the receiver), unless its settings say so; failures are
+counted and told at a bounded rate.
 """
 
 import asyncio
