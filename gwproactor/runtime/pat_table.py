@@ -66,9 +66,9 @@ class PatTable:
         """
         if name in self._names:
             raise UsageError(f"{name} is monitored already; a name belongs to one communicator")
-        if not 0 < timeout_seconds < math.inf:
+        if not _is_duration(timeout_seconds):
             raise UsageError(
-                f"{name} cannot be monitored with a timeout of {timeout_seconds} s:"
+                f"{name} cannot be monitored with a timeout of {timeout_seconds!r} s:"
                 " give a number of seconds above 0"
             )
         self._names[name] = _Monitored(timeout_seconds, now)
@@ -107,3 +107,7 @@ class PatTable:
         """
         others = (each.expires_at for name, each in self._names.items() if name not in told)
         return min(others, default=None)
+
+
+def _is_duration(value: object) -> bool:
+    return isinstance(value, int | float) and value is not True and 0 < value < math.inf

@@ -1,6 +1,7 @@
 """The watchdog's core, and the core against a model that only keeps the history."""
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -70,8 +71,8 @@ def test_a_name_is_monitored_once() -> None:
         table.watch("driver", 2.0, 0.0)
 
 
-@given(st.sampled_from([0.0, -1.0, math.inf, math.nan]))
-def test_a_timeout_is_a_number_of_seconds(timeout_seconds: float) -> None:
+@given(st.sampled_from([0.0, -1.0, math.inf, math.nan, True, "9", None]))
+def test_a_timeout_is_a_number_of_seconds(timeout_seconds: Any) -> None:
     with pytest.raises(UsageError, match="driver cannot be monitored with a timeout of"):
         PatTable().watch("driver", timeout_seconds, 0.0)
 
