@@ -4,6 +4,7 @@ Names count in any case, and a message repeats them as they were written. What i
 that holds JSON follows its name in brackets.
 """
 
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dotenv.parser import parse_stream  # with which pydantic-settings reads them
 from pydantic_settings import BaseSettings, DotEnvSettingsSource, EnvSettingsSource
 
 from gwproactor.config.examples import as_json, as_variable, example_of
@@ -47,9 +49,10 @@ def named_file(cls: type[BaseSettings], name: str) -> str | None:
 
 
 def check_lines(cls: type[BaseSettings], files: Iterable[Path], encoding: str | None) -> None:
-    """Refuse a line in a file of variables that names one of ours and gives it no value.
+    """Refuse a line in a file of variables that gives one of ours no value, or is no such line.
 
-    Whoever reads such files passes over what is not NAME=VALUE.
+    Whoever reads such files passes over what is not NAME=VALUE. A name alone may be of another
+    program, and a line may be within quotes that were opened above it.
 
     Raises:
         SettingsError: There is one.
@@ -59,15 +62,27 @@ def check_lines(cls: type[BaseSettings], files: Iterable[Path], encoding: str | 
     prefix = prefix_of(cls)
     name = re.escape(prefix) + r"\w++"
     no_value = re.compile(rf"[ \t]*(?:export[ \t]+)?({name})[ \t]*+(?!=)", re.IGNORECASE)
-    for path in files if prefix else ():
+    for path in files:
         if not path.is_file():
             continue
-        for number, line in enumerate(path.read_text(encoding or "utf-8").splitlines(), 1):
+        text = path.read_text(encoding or "utf-8")
+        for number, line in enumerate(text.splitlines() if prefix else (), 1):
             found = no_value.match(line)
             if found is not None:
                 raise SettingsError(
                     f"line {number} of {path}: it is not NAME=VALUE{_assignment(cls, found[1])}"
                 )
+        for broken in _broken_lines(text):
+            raise SettingsError(f"line {broken} of {path}: it is not NAME=VALUE")
+
+
+def _broken_lines(text: str) -> Iterator[int]:
+    """The numbers of lines of which whoever reads files of variables can make nothing."""
+    for binding in parse_stream(io.StringIO(text)):
+        if binding.error:
+            string = binding.original.string
+            blank = string[: len(string) - len(string.lstrip())]
+            yield binding.original.line + blank.count("\n")
 
 
 def _assignment(cls: type[BaseSettings], name: str) -> str:

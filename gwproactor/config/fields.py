@@ -178,5 +178,10 @@ def _holds(value: Any, key: str | int) -> bool:
 
 def near(wanted: str, known: Iterable[str]) -> str:
     """Which of the known names is meant, as a question to add to a message; empty if none is."""
-    found = difflib.get_close_matches(wanted, list(known), n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else ""
+    found = closest(wanted, known)
+    return "" if found is None else f"; did you mean {found}?"
+
+
+def closest(wanted: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like another one; None where none is."""
+    return next(iter(difflib.get_close_matches(wanted, list(known), n=1, cutoff=0.5)), None)

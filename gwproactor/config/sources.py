@@ -46,7 +46,7 @@ from gwproactor.config.examples import as_json, as_toml, as_variable, example_of
 from gwproactor.config.fields import KeyPath, dotted, names_of
 from gwproactor.config.layers import Layer, Values, arguments_layer
 from gwproactor.config.paths import at_home
-from gwproactor.config.variables import CONFIG_NAME, ENV_FILE_NAME, variable_of
+from gwproactor.config.variables import CONFIG_NAME, ENV_FILE_NAME, stranger, variable_of
 from gwproactor.errors import SettingsError
 
 _FIELD_OF_ERROR = re.compile(r'field "(\w+)"')
@@ -166,7 +166,24 @@ def _secrets_source(cls: type[BaseSettings], folders: Files) -> SecretsSettingsS
     for path in files_of(folders):
         if not path.is_dir():
             raise SettingsError(f"there is no folder of secrets {path}")
+        _refuse_strange_files(cls, path)
     return SecretsSettingsSource(cls, secrets_dir=folders)
+
+
+def _refuse_strange_files(cls: type[BaseSettings], folder: Path) -> None:
+    """Refuse what looks like a setting's file in a folder of secrets and is none.
+
+    Raises:
+        SettingsError: There is one, or the folder cannot be read.
+    """
+    try:
+        names = sorted(each.name for each in folder.iterdir())
+    except OSError as error:
+        words = f"the folder of secrets {folder} cannot be read: {error.strerror}"
+        raise SettingsError(words) from None
+    found = stranger(cls, names)
+    if found is not None:
+        raise SettingsError(f"the file {found[0]} in {folder}: {found[1]}")
 
 
 def _layer_of(source: PydanticBaseSettingsSource) -> Layer:

@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic_settings import BaseSettings
 
-from gwproactor.config.fields import KeyPath, leaves, names_of, near
+from gwproactor.config.fields import KeyPath, closest, leaves, names_of
 
 CONFIG_NAME: Final = "CONFIG"
 """After the prefix: the variable that names a TOML file, as `gwproactor node` calls it."""
@@ -62,9 +62,17 @@ def stranger(cls: type[BaseSettings], names: Iterable[str]) -> tuple[str, str] |
     for name in sorted(names):
         wanted = cased(cls, name)
         if wanted.startswith(prefix_of(cls)) and not _is_known(cls, wanted):
-            known = [variable_of(cls, path) for path, _ in leaves(cls)]
-            return name, f"there is no such setting{near(wanted, known)}"
+            return name, f"there is no such setting{_near(cls, wanted)}"
     return None
+
+
+def _near(cls: type[BaseSettings], name: str) -> str:
+    """Which variable is meant, as a question to add to a message; the prefix tells nothing."""
+    prefix = prefix_of(cls)
+    variables = (variable_of(cls, path) for path, _ in leaves(cls))
+    known = {each.removeprefix(prefix): each for each in variables}
+    found = closest(name.removeprefix(prefix), known)
+    return "" if found is None else f"; did you mean {known[found]}?"
 
 
 def _is_known(cls: type[BaseSettings], name: str) -> bool:

@@ -283,6 +283,27 @@ def test_what_is_wrong_in_a_file_of_variables_is_said(tmp_path: Path) -> None:
     assert refusal(_env_file=file).startswith(f"the file of variables {file} cannot be read")
 
 
+@pytest.mark.parametrize("line", ["not a line", "=", "'half", "A='half"])
+def test_a_line_of_nobody_is_refused(tmp_path: Path, line: str) -> None:
+    file = tmp_path / ".env"
+    good = "# a comment\nOTHER='two\nnot a line'\nexport ANOTHER=1\nNAME_ONLY\n\n"
+    file.write_text(good)
+    assert Sample(_env_file=file).name == "default"
+    file.write_text(f"{good}{line}\nMORE=1\n")
+    assert refusal(_env_file=file) == f"line 7 of {file}: it is not NAME=VALUE"
+
+
+def test_a_file_of_no_setting_in_a_folder_of_secrets_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "of_another_program").write_text("1")
+    (tmp_path / "sample_name").write_text("n")
+    assert Sample(_secrets_dir=tmp_path).name == "n"
+    (tmp_path / "sample_poll_secondz").write_text("1")
+    assert refusal(_secrets_dir=tmp_path) == (
+        f"the file sample_poll_secondz in {tmp_path}: there is no such setting;"
+        " did you mean SAMPLE_POLL_SECONDS?"
+    )
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_a_file_that_is_named_must_be_there(tmp_path: Path, several: bool) -> None:
     os.mkfifo(tmp_path / "pipe")
@@ -328,7 +349,7 @@ def test_a_line_without_a_value_is_no_setting(tmp_path: Path, line: str, example
 
 def test_a_line_of_another_program_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("OTHER\nif x\nSAMPLE_NAME = a b \n\nNOT_SAMPLE_X y\n")
+    file.write_text("OTHER\nif=x\nSAMPLE_NAME = a b \n\nNOT_SAMPLE_X=y\n")
     assert Sample(_env_file=file).name == "a b"
     assert refusal(_env_file=file, _env_file_encoding="no-such").startswith("the file of variables")
 

@@ -67,5 +67,10 @@ def test_a_stranger_is_found(name: str, said: str) -> None:
     assert said in found[1]
 
 
+def test_nothing_is_suggested_that_is_alike_by_its_prefix_only() -> None:
+    found = stranger(ProactorSettings, ["PROACTOR_PASSWORD"])
+    assert found == ("PROACTOR_PASSWORD", "there is no such setting")
+
+
 def test_a_class_that_ignores_the_unknown_is_silent() -> None:
     assert stranger(Tolerant, ["PROACTOR_TOLERANT_X"]) is None
