@@ -133,10 +133,10 @@ def _with_arguments(
     changed: dict[str, object] = {}
     levels: dict[str, int] = {}
     if getattr(args, "verbose", False):
-        changed["base_log_level"] = logging.INFO
-        levels["message_summary"] = logging.DEBUG
+        changed["base_log_level"] = _lower(settings.base_log_level, logging.INFO)
+        levels["message_summary"] = _lower(settings.levels.message_summary, logging.DEBUG)
     elif getattr(args, "message_summary", False):
-        levels["message_summary"] = logging.INFO
+        levels["message_summary"] = _lower(settings.levels.message_summary, logging.INFO)
     if getattr(args, "log_json", False):
         changed["json_lines"] = True
     level = getattr(args, "log_level", None)
@@ -147,6 +147,11 @@ def _with_arguments(
         errors.append(ValueError(f"--log-level: {error}; example: INFO"))
     changed["levels"] = settings.levels.model_copy(update=levels)
     return settings.model_copy(update=changed)
+
+
+def _lower(level: int, wanted: int) -> int:
+    """The level that lets more through; NOTSET says nothing."""
+    return min(level, wanted) if level else wanted
 
 
 def _targets(settings: LoggingSettings, *, root_gets_handlers: bool) -> Iterator[logging.Logger]:

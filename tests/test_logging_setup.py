@@ -134,6 +134,14 @@ def test_arguments_win_over_the_environment(
     assert [word for word in less if word in text.replace("general info of", "")] == []
 
 
+@pytest.mark.parametrize("word", ["--verbose", "--message-summary"])
+def test_no_argument_that_asks_for_more_makes_it_less(folder: Path, word: str) -> None:
+    levels = {"base_log_level": "DEBUG", "levels": {"message_summary": "DEBUG"}}
+    setup_logging(arguments(word), settings(folder, **levels), None, False)
+    for name in ("gridworks", "gridworks.message_summary"):
+        assert logging.getLogger(name).level == logging.DEBUG
+
+
 def test_a_namespace_of_others_says_nothing(folder: Path) -> None:
     setup_logging(argparse.Namespace(verbose=None, other=3), settings(folder), None, False)
     say_everything()

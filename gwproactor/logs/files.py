@@ -9,12 +9,13 @@ import io
 import os
 import sys
 import time
+from contextlib import suppress
 from logging import LogRecord
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Final
 
-from gwproactor.config.logging import RotatingFileHandlerSettings
+from gwproactor.config.logging import MAX_FILE_COUNT, RotatingFileHandlerSettings
 from gwproactor.config.paths import make_folder
 
 FILE_MODE: Final = 0o600
@@ -48,6 +49,16 @@ class PrivateFiles(RotatingFileHandler):
             errors="backslashreplace",
         )
         self.setLevel(settings.level)
+        self._remove_too_many(path)
+
+    def _remove_too_many(self, path: Path) -> None:
+        """Remove what is left of a time in which there were to be more."""
+        for old in path.parent.iterdir():
+            number = old.name.removeprefix(f"{path.name}.")
+            ours = number != old.name and number.isdecimal() and int(number) < MAX_FILE_COUNT
+            if ours and int(number) > self.backupCount:
+                with suppress(OSError):
+                    old.unlink()
 
     def _open(self) -> io.TextIOWrapper:
         descriptor = _open_private(self.baseFilename)

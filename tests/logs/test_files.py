@@ -49,6 +49,15 @@ def test_a_file_that_was_there_becomes_private_and_is_continued(tmp_path: Path) 
     assert path.read_text() == "before\nafter\n"
 
 
+def test_files_that_are_too_many_now_are_removed(tmp_path: Path) -> None:
+    kept = ["proactor.log", "proactor.log.1", "proactor.log.2"]
+    others = ["proactor.log.20261121", "proactor.log.gz", "other.log.7"]
+    for name in [*kept, *others, "proactor.log.3", "proactor.log.9"]:
+        (tmp_path / name).write_text("before\n")
+    PrivateFiles(tmp_path, SMALL).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept + others)
+
+
 def test_a_single_file_is_begun_anew(tmp_path: Path) -> None:
     handler = PrivateFiles(tmp_path, SMALL.model_copy(update={"num_log_files": 1}))
     for number in range(30):

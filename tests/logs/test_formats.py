@@ -58,7 +58,8 @@ def test_a_format_that_is_taken_writes_any_record_in_one_line(
     except SettingsError:
         return
     formatter = LineFormatter(settings)
-    for made in (record("%s\n%s", "one", 2), logging.makeLogRecord({"msg": "one\n2"})):
+    bare = logging.makeLogRecord({"msg": "one\n2", "levelno": logging.INFO})
+    for made in (record("%s\n%s", "one", 2), bare):
         line = formatter.format(made)
         assert r"one\n2" in line
         assert line.splitlines() == [line]
