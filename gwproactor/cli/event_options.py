@@ -9,9 +9,7 @@ from typing import Any
 import click
 
 from gwproactor.boxes.box import Box, Boxes
-from gwproactor.cli.streams import drop_output
-from gwproactor.errors import UsageError
-from gwproactor.events.disk.file_calls import describe
+from gwproactor.cli.streams import told_of_failing_calls
 from gwproactor.node.named_folders import named_folders
 
 _PATH = click.Path(path_type=Path)
@@ -39,13 +37,8 @@ def takes_boxes(function: Callable[..., Any]) -> Callable[..., Any]:
         data: Path | None, name: str | None, config: str | None, files: Path | None, **rest: Any
     ) -> Any:
         given = {"data": data, "name": name, "config": config, "files": files}
-        try:
+        with told_of_failing_calls():
             return function(Boxes(*named_folders(given, os.environ)), **rest)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            drop_output()
-            raise UsageError(f"{error.filename or 'the output'}: {describe(error)}") from None
 
     for option in reversed(_FOLDER_OPTIONS):
         with_boxes = option(with_boxes)

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from gwproactor.cli.framework import CONTEXT, Command
+from gwproactor.cli.streams import told_of_failing_calls
 from gwproactor.config.effective import EffectiveSetting, effective_settings
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import UsageError
@@ -21,17 +22,24 @@ from gwproactor.errors import UsageError
 @click.command("settings", cls=Command, context_settings=CONTEXT)
 @click.option("--config", help="A TOML file with settings.  [default: $PROACTOR_CONFIG]")
 @click.option("--env-file", help="A file of variables.  [default: $PROACTOR_ENV_FILE]")
+@click.option("--secrets", help="A folder of files with one value each.")
 @click.option("--class", "class_name", help="A derived class, as MODULE:CLASS; it is imported.")
 @click.option("--json", "as_json", is_flag=True, help="Print lines of JSON.")
 def settings(
-    config: str | None, env_file: str | None, class_name: str | None, as_json: bool
+    config: str | None,
+    env_file: str | None,
+    secrets: str | None,
+    class_name: str | None,
+    as_json: bool,
 ) -> None:
     """Show the settings of a proactor, and where each came from."""
     if env_file is not None and not Path(env_file).is_file():
         raise UsageError(f"--env-file: there is no file {env_file}")
     cls = ProactorSettings if class_name is None else settings_class(class_name)
-    for row in effective_settings(cls, toml_file=config, env_file=env_file):
-        click.echo(_json_line(row) if as_json else _line(row, wide=sys.stdout.isatty()))
+    rows = effective_settings(cls, toml_file=config, env_file=env_file, secrets_dir=secrets)
+    with told_of_failing_calls():
+        for row in rows:
+            click.echo(_json_line(row) if as_json else _line(row, wide=sys.stdout.isatty()))
 
 
 def settings_class(name: str) -> type[ProactorSettings]:

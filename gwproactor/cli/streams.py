@@ -67,6 +67,25 @@ def _opened(source: str) -> IO[bytes]:
     return spool
 
 
+@contextmanager
+def told_of_failing_calls() -> Iterator[None]:
+    """For a command: a failing call of the system, of standard output first of all, is told.
+
+    Raises:
+        UsageError: One failed.
+        BrokenPipeError: Nobody reads any more, which is nobody's fault.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        from gwproactor.events.disk.file_calls import describe  # who asks for help needs no disk
+
+        drop_output()
+        raise UsageError(f"{error.filename or 'the output'}: {describe(error)}") from None
+
+
 def drop_output() -> None:
     """Nobody reads any more, as after `| head`: let what is left in the buffers go nowhere."""
     sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end

@@ -54,7 +54,11 @@ class EffectiveSetting:
 
 
 def effective_settings(
-    cls: type[CheckedSettings], *, toml_file: str | Path | None = None, env_file: Files = None
+    cls: type[CheckedSettings],
+    *,
+    toml_file: str | Path | None = None,
+    env_file: Files = None,
+    secrets_dir: Files = None,
 ) -> list[EffectiveSetting]:
     """All settings of a class, as it would have them now. Reads files: not for the loop.
 
@@ -62,12 +66,14 @@ def effective_settings(
         cls: The class.
         toml_file: A TOML file, which must be there.
         env_file: A file of variables, or several.
+        secrets_dir: A folder of files with one value each, or several.
 
     Raises:
         SettingsError: A setting cannot work, or a file cannot be read.
     """
-    layers = read_layers(cls, {}, Places(env_file=env_file, toml_file=toml_file))
-    settings = cls.load(toml_file=toml_file, env_file=env_file)
+    places = Places(env_file=env_file, toml_file=toml_file, secrets_dir=secrets_dir)
+    layers = read_layers(cls, {}, places)
+    settings = cls.load(toml_file=toml_file, env_file=env_file, _secrets_dir=secrets_dir)
     return [
         EffectiveSetting(
             name=dotted(path),

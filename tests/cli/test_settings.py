@@ -80,9 +80,25 @@ def test_files_are_read(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> No
     (tmp_path / "a.toml").write_text("stop_seconds = 2\n")
     (tmp_path / "env").write_text("PROACTOR_HANDLER_TRIES=3\n")
     config, env_file = str(tmp_path / "a.toml"), str(tmp_path / "env")
-    output = output_of(capfd, "--config", config, "--env-file", env_file)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "proactor_mailbox_messages").write_text("7")
+    secrets = str(tmp_path / "secrets")
+    output = output_of(capfd, "--config", config, "--env-file", env_file, "--secrets", secrets)
+    assert f"mailbox_messages\t7\tthe file proactor_mailbox_messages in {secrets}\n" in output
     assert f"stop_seconds\t2.0\tstop_seconds in {config}\n" in output
     assert f"\t3\tPROACTOR_HANDLER_TRIES in {env_file}\n" in output
+
+
+def test_an_output_that_takes_nothing_is_told() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "gwproactor.cli", "settings"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == b"gwproactor: the output: No space left on device (ENOSPC)\n"
 
 
 def test_a_derived_class_is_shown_with_its_secrets_masked(
