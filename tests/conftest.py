@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from benchmarks.contestants import predecessor_is_installed
 from gwproactor_test.broker import Broker, Limits
@@ -26,6 +27,10 @@ REQUIRE_PEER = "GWPROACTOR_REQUIRE_PEER"
 
 PROTOCOL_VENV = Path(__file__).resolve().parents[1] / ".protocol-venv"
 
+
+# On a machine that has much else to do an example may take long, which is no fault of the code.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a shell has it for what it runs in the background, and so every program would that is

@@ -460,7 +460,9 @@ def test_every_setting_of_a_proactor_has_an_example_that_works() -> None:
 
 
 @hypothesis_settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=200,
+    deadline=None,
 )
 @given(
     name=st.text(

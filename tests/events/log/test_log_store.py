@@ -73,7 +73,9 @@ async def test_closing_twice_is_once(store: EventStore) -> None:
     await store.close()
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(steps)
 async def test_log_and_memory_agree(
     tmp_path_factory: pytest.TempPathFactory,

@@ -49,7 +49,9 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @pytest.mark.parametrize("opening", CONNECTS, ids=["nothing", "mqtt 5", "mqtt 3.1.1"])
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(data=st.binary(max_size=200) | damaged())
 async def test_any_bytes_hurt_only_their_sender(
