@@ -44,6 +44,7 @@ class Child(Proactor):
         self.add_link(link_to_parent(url))
         self.driver = driver
         self.add_communicator(SyncThreadActor("meter", self.services, driver))
+        driver.pat_timeout = 0.1  # until it hangs it pats so often that a busy machine is no matter
 
     def link_activated(self, transition: Transition) -> None:
         self.driver.is_to_hang.set()
