@@ -37,7 +37,6 @@ from gwproactor import (
     ProactorSettings,
     ReceivedEvent,
     ServicesInterface,
-    StateName,
     SyncAsyncInteractionThread,
     SyncThreadActor,
     Transition,
@@ -285,8 +284,7 @@ class Scada(Proactor):
         self.send(Message(Src=self.name, Dst="controller", Payload=HouseIs(There=True)))
 
     def link_deactivated(self, transition: Transition) -> None:
-        if transition.new_state is not StateName.stopped:  # then the controller has ended already
-            self.send(Message(Src=self.name, Dst="controller", Payload=HouseIs(There=False)))
+        self.send(Message(Src=self.name, Dst="controller", Payload=HouseIs(There=False)))
 
     async def show(self, request: web.Request) -> web.Response:
         known = {"House": str(self.to_house.state), "Pending": self.pending_event_count}

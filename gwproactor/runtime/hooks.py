@@ -15,7 +15,7 @@ from typing import Any
 from result import Ok
 
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import HandlerFailedError
+from gwproactor.errors import HandlerFailedError, NotRunningError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.events.persisters.persister import PersisterInterface
 from gwproactor.interfaces import ProcessResult
@@ -126,6 +126,8 @@ class Hooks(OwnTasks):
     def link_deactivated(self, transition: Transition) -> None:
         """A link is not active any more: nobody knows whether its peer is there.
 
+        At the stop of the proactor the actors have ended before; what is sent to them is dropped.
+
         Args:
             transition: Which link, to which state, and why.
         """
@@ -167,7 +169,7 @@ class Hooks(OwnTasks):
     def _call_link_hooks(self, transition: Transition) -> None:
         """Tell a derived class, where a link became active or ceased to be."""
         try:
-            with self._ending_where_asked("links"):
+            with self._ending_where_asked("links"), self._bearing_closed_mailboxes():
                 if transition.activated():
                     call_plain(self.link_activated, transition)
                 elif transition.deactivated():
@@ -176,6 +178,16 @@ class Hooks(OwnTasks):
             logger.exception("a hook failed")
             summary = f"The handler of links failed at {transition}"
             self.report_problem(summary, traceback_text(error))
+
+    @contextlib.contextmanager
+    def _bearing_closed_mailboxes(self) -> Iterator[None]:
+        """While the proactor stops, let a hook send to an actor: links end after the actors."""
+        try:
+            yield
+        except NotRunningError as error:
+            if not self._stop_requested.is_set():
+                raise
+            logger.debug("a hook came too late: %s", error)
 
     @contextlib.contextmanager
     def _ending_where_asked(self, what: str) -> Iterator[None]:

@@ -98,7 +98,7 @@ class OrderlyEnd(OwnEvents, Mail, Reporting):
         return Ending(stages, seconds, report=self.report_problem, hurry=self._hurry)
 
     def _hurry(self) -> None:
-        self._stop_reason = self._stop_reason or "cancelled"
+        self._request_stop("cancelled")
         self._stop_now.set()
 
     async def _end_requests(self, _timeout_seconds: float) -> None:

@@ -6,8 +6,9 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from gwproactor.actors.actor import Actor
 from gwproactor.config.proactor import ProactorSettings
-from gwproactor.errors import HandlerFailedError
+from gwproactor.errors import HandlerFailedError, NotRunningError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.links.core.link_state import StateName, Transition
 from gwproactor.links.received_message import ReceivedMessage
@@ -165,6 +166,56 @@ async def test_where_it_is_asked_for_the_proactor_ends(
         HandlerFailedError, match=f"handler of {what} failed: ValueError: {failing}"
     ):
         await parent.join()
+
+
+class Clerk(Actor):
+    """Takes what comes."""
+
+    def process_message(self, message: Message[Any]) -> None:
+        pass
+
+
+class Telling(Parent):
+    """Tells an actor what becomes of its link, and notes what is raised there."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, stop_when_handler_fails=True)
+        self.add_communicator(Clerk("clerk", self.services))
+        self.raised: list[Exception] = []
+
+    def link_deactivated(self, transition: Transition) -> None:
+        try:
+            self.send(Message(Src=self.name, Dst="clerk", Payload=Greeting()))
+        except NotRunningError as error:
+            self.raised.append(error)
+            raise
+
+
+@pytest.mark.parametrize("end", ["stop", "cancel"])
+async def test_at_a_stop_a_hook_may_send_to_an_actor_that_has_ended(
+    broker: AnyBroker, end: str
+) -> None:
+    parent = Telling(broker.url)
+    running = asyncio.create_task(parent.run_forever())
+    async with child_of(broker.url) as child:
+        await child.link(PARENT).wait_for(StateName.active, timeout_seconds=SECONDS)
+        await until(lambda: parent.link(CHILD).active)
+        parent.stop() if end == "stop" else running.cancel()
+        await asyncio.wait((running,), timeout=SECONDS)
+        assert running.cancelled() == (end == "cancel")
+        if end == "stop":
+            await running
+    assert len(parent.raised) == 1
+    assert parent.problems == []
+
+
+async def test_while_it_runs_such_an_error_of_a_hook_is_a_problem(broker: AnyBroker) -> None:
+    """It may be another proactor that does not run."""
+    parent = Parent(broker.url, f"activated {CHILD}")
+    parent.error = NotRunningError
+    async with parent, child_of(broker.url):
+        await until(lambda: bool(parent.problems))
+    assert "NotRunningError" in parent.problems[0].Details
 
 
 async def test_handlers_may_take_the_place_of_the_hooks(broker: AnyBroker) -> None:
