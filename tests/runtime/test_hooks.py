@@ -12,15 +12,15 @@ from gwproactor.errors import HandlerFailedError, NotRunningError
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.links.core.link_state import StateName, Transition
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.stats import ProactorStats
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import AnyEvent, ProblemEvent, new_message_id
+from gwproactor.wire.payloads import AnyEvent, new_message_id
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
 from gwproactor_test.proactor_pair import CHILD, PARENT, link_to_child, link_to_parent
+from gwproactor_test.problem_notes import ProblemNotes
 from gwproactor_test.relay import Relay
 
 SECONDS = 10.0
@@ -48,8 +48,7 @@ class Parent(Proactor):
         self.add_link(link_to_child(url), codec=WireCodec([Greeting]))
         self.failing = failing
         self.seen: list[str] = []
-        self.problems: list[ProblemEvent] = []
-        self.observe(Noting(self.problems))
+        self.problems = ProblemNotes(self).events
 
     @classmethod
     def make_stats(cls) -> ProactorStats:
@@ -81,14 +80,6 @@ class Parent(Proactor):
     def link_deactivated(self, transition: Transition) -> None:
         assert not self.link(transition.link_name).active
         self.see(f"deactivated {transition.link_name}")
-
-
-class Noting(Observer):
-    def __init__(self, problems: list[ProblemEvent]) -> None:
-        self.problems = problems
-
-    def problem(self, event: ProblemEvent) -> None:
-        self.problems.append(event)
 
 
 def child_of(url: str) -> Proactor:

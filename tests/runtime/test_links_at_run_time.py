@@ -14,12 +14,12 @@ from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import ConnectionLostError, NotRunningError, UsageError
 from gwproactor.links.core.link_state import StateName, TransitionName
 from gwproactor.links.received_message import ReceivedMessage
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.codec import WireCodec
-from gwproactor.wire.payloads import AnyEvent, ProblemEvent
+from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
+from gwproactor_test.problem_notes import ProblemNotes
 from gwproactor_test.relay import Relay
 
 HUB = "d1.hub"
@@ -185,17 +185,11 @@ async def test_the_history_of_a_link_tells_what_it_went_through(
 async def test_a_fault_of_ours_in_one_link_ends_neither_the_node_nor_another_link(
     broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    problems: list[ProblemEvent] = []
-
-    class Problems(Observer):
-        def problem(self, event: ProblemEvent) -> None:
-            problems.append(event)
-
     def fail(*_args: object, **_kwargs: object) -> None:
         raise RuntimeError("nobody foresaw this")
 
     hub = node(HUB)
-    hub.observe(Problems())
+    problems = ProblemNotes(hub).events
     good, bad = (hub.add_link(settings_of(name, HUB, broker.url)) for name in ("d1.one", "d1.two"))
     monkeypatch.setattr(bad._conversation.core, "connected", fail)
     async with hub, leaf("d1.one", broker.url):

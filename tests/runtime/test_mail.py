@@ -26,7 +26,6 @@ from gwproactor.errors import (
 )
 from gwproactor.interfaces import MonitoredName, Runnable, ServicesInterface
 from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.runtime.unknown_receivers import MAX_NAMES
 from gwproactor.wire.codec import WireCodec
@@ -34,6 +33,7 @@ from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, ProblemEvent, ProblemType
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
+from gwproactor_test.problem_notes import ProblemNotes
 
 SECONDS = 10.0
 CHILD, PARENT = "d1.site.scada", "d1.site"
@@ -50,27 +50,13 @@ def order(receiver: str, number: int = 0, sender: str = "test") -> Message[Any]:
     return Message[Any](Src=sender, Dst=receiver, Payload=Order(Number=number))
 
 
-class Notes(Observer):
-    """The problems of a proactor."""
-
-    def __init__(self, proactor: Proactor) -> None:
-        self.problems: list[ProblemEvent] = []
-        proactor.observe(self)
-
-    def problem(self, event: ProblemEvent) -> None:
-        self.problems.append(event)
-
-    def summaries(self) -> list[str]:
-        return [problem.Summary for problem in self.problems]
-
-
 class Node(Proactor):
     """A proactor that notes what comes to it."""
 
     def __init__(self, name: str = CHILD, **values: Any) -> None:
         super().__init__(name, ProactorSettings(**values))
         self.got: list[int] = []
-        self.notes = Notes(self)
+        self.notes = ProblemNotes(self)
 
     async def process_message(self, message: Message[Any]) -> None:
         self.got.append(message.Payload.Number)
@@ -197,7 +183,7 @@ async def test_who_waits_for_an_actor_is_told_what_came_of_his_message() -> None
         slow.go_on.set()
         assert await asyncio.gather(*waiting) == [Ok(True)] * 3
     assert slow.got == [1, 2, 3]
-    assert node.notes.problems == []
+    assert node.notes.events == []
 
 
 @pytest.mark.parametrize(
@@ -212,7 +198,7 @@ async def test_what_a_handler_raises_or_returns_as_err_is_a_problem_and_stops_no
         node.send(order("clerk", number))
         node.send(order("clerk", 7))
         await until(lambda: clerk.got == [number, 7])
-    (problem,) = node.notes.problems
+    (problem,) = node.notes.events
     assert problem.Summary == "'clerk' failed with a test.order"
     assert said in problem.Details
 
@@ -360,7 +346,7 @@ async def test_an_actor_that_cannot_start_late_leaves_nothing_and_can_be_added_a
         node.send(order("clerk", 2))
         await until(lambda: clerk.got == [2])
     assert clerk.calls == ["start", "stop", "join"]
-    assert node.notes.problems == []
+    assert node.notes.events == []
 
 
 async def test_an_actor_that_does_not_stop_is_reported_and_left_behind() -> None:
@@ -411,7 +397,7 @@ async def test_an_event_sent_to_the_proactor_is_generated(embedded_broker: Any) 
         assert node.pending_event_count == before + 2
         problem = ProblemEvent(ProblemType=ProblemType.warning, Summary="s", Details="d")
         node.send(Message[Any](Src="clerk", Payload=problem))
-        (told,) = node.notes.problems
+        (told,) = node.notes.events
     assert (told.Summary, told.Details, told.ProblemType) == ("s", "d", ProblemType.warning)
 
 
@@ -438,7 +424,7 @@ async def test_the_problem_of_an_actor_keeps_what_it_says_of_itself() -> None:
         for source in ("boiler", ""):
             problem = ProblemEvent(Src=source, ProblemType=ProblemType.error, Summary="too hot")
             node.send(Message[Any](Src="boiler", Dst="proactor", Payload=problem))
-            told = node.notes.problems[-1]
+            told = node.notes.events[-1]
             assert told == problem.model_copy(update={"Src": source or CHILD})
 
 
@@ -485,7 +471,7 @@ async def test_what_a_thread_sends_to_nobody_becomes_a_problem() -> None:
     node = Node()
     async with node:
         await asyncio.to_thread(node.send_threadsafe, order("nobody"))
-        await until(lambda: bool(node.notes.problems))
+        await until(lambda: bool(node.notes.events))
         node.send(order(CHILD, 1))
         await until(lambda: node.got == [1])
     (summary,) = node.notes.summaries()
@@ -514,7 +500,7 @@ async def test_a_thousand_messages_of_a_thread_to_nobody_are_one_problem() -> No
             node.send_threadsafe(order("nobody"))
         node.send_threadsafe(order(CHILD, 1))
         await until(lambda: node.got == [1])
-        assert len(node.notes.problems) == 1
+        assert len(node.notes.events) == 1
 
 
 async def test_what_of_a_thread_finds_no_room_is_counted_and_reported_once() -> None:
@@ -612,7 +598,7 @@ async def test_what_waits_at_the_stop_is_still_handled() -> None:
         for number in range(1, 51):
             node.send(order("sleepy", number))
     assert sleepy.got == list(range(1, 51))
-    assert node.notes.problems == []
+    assert node.notes.events == []
     with pytest.raises(NotRunningError, match="'sleepy' takes no messages any more"):
         node.send(order("sleepy", 51))
     assert node.dropped_message_count == 0
@@ -703,7 +689,7 @@ async def test_a_message_to_an_actor_reaches_it_over_a_link(broker: AnyBroker, q
         parent.link(CHILD).send(Order(Number=5), receiver="stranger", qos=qos)
         await until(lambda: clerk.got == [4])
         await until(lambda: child.got == [5])
-        (problem,) = child.notes.problems
+        (problem,) = child.notes.events
         assert problem.Summary == f"link '{PARENT}': a test.order for 'stranger', whom nobody knows"
         assert problem.Details == "process_message got it; actors: clerk, io_loop_manager"
         assert problem.ProblemType is ProblemType.warning
@@ -715,7 +701,7 @@ async def test_of_names_that_a_peer_makes_up_only_so_many_are_told(embedded_brok
             parent.link(CHILD).send(Order(Number=number), receiver=f"stranger{number}")
             parent.link(CHILD).send(Order(Number=number))
         await until(lambda: len(child.got) == 4 * MAX_NAMES)
-        assert len(child.notes.problems) == MAX_NAMES + 1
+        assert len(child.notes.events) == MAX_NAMES + 1
 
 
 async def test_what_is_heard_on_other_topics_may_be_for_anybody(embedded_broker: Any) -> None:
@@ -725,7 +711,7 @@ async def test_what_is_heard_on_other_topics_may_be_for_anybody(embedded_broker:
         await child.link(PARENT).subscribed(heard.mqtt_topic(), timeout_seconds=SECONDS)
         parent.link(CHILD).publish(heard)
         await until(lambda: child.got == [8])
-        assert child.notes.problems == []
+        assert child.notes.events == []
 
 
 async def test_a_name_to_which_several_links_lead_is_ambiguous() -> None:

@@ -29,7 +29,6 @@ from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.interfaces import MonitoredName
 from gwproactor.runtime.external_watchdog import ExternalWatchdogCommandBuilder
 from gwproactor.runtime.loop_watch import THREAD_NAME
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.codec import WireCodec
 from gwproactor.wire.envelope import Message
@@ -37,6 +36,7 @@ from gwproactor.wire.payloads import AnyEvent, ProblemEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
 from gwproactor_test.proactor_pair import CHILD, NOBODY, PARENT, link_to_child, link_to_parent
+from gwproactor_test.problem_notes import ProblemNotes
 from gwproactor_test.programs import shutdown_reasons
 from gwproactor_test.service_manager import ServiceManager
 
@@ -51,30 +51,18 @@ class Greeting(BaseModel):
     TypeName: Literal["test.greeting"] = "test.greeting"
 
 
-class Problems(Observer):
+class Problems(ProblemNotes):
     """The problems that a proactor has reported, but for those of its link to nobody."""
-
-    def __init__(self) -> None:
-        self.events: list[ProblemEvent] = []
 
     def problem(self, event: ProblemEvent) -> None:
         if not event.Summary.startswith("link "):
-            self.events.append(event)
-
-    def summaries(self) -> list[str]:
-        return [event.Summary for event in self.events]
+            super().problem(event)
 
 
 def node(cls: type[Proactor] = Proactor, url: str = NOBODY, **values: Any) -> Proactor:
     made = cls(CHILD, ProactorSettings(**values))
     made.add_link(link_to_parent(url))
     return made
-
-
-def watched(proactor: Proactor) -> Problems:
-    problems = Problems()
-    proactor.observe(problems)
-    return problems
 
 
 async def forever() -> None:
@@ -113,7 +101,7 @@ async def test_a_task_that_dies_is_begun_anew_and_the_proactor_goes_on() -> None
         await forever()
 
     proactor = node(tasks=AT_ONCE)
-    problems = watched(proactor)
+    problems = Problems(proactor)
     task = proactor.add_task(work, "driver")
     async with proactor:
         await until(lambda: begun == 3)
@@ -168,7 +156,7 @@ async def test_the_error_comes_out_of_every_way_to_run(how: str) -> None:
 
 async def test_a_task_of_the_proactor_itself_that_dies_ends_it() -> None:
     proactor = node()
-    problems = watched(proactor)
+    problems = Problems(proactor)
 
     async def broken() -> None:
         raise ZeroDivisionError
@@ -240,7 +228,7 @@ async def test_no_argument_of_a_task_stands_in_a_report(how: str) -> None:
         raise OSError("no driver")
 
     proactor = node(tasks=TaskPolicy(on_failure=OnFailure.report))
-    problems = watched(proactor)
+    problems = Problems(proactor)
     add = proactor.add_task if how == "add_task" else proactor.io_loop_manager.add_io_coroutine
     add(functools.partial(log_in, "hunter2"))
     async with proactor:
@@ -284,7 +272,7 @@ async def test_a_coroutine_by_handle_that_dies_ends_the_proactor() -> None:
 async def test_a_problem_is_counted_and_its_texts_are_bounded() -> None:
     """Also of characters that no JSON can hold: the name of a file may be any."""
     proactor = node()
-    problems = watched(proactor)
+    problems = Problems(proactor)
     proactor.report_problem("odd \udcff", "x" * 1_000_000)
     (event,) = problems.events
     assert event.Summary == "odd \\udcff"
@@ -378,7 +366,7 @@ async def test_by_policy_what_expires_is_only_reported() -> None:
             return [MonitoredName("driver", 0.02)]
 
     proactor = node(Driven, watchdog=WatchdogSettings(when_expired=WhenExpired.report))
-    problems = watched(proactor)
+    problems = Problems(proactor)
     async with proactor:
         await until(lambda: bool(problems.events))
         assert "driver has given no sign of life" in problems.summaries()[0]
@@ -444,7 +432,7 @@ async def test_nobody_watches_over_the_loop_where_that_is_not_wanted() -> None:
 
 async def test_a_loop_that_stands_still_is_reported_by_the_proactor() -> None:
     proactor = node(watchdog=WatchdogSettings(hang_seconds=0.02))
-    problems = watched(proactor)
+    problems = Problems(proactor)
     stood_still = threading.Event()
 
     class Free(logging.Handler):
@@ -472,7 +460,7 @@ async def test_a_handler_that_cannot_be_cancelled_holds_up_no_stop(broker: AnyBr
     """It is left behind, and named with where it is."""
     let_go, begun = asyncio.Event(), asyncio.Event()
     parent = Proactor(PARENT, ProactorSettings(stop_seconds=0.1))
-    problems = watched(parent)
+    problems = Problems(parent)
     parent.add_link(link_to_child(broker.url), codec=WireCodec([Greeting]))
 
     @parent.on_message
@@ -557,7 +545,7 @@ async def test_after_an_expiry_the_service_manager_hears_no_pat(
         monkeypatch.setenv("NOTIFY_SOCKET", manager.address)
         report = WatchdogSettings(when_expired=WhenExpired.report)
         async with node(Driven, watchdog=report) as proactor:
-            problems = watched(proactor)
+            problems = Problems(proactor)
             await until(lambda: bool(problems.events))
             manager.told_so_far()
             await asyncio.sleep(0.02)  # ten pats, if there were any

@@ -8,26 +8,16 @@ from gwproactor.config.mqtt import MQTTVersion, broker_from_url
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.events.incoming import ReceivedEvent
 from gwproactor.links.core.link_state import StateName
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
-from gwproactor.wire.payloads import AnyEvent, ProblemEvent
+from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.broker import Broker
 from gwproactor_test.clients import until
+from gwproactor_test.problem_notes import ProblemNotes
 
 CHILD, PARENT = "d1.site.scada", "d1.site"
 SECONDS = 20.0
 
 OWN_FILTER = "gw/d1-site/to/s/#"
-
-
-class Problems(Observer):
-    """Keeps the problems."""
-
-    def __init__(self) -> None:
-        self.events: list[ProblemEvent] = []
-
-    def problem(self, event: ProblemEvent) -> None:
-        self.events.append(event)
 
 
 class Parent(Proactor):
@@ -51,9 +41,8 @@ class Parent(Proactor):
         self.got.append(AnyEvent.model_validate_json(event.payload))
 
 
-def child_of(url: str, version: MQTTVersion, qos: int = 0) -> tuple[Proactor, Problems]:
-    child, problems = Proactor(CHILD, ProactorSettings(events=EventSettings())), Problems()
-    child.observe(problems)
+def child_of(url: str, version: MQTTVersion, qos: int = 0) -> tuple[Proactor, ProblemNotes]:
+    child = Proactor(CHILD, ProactorSettings(events=EventSettings()))
     child.add_link(
         LinkSettings(
             peer_name=PARENT,
@@ -64,7 +53,7 @@ def child_of(url: str, version: MQTTVersion, qos: int = 0) -> tuple[Proactor, Pr
             brokers=(broker_from_url(url, protocol=version),),
         )
     )
-    return child, problems
+    return child, ProblemNotes(child)
 
 
 @pytest.mark.parametrize("version", list(MQTTVersion))

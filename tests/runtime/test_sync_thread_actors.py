@@ -27,11 +27,11 @@ from gwproactor.errors import (
 )
 from gwproactor.events.tickets import EventTicket
 from gwproactor.message import InternalShutdownMessage, PatInternalWatchdogMessage
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.wire.envelope import Message
 from gwproactor.wire.payloads import AnyEvent, EventBase, ProblemEvent, ProblemType
 from gwproactor_test.clients import until
+from gwproactor_test.problem_notes import ProblemNotes
 
 SECONDS = 10.0
 LONG_SECONDS = 1000.0
@@ -78,15 +78,6 @@ class Display(SyncThreadActor[Meter]):
         self.shown.append((message.Header.Src, message.Payload.Reading))
 
 
-class Problems(Observer):
-    def __init__(self, proactor: Proactor) -> None:
-        self.found: list[ProblemEvent] = []
-        proactor.observe(self)
-
-    def problem(self, event: ProblemEvent) -> None:
-        self.found.append(event)
-
-
 def node(**values: Any) -> Proactor:
     return Proactor("d1.site.scada", ProactorSettings(**values))
 
@@ -119,7 +110,7 @@ async def test_the_thread_has_the_name_of_its_actor_by_which_it_is_monitored() -
 
 async def test_a_driver_that_hangs_is_named_by_the_watchdog_with_its_stack() -> None:
     proactor = node(stop_seconds=0.05)
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
     go_on = threading.Event()
 
     def read_a_register_that_never_answers(_meter: Meter) -> None:
@@ -130,7 +121,7 @@ async def test_a_driver_that_hangs_is_named_by_the_watchdog_with_its_stack() -> 
     with pytest.raises(WatchdogExpiredError, match="meter"):
         await proactor.run_forever()
     assert "read_a_register_that_never_answers" in proactor._stop_reason
-    (late,) = (each for each in problems.found if each.Summary == "'meter' did not stop")
+    (late,) = (each for each in problems.events if each.Summary == "'meter' did not stop")
     assert "read_a_register_that_never_answers" in late.Details
     go_on.set()
     async with asyncio.timeout(SECONDS):
@@ -179,7 +170,7 @@ async def test_a_failure_is_told_though_what_was_written_before_waits_for_room()
 
 async def test_by_policy_a_driver_that_raises_begins_anew_and_the_problem_is_told() -> None:
     proactor = node()
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
     readings: list[int] = []
 
     def fail_once(meter: Meter) -> None:
@@ -190,19 +181,19 @@ async def test_by_policy_a_driver_that_raises_begins_anew_and_the_problem_is_tol
     add_meter(proactor, Meter(fail_once, policy=TaskPolicy(first_delay_seconds=0.001)))
     async with proactor:
         await until(lambda: len(readings) > 3)
-    (problem,) = problems.found
+    (problem,) = problems.events
     assert problem.Summary == "Thread 'meter' failed"
     assert "OSError: no such register" in problem.Details
 
 
 async def test_a_driver_that_ends_alone_is_waited_for_by_no_watchdog() -> None:
     proactor = node()
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
     policy = TaskPolicy(on_failure=OnFailure.report)
     add_meter(proactor, Meter(fails, policy=policy, pat_timeout=60.0))
     async with proactor:
         await until(lambda: "meter" not in proactor._oversight.watchdog._table)
-    assert [problem.Summary for problem in problems.found] == ["Thread 'meter' failed"]
+    assert problems.summaries() == ["Thread 'meter' failed"]
 
 
 def ends_itself(meter: Meter) -> None:
@@ -211,14 +202,14 @@ def ends_itself(meter: Meter) -> None:
 
 async def test_a_driver_that_ends_itself_is_waited_for_by_no_watchdog() -> None:
     proactor = node()
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
     add_meter(proactor, Meter(ends_itself, pat_timeout=60.0))
     others = add_meter(proactor, Meter(pat_timeout=60.0), "stopped-by-an-actor")
     async with proactor:
         await until(lambda: "meter" not in proactor._oversight.watchdog._table)
         others.stop()
         await until(lambda: others.name not in proactor._oversight.watchdog._table)
-    assert problems.found == []
+    assert problems.events == []
 
 
 async def test_a_driver_that_does_not_keep_up_is_no_secret_to_who_writes_to_it() -> None:
@@ -473,7 +464,7 @@ async def test_a_pat_counts_before_whatever_its_thread_has_written() -> None:
 
 async def test_a_pat_under_a_name_that_nobody_monitors_is_told() -> None:
     proactor = node()
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
 
     def pat_as_somebody(meter: Meter) -> None:
         meter.name = "somebody"
@@ -481,13 +472,13 @@ async def test_a_pat_under_a_name_that_nobody_monitors_is_told() -> None:
 
     add_meter(proactor, Meter(pat_as_somebody))
     async with proactor:
-        await until(lambda: bool(problems.found))
-    assert "somebody pats and is not monitored" in problems.found[0].Summary
+        await until(lambda: bool(problems.events))
+    assert "somebody pats and is not monitored" in problems.events[0].Summary
 
 
 async def test_who_pats_while_the_proactor_stops_does_no_wrong() -> None:
     proactor = node()
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
 
     class Zealous(Meter):
         def _handle_message(self, message: Any) -> None:
@@ -498,7 +489,7 @@ async def test_who_pats_while_the_proactor_stops_does_no_wrong() -> None:
         proactor._oversight.watchdog.end()
         actor.send_driver_message("pat")
         await until(actor._sync_thread._channel.sync_queue.empty)  # type: ignore[union-attr]
-    assert problems.found == []
+    assert problems.events == []
 
 
 async def test_the_queue_of_a_thread_that_has_ended_is_forgotten() -> None:
@@ -536,12 +527,12 @@ async def test_the_queue_of_a_writer_that_is_forgotten_is_forgotten_too() -> Non
 
 async def test_what_threads_wrote_for_one_who_takes_nothing_is_counted_at_the_stop() -> None:
     proactor = node(mailbox_messages=5, stop_seconds=0.1)
-    problems = Problems(proactor)
+    problems = ProblemNotes(proactor)
     SlowDisplay(proactor)
     meter = Meter(writes(9), iterate_sleep_seconds=0.001)
     add_meter(proactor, meter)
     async with proactor:
         await until(lambda: meter.reading == 9)
         await asyncio.sleep(0.01)
-    assert "3 messages of threads were not sent" in [each.Summary for each in problems.found]
+    assert "3 messages of threads were not sent" in problems.summaries()
     assert proactor.dropped_message_count >= 3

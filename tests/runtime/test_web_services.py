@@ -12,23 +12,13 @@ from gwproactor.config.link import LinkSettings
 from gwproactor.config.proactor import ProactorSettings
 from gwproactor.errors import ListenError, PortTakenError, UsageError
 from gwproactor.events.incoming import ReceivedEvent
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
-from gwproactor.wire.payloads import AnyEvent, ProblemEvent
+from gwproactor.wire.payloads import AnyEvent
 from gwproactor_test.brokers import AnyBroker
 from gwproactor_test.clients import until
+from gwproactor_test.problem_notes import ProblemNotes
 
 SECONDS = 10.0
-
-
-class Problems(Observer):
-    """Notes the problems."""
-
-    def __init__(self) -> None:
-        self.found: list[ProblemEvent] = []
-
-    def problem(self, event: ProblemEvent) -> None:
-        self.found.append(event)
 
 
 def link(own: str, peer: str, url: str, **values: bool) -> LinkSettings:
@@ -75,14 +65,14 @@ async def test_what_a_request_hands_in_reaches_the_peer(broker: AnyBroker) -> No
 
 
 async def test_a_taken_port_ends_the_start() -> None:
-    proactor, problems = Proactor("d1.a"), Problems()
-    proactor.observe(problems)
+    proactor = Proactor("d1.a")
+    problems = ProblemNotes(proactor)
     with socket.create_server(("127.0.0.1", 0)) as other:
         proactor.add_web_server_config("state", "127.0.0.1", other.getsockname()[1])
         with pytest.raises(PortTakenError, match="is taken by another program"):
             async with proactor:
                 pytest.fail("it started")
-    assert [each.Summary for each in problems.found] == ["web servers could not start"]
+    assert problems.summaries() == ["web servers could not start"]
 
 
 async def test_a_host_of_nobody_ends_the_start() -> None:

@@ -16,12 +16,12 @@ from gwproactor.errors import TaskDiedError, UsageError, WatchdogExpiredError
 from gwproactor.interfaces import MonitoredName
 from gwproactor.layout import NamedNode, NamesOnly
 from gwproactor.message import KnownNames
-from gwproactor.runtime.observer import Observer
 from gwproactor.runtime.proactor import Proactor
 from gwproactor.web import RESTPollerActor, RESTPollerSettings, RESTResponse, rest_poller
 from gwproactor.wire.envelope import Message
-from gwproactor.wire.payloads import ProblemEvent, ProblemType
+from gwproactor.wire.payloads import ProblemType
 from gwproactor_test.clients import until
+from gwproactor_test.problem_notes import ProblemNotes
 from gwproactor_test.web import answering
 
 
@@ -50,24 +50,13 @@ class Receiver(Actor):
         return Ok(True)
 
 
-class Notes(Observer):
-    """Notes the problems."""
-
-    def __init__(self, problems: list[ProblemEvent]) -> None:
-        self._problems = problems
-
-    def problem(self, event: ProblemEvent) -> None:
-        self._problems.append(event)
-
-
 class Node(Proactor):
     """A proactor with a receiver and a poller, and notes of its problems."""
 
     def __init__(self, url: str, **rest: Any) -> None:
         layout, convert = rest.pop("layout", NamesOnly()), rest.pop("convert", reading)
         super().__init__("d1.node", ProactorSettings(mailbox_messages=1), layout)
-        self.problems: list[ProblemEvent] = []
-        self.observe(Notes(self.problems))
+        self.problems = ProblemNotes(self).events
         self.receiver = Receiver(self)
         self.actor = RESTPollerActor(
             "poller", self.services, settings(url, **rest) if url else None, convert=convert
