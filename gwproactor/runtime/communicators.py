@@ -140,7 +140,8 @@ class Communicators:
         """Stop who was started, the last first, and wait for them. A second call does nothing.
 
         Whoever is asked has a part of the first half of the time to come to its end before the next
-        is asked; who needs longer goes on ending beside the others. Cancelling is safe: all are
+        is asked; who needs longer goes on ending beside the others. A quarter of what is left is
+        for mail, and has as many shares as there are actors with mail. Cancelling is safe: all are
         asked all the same.
 
         Args:
@@ -157,7 +158,11 @@ class Communicators:
             while to_ask:
                 left_seconds = began_at + timeout_seconds / 2 - time.monotonic()
                 patience_seconds = max(0.0, left_seconds / len(to_ask))
-                await self._deal_with_last_mail(to_ask[-1][0], patience_seconds / 2, sent_on)
+                busy_count = 1 + sum(not self._mailboxes[name].is_idle for name, _ in to_ask[:-1])
+                mail_seconds = max(0.0, left_seconds / 4 / busy_count)
+                await self._deal_with_last_mail(
+                    to_ask[-1][0], mail_seconds, patience_seconds / 4, sent_on
+                )
                 join = self._ask(*to_ask[-1])
                 joins[join] = to_ask.pop()[0]
                 await asyncio.wait((join,), timeout=patience_seconds / 2)
@@ -169,16 +174,20 @@ class Communicators:
                 join.cancel()
 
     async def _deal_with_last_mail(
-        self, name: str, timeout_seconds: float, sent_on: Callable[[], Awaitable[None]]
+        self,
+        name: str,
+        mail_seconds: float,
+        cancel_seconds: float,
+        sent_on: Callable[[], Awaitable[None]],
     ) -> None:
         """Let one deal with what was sent to it, and take nothing more."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds / 2):
+            async with asyncio.timeout(mail_seconds):
                 await sent_on()
                 await self._mailboxes[name].drained()
         self._tasks[name].cancel()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_seconds / 2):
+            async with asyncio.timeout(cancel_seconds):
                 await self._tasks[name].wait()
         self._mailboxes[name].close()
 

@@ -99,6 +99,11 @@ class Mailbox:
         """How many messages wait."""
         return self._letters.qsize()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, and the receiver has nothing in hand."""
+        return self._in_hand is None and self._letters.empty()
+
     def take(self, received: ReceivedMessage) -> bool:
         """Take in a message from a peer; whether it was taken, and so may be acknowledged.
 

@@ -586,6 +586,28 @@ async def test_send_from_another_thread_is_refused() -> None:
         assert node.got == []
 
 
+async def test_an_actor_with_mail_has_the_time_of_those_without() -> None:
+    """It would have 0.3 s if all ten had the same; it has 3 s."""
+
+    class Slow(Clerk):
+        async def process_message(self, message: Message[Any]) -> None:  # type: ignore[override]
+            await asyncio.sleep(0.5)
+            self.got.append(message.Payload.Number)
+
+    async def nothing() -> None:
+        pass
+
+    node = Node()
+    for number in range(9):
+        Clerk(f"idle{number}", node)
+    slow = Slow("slow", node)
+    async with node:
+        node.send(order("slow", 1))
+        await node._communicators.stop(24.0, sent_on=nothing)
+        assert slow.got == [1]
+    assert node.notes.events == []
+
+
 async def test_what_waits_at_the_stop_is_still_handled() -> None:
     class Sleepy(Clerk):
         async def process_message(self, message: Message[Any]) -> None:  # type: ignore[override]
