@@ -212,7 +212,8 @@ class AiomqttClient(aiomqtt.Client):
             self._loop.remove_writer(sock.fileno())
 
     def _flush(self) -> None:
-        self._guarded(self._client.loop_write)
+        if self._writer_added or not self._socket.send_failed:  # else what has come is read first
+            self._guarded(self._client.loop_write)
         if self.lost is None and not self._writer_added and self._client.want_write():
             self._writer_added = True
             self._loop.add_writer(self._socket.fileno(), self._flush)

@@ -40,8 +40,9 @@ class PacketSocket:
         self._max_packet_bytes = max_packet_bytes
         self._buffer = memoryview(b"")
         self._ended = False
-        self._send_failed = False
         self._together: bytearray | None = None
+        self.send_failed = False
+        """Whether `send` keeps a failure for later: the next one ends the connection."""
         self.fault: OSError | None = None
         """Why the connection broke, once it did."""
         self.last_byte_seconds = time.monotonic()
@@ -135,10 +136,10 @@ class PacketSocket:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             raise BlockingIOError from None
         except OSError as error:
-            if self._send_failed:
+            if self.send_failed:
                 self.abort(error)
                 raise
-            self._send_failed = True
+            self.send_failed = True
             raise BlockingIOError from None
 
     @contextlib.contextmanager
@@ -160,7 +161,7 @@ class PacketSocket:
         try:
             return self.send(data) == len(data)
         except BlockingIOError:
-            return self._send_failed
+            return self.send_failed
 
     def abort(self, reason: OSError) -> None:
         """From now on every use fails with `reason`; the first reason stays."""
