@@ -131,8 +131,10 @@ class Lifecycle(Runnable):
         return self._main is not None and self._main.done()
 
     async def stopped(self) -> None:
-        """Wait until it has stopped; `join` tells why. Cancelling is safe."""
-        await until_any(self._require_main())
+        """Wait until it has stopped; `join` tells why, and raises a `sys.exit`. Cancel-safe."""
+        main = self._require_main()
+        with self._waited_for():
+            await until_any(main)
 
     async def stop_and_join(self) -> None:
         """Ask it to stop, and wait until it has."""

@@ -192,6 +192,17 @@ async def test_everybody_who_waits_is_told() -> None:
         await Leaves().run_forever()
 
 
+def test_who_waits_for_the_stop_alone_is_told_by_join() -> None:
+    async def stopped_and_joined() -> None:
+        leaves = Leaves()
+        leaves.start()
+        await leaves.stopped()
+        with pytest.raises(SystemExit):
+            await leaves.join()
+
+    asyncio.run(stopped_and_joined())
+
+
 def test_where_nobody_waits_the_loop_ends() -> None:
     async def start_and_forget() -> None:
         Leaves().start()
