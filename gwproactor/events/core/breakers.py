@@ -1,4 +1,4 @@
-"""Events that bring the connection down: found out one at a time, never on suspicion alone. Pure.
+"""Events that bring the connection down: found out one at a time, not on suspicion alone. Pure.
 
 A broker of MQTT 3.1.1 has no other answer to a message that is too long for it than to close the
 connection. Such an event would be sent again by each activation, first of all, and end it again.
@@ -11,10 +11,12 @@ others, a suspect waits a while for some, and is then sent all the same.
 
 **Proof.** An event is taken to be at fault when three times in a row the connection was lost right
 after it had been sent alone, though others had been acknowledged just before over the same
-connection: one the first time, two the second, three the third. So a broker that restarts again and
-again, or a network that fails, condemns nobody: it ends a connection at its own time, whatever has
-been sent by then, and hits one of the others; where nothing is acknowledged there is no proof. When
-an activation ends in any other way, all suspicion is gone.
+connection: one the first time, two the second, three the third. A broker that restarts at equal
+intervals condemns nobody: it hits one of the others. A connection that fails at random every second
+or two can hit the same event three times and condemn it though it is innocent, the more easily the
+longer it is in flight: a long event on a slow line, above all. It is kept, and can be put back with
+`gwproactor events requeue`. Where nothing is acknowledged there is no proof. When an activation
+ends in any other way, all suspicion is gone.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +27,7 @@ from gwproactor.events.store import EventRef
 
 REASON = (
     "the connection was lost right after it was sent, again and again, while other events went"
-    " through: it may be longer than the broker takes"
+    " through: it may be longer than the broker takes, or the network is bad"
 )
 """Why such an event is refused, in words for a user."""
 
@@ -96,7 +98,7 @@ class Breakers:
     @property
     def wake_at_seconds(self) -> float | None:
         """When to choose again though nothing has happened; None for never."""
-        return self._unproved_at_seconds if self._held else None
+        return self._unproved_at_seconds if any(map(self._is_due, self._held)) else None
 
     def _is_proof(self, suspect: EventRef) -> bool:
         """Whether so many others have gone through that it is this event's fault if it does not."""

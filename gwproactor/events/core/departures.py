@@ -246,7 +246,7 @@ class Departures:
             return False  # it has been acked or dropped meanwhile
         if not self._refusals.failed(ref, now_seconds):
             return False
-        self._withheld.add(ref.sequence)
+        self.withhold(ref)
         return True
 
     def put_off(self, ref: EventRef, until_seconds: float) -> None:
@@ -262,6 +262,7 @@ class Departures:
     def withhold(self, ref: EventRef) -> None:
         """Send an event no more in this run: it is kept, and holds up nobody."""
         self._withheld.add(ref.sequence)
+        self._breakers.clear(ref)
         self._leave(ref)
 
     # Events are done

@@ -1,4 +1,4 @@
-"""An event that brings the connection down is found out, and no other is ever taken for it.
+"""An event that brings the connection down is found out; equal intervals of loss condemn none.
 
 A broker is simulated in a few lines: it takes what is sent, but closes the connection on some
 events, and at times for reasons of its own.
@@ -205,3 +205,20 @@ def test_one_that_is_dropped_or_cannot_be_read_is_no_suspect_any_more() -> None:
     line.outbox.removed([ref])
     rest = [line.post() for _ in range(3)]
     assert [each.event_id for each in line.departures.sendable(line.now)] == rest
+
+
+@pytest.mark.parametrize("others", [0, 20])
+def test_one_that_is_withheld_is_no_suspect_any_more(others: int) -> None:
+    """Else others would go one at a time for nothing, and an empty queue would ask for a turn."""
+    line = Line()
+    event_id = line.post(breaks=True)
+    for _ in range(3):
+        line.activation()
+    for _ in range(others):
+        line.post()
+    line.outbox.activate()
+    ref = line.outbox.find(event_id)
+    assert ref is not None
+    line.departures.withhold(ref)
+    assert len(line.departures.sendable(line.now)) == min(others, 5)
+    assert line.departures.wake_at_seconds() is None
