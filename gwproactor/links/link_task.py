@@ -25,7 +25,7 @@ from gwproactor.errors import ConnectFailedError, ConnectionLostError, ConnectRe
 from gwproactor.links.conversation import Conversation
 from gwproactor.links.core.pace import Pace
 from gwproactor.links.core.presence import Intruder, Presence
-from gwproactor.links.core.reception import in_words
+from gwproactor.links.core.reception import shown_error
 from gwproactor.links.event_pump import EventPump
 from gwproactor.links.fault_desk import cancels_asked
 from gwproactor.links.own_faults import FaultRest, stray_cancel
@@ -205,7 +205,7 @@ async def _talk(parts: LinkParts, connection: Connection, watch: PresenceWatch) 
             reason = "a fault of this program, a stray cancel"
         raise
     except Exception as error:
-        reason = f"a fault of this program, {in_words(error)}"
+        reason = f"a fault of this program, {shown_error(error)}"
         raise
     finally:
         parts.pump.end()

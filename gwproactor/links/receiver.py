@@ -12,7 +12,7 @@ from typing import Protocol
 from gwproactor.config.link import LinkSettings
 from gwproactor.links.core.link_core import MessageKind
 from gwproactor.links.core.packet_acks import PacketAcks
-from gwproactor.links.core.reception import Received, Reception, Refusal, in_words
+from gwproactor.links.core.reception import Received, Reception, Refusal, shown_error
 from gwproactor.links.event_pump import EventSource
 from gwproactor.links.listener import BatchInbox, tell
 from gwproactor.links.problem_desk import ProblemDesk
@@ -95,7 +95,7 @@ class Receiver:
         try:
             handed_on = self._take(packet)
         except Exception as error:  # noqa: BLE001 - a peer must not be able to end the node
-            self._problems.report("a packet could not be handled", in_words(error))
+            self._problems.report("a packet could not be handled", shown_error(error))
         if packet.qos and not handed_on:
             self._packet_acks.done(packet)
 

@@ -114,7 +114,7 @@ class Reception:
             sender: object = message.Header.Src
             received = _checked(message)._replace(batch=batch)
         except Exception as error:  # noqa: BLE001 - a codec of the application may raise anything
-            return _refusal(packet, _kind_of_fault(error), in_words(error))
+            return _refusal(packet, _kind_of_fault(error), shown_error(error))
         if self._is_from_peer(sender) and not packet.retain:
             return received
         if own or received.kind is not MessageKind.other:
@@ -178,7 +178,7 @@ def _shown(sender: object) -> str:
     return text[:_SHOWN_TOPIC_CHARACTERS]
 
 
-def in_words(error: Exception) -> str:
+def shown_error(error: Exception) -> str:
     """An exception for a report: its type and its text, of bounded length."""
     try:
         text = str(error)
