@@ -9,14 +9,19 @@ each activation others go first, the shortest of those next in turn; when they a
 suspects follow. One that is acknowledged is none any more. Where there are no
 others, a suspect waits a while for some, and is then sent all the same.
 
-**Proof.** An event is taken to be at fault when three times in a row the connection was lost right
+**Proof.** An event is taken to be at fault when eight times in a row the connection was lost soon
 after it had been sent alone, though others had been acknowledged just before over the same
-connection: one the first time, two the second, three the third. A broker that restarts at equal
-intervals condemns nobody: it hits one of the others. A connection that fails at random every second
-or two can hit the same event three times and condemn it though it is innocent, the more easily the
-longer it is in flight: a long event on a slow line, above all. It is kept, and can be put back with
-`gwproactor events requeue`. Where nothing is acknowledged there is no proof. When an activation
-ends in any other way, all suspicion is gone.
+connection: one the first time, two the second, three from then on. Soon is within twice the time
+that the slowest of those took to be acknowledged, for a broker closes as soon as it has read how
+long a packet is; so a long event on a slow line is not blamed for being longer in danger than
+others. Where nothing is acknowledged there is no proof. When an activation ends in any other way,
+all suspicion is gone.
+
+**How sure that is.** Let a connection that fails at random outlive one such time with probability
+x. Before the eight strikes 21 others get through, and each strike comes within two such times:
+x^21 (1 - x^2)^8, which is 3 in a million at its greatest, where connections live for three and a
+half such times on the average, and less than one in ten million from twelve on. An event that is
+condemned all the same is kept, and can be put back with `gwproactor events requeue`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +32,7 @@ from gwproactor.events.store import EventRef
 
 REASON = (
     "the connection was lost right after it was sent, again and again, while other events went"
-    " through: it may be longer than the broker takes, or the network is bad"
+    " through: it is longer than the broker takes, perhaps"
 )
 """Why such an event is refused, in words for a user."""
 
@@ -38,8 +43,14 @@ has read how long a packet is."""
 _LOSSES = 3
 """In a row, before events go one at a time."""
 
-_STRIKES = 3
-"""Losses in a row that prove that an event is at fault."""
+_STRIKES = 8
+"""Losses in a row that prove that an event is at fault; see above how well."""
+
+_MAX_OTHERS = 3
+"""So many are enough to go before it: a node itself makes as many with each loss."""
+
+_LEAST_SOON_SECONDS = 0.1
+"""A busy machine may need that long to notice that a connection is lost."""
 
 _CHOICE = 100
 """Of so many next in turn the shortest goes first."""
@@ -69,6 +80,10 @@ class Breakers:
         """Suspects that are not in the queues while the link is active."""
         self._acked_count = 0
         """How many events have been acknowledged in this activation."""
+        self._timed_count = 0
+        self._sent_at_seconds = 0.0
+        self._slowest_seconds = 0.0
+        """How long an ack took at most in this activation, while events go one at a time."""
 
     @property
     def one_at_a_time(self) -> bool:
@@ -77,7 +92,8 @@ class Breakers:
 
     def activate(self) -> None:
         """The link has become active: suspects wait apart."""
-        self._acked_count = 0
+        self._acked_count = self._timed_count = 0
+        self._slowest_seconds = 0.0
         if self.one_at_a_time:
             for sequence, ref in self._suspects.items():
                 if self._turns.has(ref.source, sequence):
@@ -85,7 +101,11 @@ class Breakers:
                     self._held[sequence] = ref
 
     def choose(self, waiting: Iterator[EventRef], now_seconds: float) -> EventRef | None:
-        """The one event to be sent next; `waiting` gives those in the queues."""
+        """The one event to be sent next; `waiting` gives those in the queues.
+
+        To be asked as soon as the last one is acknowledged.
+        """
+        self._time_ack(now_seconds)
         held = (ref for ref in self._suspects.values() if ref.sequence in self._held)
         suspect = next((ref for ref in held if self._is_due(ref.sequence)), None)
         if suspect is None:
@@ -102,7 +122,18 @@ class Breakers:
 
     def _is_proof(self, suspect: EventRef) -> bool:
         """Whether so many others have gone through that it is this event's fault if it does not."""
-        return self._acked_count > self._strikes.get(suspect.sequence, 0)
+        return self._acked_count > min(self._strikes.get(suspect.sequence, 0), _MAX_OTHERS - 1)
+
+    def _time_ack(self, now_seconds: float) -> None:
+        if self._acked_count > self._timed_count:
+            self._timed_count = self._acked_count
+            seconds = now_seconds - self._sent_at_seconds
+            self._slowest_seconds = max(self._slowest_seconds, seconds)
+
+    def _is_soon(self, now_seconds: float) -> bool:
+        """Whether the last sending was so short a time ago that it may be the reason of a loss."""
+        soon_seconds = max(2 * self._slowest_seconds, _LEAST_SOON_SECONDS)
+        return now_seconds - self._sent_at_seconds <= soon_seconds
 
     def holds(self, ref: EventRef) -> bool:
         """Whether an event waits apart."""
@@ -131,15 +162,22 @@ class Breakers:
         if ref.sequence not in self._suspects:
             self._suspects[ref.sequence] = ref
             self._strikes.clear()  # it was not the others, or not they alone
-        elif self._is_proof(ref):
+        elif not self._is_proof(ref):
+            self._suspects[ref.sequence] = self._suspects.pop(ref.sequence)  # others come first
+            self._unproved_at_seconds = now_seconds + next(self._unproved_delays)
+        elif not self._is_soon(now_seconds):
+            self._strikes.pop(ref.sequence, None)
+        else:
             strikes = self._strikes[ref.sequence] = self._strikes.get(ref.sequence, 0) + 1
             if strikes >= _STRIKES:
                 self.clear(ref)
                 return ref
-        else:
-            self._suspects[ref.sequence] = self._suspects.pop(ref.sequence)  # others come first
-            self._unproved_at_seconds = now_seconds + next(self._unproved_delays)
         return None
+
+    def sent(self, now_seconds: float) -> None:
+        """An event has been sent, alone where they go one at a time."""
+        self._sent_at_seconds = now_seconds
+        self._timed_count = self._acked_count
 
     def acked(self, ref: EventRef, *, was_in_flight: bool) -> None:
         """The peer has an event."""

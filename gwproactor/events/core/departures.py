@@ -177,6 +177,7 @@ class Departures:
 
     def sent(self, refs: Sequence[EventRef], now_seconds: float) -> None:
         """Note that these events, as `sendable` gave them, are in flight."""
+        self._breakers.sent(now_seconds)
         one_by_one = self.window.batch_count == 1
         for ref in refs:
             if self._breakers.one_at_a_time:
