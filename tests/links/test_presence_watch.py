@@ -74,7 +74,7 @@ async def test_two_nodes_with_one_client_id_do_not_throw_each_other_out_for_ever
                 while not (accused(one) or accused(two)):  # noqa: ASYNC110 - either may be it
                     await asyncio.sleep(0.02)
             loser, winner = (one, two) if accused(one) else (two, one)
-            await winner.active()
+            await winner.link.wait_for(timeout_seconds=PATIENCE_SECONDS)  # it may be in its backoff
             await loser.link.wait_for(StateName.connecting, timeout_seconds=WAIT_SECONDS)
             text = loser.heard.problem_texts()
             assert repr(CLIENT_ID) in text
